@@ -1,0 +1,107 @@
+"""CLIP and the baselines at full size: against torch, against ONNX Runtime, and against the limit of arithmetic.
+
+Weights are random; they have the real shapes, and speed depends on nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.alternation import Measure, in_turns, measure
+from benchmarks.arithmetic import gigaflop
+from benchmarks.machine import computes_bf16, gemm
+from benchmarks.photographs import Place
+from benchmarks.report import Line, Target, skipped
+from benchmarks.torch_process import GIGAFLOP as TORCH_GIGAFLOP
+from benchmarks.torch_process import WHERE_FROM, TorchProcess, started, torch_python
+from lookalike.encoders.encoder import find_checkpoint, load_encoder
+from lookalike.encoders.spec import Precision
+
+_NETWORKS = {"ViT-B/32": 9, "ViT-B/16": 5, "ViT-L/14": 3, "resnet50": 7, "resnet152": 5, "vgg16": 5}
+"""How many rounds each is worth."""
+
+_TARGETED = "ViT-B/32"
+_BATCHES = (1, 32)
+_TORCH_TYPES = {"fp32": "float32", "bf16": "bfloat16"}
+
+
+def run(place: Place) -> Iterator[Line]:
+    """For each network its lines, in fp32 and bf16, one picture and 32 at a time."""
+    python = torch_python()
+    if python is None:
+        yield skipped("CLIP, ResNet and VGG at full size", WHERE_FROM)
+        return
+    with patch.dict(os.environ, LOOKALIKE_CACHE=str(place.folder / "compiled")):
+        for name, rounds in _NETWORKS.items():
+            if place.quick and name != _TARGETED:
+                continue
+            folder = place.folder / name.replace("/", "-")
+            folder.mkdir()
+            with started(python, name, folder) as torch:
+                yield from _network(name, folder, torch, 3 if place.quick else rounds)
+
+
+def _network(name: str, folder: Path, torch: TorchProcess, rounds: int) -> Iterator[Line]:
+    work = gigaflop(find_checkpoint(str(folder)).image_network())
+    precisions: tuple[Precision, ...] = ("fp32", "bf16") if computes_bf16() else ("fp32",)
+    for batch in _BATCHES:
+        limit, product = gemm()
+        theirs, peer, numpy32, *spent = in_turns(
+            torch.encoding(batch),
+            _encoding(folder, batch, "fp32", "onnxruntime"),
+            measure(product),
+            *(torch.product(_TORCH_TYPES[precision]) for precision in precisions),
+            *(_encoding(folder, batch, precision) for precision in precisions),
+            rounds=rounds,
+        )
+        products, ours = spent[: len(precisions)], spent[len(precisions) :]
+        for precision, top, took in zip(precisions, products, ours, strict=True):
+            highest = TORCH_GIGAFLOP / top.wall
+            yield from _lines(
+                f"{name} {precision}, batch {batch}",
+                took.per(batch).wall,
+                theirs.per(batch).wall,
+                work=work,
+                limit=max(highest, limit / numpy32.wall) if precision == "fp32" else highest,
+                targets=_targets(name, precision, batch),
+            )
+        what = f"{name} fp32, batch {batch}: against ONNX Runtime"
+        ours_took, peer_took = ours[0].per(batch).wall, peer.per(batch).wall
+        target = Target(1) if name == _TARGETED else None
+        yield Line(what, _ms(ours_took), _ms(peer_took), peer_took / ours_took, target)
+    if len(precisions) == 1:
+        yield skipped(f"{name} bf16", "this processor doesn't compute in bf16")
+
+
+def _lines(
+    what: str, ours: float, theirs: float, *, work: float, limit: float, targets: tuple[Target | None, Target | None]
+) -> Iterator[Line]:
+    """Against torch, and against the limit of arithmetic; seconds a picture, GFLOP a picture, GFLOP/s."""
+    yield Line(what, _ms(ours), f"torch eager fp32 {_ms(theirs)}", theirs / ours, targets[0])
+    speed = work / ours
+    against = f"GEMM limit {limit:.0f} GFLOP/s"
+    yield Line(f"{what}: share of the limit", f"{speed:.0f} GFLOP/s", against, speed / limit, targets[1])
+
+
+def _targets(name: str, precision: Precision, batch: int) -> tuple[Target | None, Target | None]:
+    """Against torch, and against the limit."""
+    if name != _TARGETED:
+        return None, None
+    return Target(4) if precision == "bf16" else None, Target(0.9) if batch == max(_BATCHES) else None
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms/picture"
+
+
+def _encoding(folder: Path, batch: int, precision: Precision, runtime: str = "openvino") -> Measure:
+    """Measure an encoder on a batch of noise."""
+    encoder = load_encoder(folder, precision=precision, runtime=runtime)
+    side = encoder.spec.preprocessing.crop
+    noise = list(np.random.default_rng(0).integers(0, 256, (batch, 1, side, side, 3), np.uint8))
+    return measure(lambda: encoder.embed_prepared(noise))

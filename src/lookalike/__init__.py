@@ -1,0 +1,40 @@
+"""Lookalike: find the photographs like this one.
+
+An implementation of CLIP-Retrieval: photographs are encoded, compared by the cosine of their embeddings, and sorted.
+What is named here is the public interface::
+
+    from lookalike import Gallery
+
+    with Gallery.create("photos") as gallery:
+        gallery.update()
+        for hit in gallery.search("query.jpg", k=10).hits:
+            print(hit.rank, hit.score, hit.path)
+"""
+
+from lookalike.encoders.encoder import Encoder, load_encoder
+from lookalike.encoders.spec import EncoderSpec
+from lookalike.errors import EncoderError, GalleryError, LookalikeError, PictureError
+from lookalike.gallery.gallery import Gallery, Status
+from lookalike.gallery.update import UpdateReport
+from lookalike.picture_files import Skipped
+from lookalike.query import Query
+from lookalike.ranking import Hit, Ranking
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Encoder",
+    "EncoderError",
+    "EncoderSpec",
+    "Gallery",
+    "GalleryError",
+    "Hit",
+    "LookalikeError",
+    "PictureError",
+    "Query",
+    "Ranking",
+    "Skipped",
+    "Status",
+    "UpdateReport",
+    "load_encoder",
+]

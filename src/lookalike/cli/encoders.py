@@ -1,0 +1,95 @@
+"""``lookalike encoders``: the encoders we know, fetching their weights, and checking them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from lookalike.cli.arguments import add_command
+from lookalike.cli.encoder_options import pull
+from lookalike.cli.status import in_megabytes
+from lookalike.errors import WeightsError
+from lookalike.picture_files import shown
+
+if TYPE_CHECKING:
+    from lookalike.cli.arguments import Commands
+
+_DETAILS = """\
+Any CLIP ViT, ResNet or VGG checkpoint in safetensors can be used by its path as well: lookalike index photos
+--encoder path/to/checkpoint.safetensors (or a folder as open_clip or transformers save it)."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add this command to the command line."""
+    parser = add_command(commands, "encoders", "list the encoders, fetch and check their weights", run_list, _DETAILS)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    add_command(actions, "list", "tell which encoders are ready on this machine, and where (the default)", run_list)
+    fetch = add_command(actions, "pull", "fetch an encoder's weights into the Hugging Face cache", run_pull)
+    fetch.add_argument("name", metavar="NAME", help="the encoder")
+    check = add_command(actions, "verify", "check an encoder's weights, and what comes out of them", run_verify)
+    check.add_argument("name", metavar="NAME", help="the encoder")
+
+
+def run_list(_: argparse.Namespace) -> int:
+    """List the encoders."""
+    from lookalike.encoders import weights
+    from lookalike.encoders.catalog import CATALOG
+
+    line = "{:<20} {:<6} {:>11} {:>6} {:>6}  {:<13} {}"
+    print(line.format("NAME", "READY", "SIZE", "PIXELS", "DIM", "LICENCE", "WHAT IT IS, AND WHERE"))
+    for row in CATALOG:
+        place = weights.locate(row)
+        size = f"{'about ' if row.size_is_rounded else ''}{in_megabytes(row.size)}".replace(".0 MB", " MB")
+        where = f"\n{'':<20} {shown(place)}" if place else ""
+        licence = row.licence.split(" (")[0]
+        print(
+            line.format(
+                row.name,
+                "yes" if place else "no",
+                size.replace("about ", "~"),
+                row.preprocessing.crop,
+                row.dimension,
+                licence,
+                row.summary + where,
+            )
+        )
+    return 0
+
+
+def run_pull(options: argparse.Namespace) -> int:
+    """Fetch an encoder's weights."""
+    from lookalike.encoders import catalog, weights
+
+    row = catalog.find(options.name)
+    place = weights.locate(row)
+    if place is None:
+        print(f"fetching {row.name}: {in_megabytes(row.size)}, {row.licence}", file=sys.stderr)
+        place = pull(row)
+    weights.checked(row)
+    print(f"{row.name} is ready: {shown(place)}")
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Check an encoder's weights, and what comes out of them."""
+    from lookalike.encoders import catalog, weights
+    from lookalike.encoders.encoder import load_encoder
+    from lookalike.encoders.golden import GOLDEN
+
+    row = catalog.find(options.name)
+    print(f"{row.name}: SHA-256 of {shown(weights.checked(row))} is right")
+    checks = GOLDEN.get(row.name, ())
+    if not checks:
+        print(f"{row.name}: no published embeddings are known to compare with")
+        return 0
+    encoder = load_encoder(row.name, precision="fp32")
+    for golden in checks:
+        difference = golden.difference(encoder)
+        if difference > golden.tolerance:
+            raise WeightsError(
+                f"{row.name}: {golden.name} differs from the published embedding by {difference:.2g}, more than "
+                f"{golden.tolerance:g}: this machine's runtime computes it wrongly; please report it"
+            )
+        print(f"{row.name}: {golden.name} agrees with the published embedding (largest difference {difference:.1e})")
+    return 0

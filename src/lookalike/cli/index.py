@@ -1,0 +1,131 @@
+"""``lookalike index``: make or update a gallery."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lookalike.cli.arguments import add_command, positive
+from lookalike.cli.encoder_options import add_encoder, add_view, automatic, load
+from lookalike.cli.progress import progress_bar
+from lookalike.errors import StampMismatchError
+from lookalike.picture_files import shown
+
+if TYPE_CHECKING:
+    from lookalike.cli.arguments import Commands
+    from lookalike.gallery.gallery import Gallery
+    from lookalike.gallery.update import UpdateReport
+
+_DETAILS = """\
+The gallery is kept in FOLDER/.lookalike, or where --gallery says (for a folder that can't be written to).
+The first run encodes every picture; later runs read only files whose size, time or inode changed, know renamed
+and moved ones by their content, and forget what is gone. Stop it whenever you like: the next run goes on from
+there. Pictures: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, MPO, AVIF, HEIC. Hidden folders are left out."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add this command to the command line."""
+    parser = add_command(
+        commands, "index", "make a folder of photographs searchable, or bring it up to date", run, _DETAILS
+    )
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", help="the photographs (default: those of the gallery found from here)"
+    )
+    parser.add_argument("--gallery", metavar="PATH", help="keep the gallery here instead of in FOLDER/.lookalike")
+    add_encoder(
+        parser,
+        "encoder of a new gallery: a name (see lookalike encoders), or the path of a checkpoint (default: auto, a CLIP "
+        "encoder that is on this machine, or is fetched if you agree, else the one that comes with Lookalike)",
+    )
+    add_view(parser)
+    parser.add_argument("--yes", action="store_true", help="agree to the download of a CLIP encoder's weights")
+    parser.add_argument(
+        "--reencode",
+        metavar="NAME|PATH",
+        help="move the gallery to another encoder; the old one serves until the new one is whole",
+    )
+    parser.add_argument("--verify", action="store_true", help="read and hash every file, also unchanged ones")
+    parser.add_argument(
+        "--any-extension", action="store_true", help="index pictures whose name promises another format, too"
+    )
+    parser.add_argument(
+        "--max-megapixels",
+        metavar="N",
+        type=positive,
+        default=200,
+        help="skip larger pictures without decoding them (default: %(default)s)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    with _gallery(options) as gallery, progress_bar() as progress:
+        if options.reencode:
+            report = gallery.reencode(load(options, options.reencode), progress=progress)
+        else:
+            report = gallery.update(
+                verify=options.verify,
+                pixel_cap=options.max_megapixels * 1_000_000,
+                any_extension=options.any_extension,
+                progress=progress,
+            )
+    print(_summary(report))
+    return 0
+
+
+def _gallery(options: argparse.Namespace) -> Gallery:
+    """The gallery to update, made where there is none yet."""
+    from lookalike.gallery.gallery import Gallery, gallery_at
+
+    if options.folder is None:
+        gallery = Gallery.open(options.gallery or ".", writing=True)
+    else:
+        place = gallery_at(options.gallery or options.folder)
+        if place is None:
+            return _new_gallery(options)
+        gallery = Gallery.open(place, writing=True)
+        gallery.expect_root(options.folder)
+    try:
+        _expect_encoder(gallery, options)
+    except BaseException:
+        gallery.close()
+        raise
+    return gallery
+
+
+def _new_gallery(options: argparse.Namespace) -> Gallery:
+    from lookalike.gallery.gallery import Gallery, check_root
+
+    check_root(options.folder)  # before anything is asked or downloaded
+    name = options.reencode or options.encoder or "auto"
+    encoder = load(options, automatic(yes=options.yes) if name == "auto" else name)
+    return Gallery.create(options.folder, options.gallery, encoder=encoder)
+
+
+def _expect_encoder(gallery: Gallery, options: argparse.Namespace) -> None:
+    """Make sure that the gallery was made with the encoder that the options name, if they name one."""
+    from lookalike.encoders import catalog
+
+    if options.encoder in (None, "auto") or options.reencode:
+        return
+    known = any(row.name == options.encoder for row in catalog.CATALOG)
+    if not known and not Path(options.encoder).exists():
+        catalog.find(options.encoder)  # raises, naming those that are known
+    if known and options.encoder == gallery.stamp.name and (options.precision, options.view) == ("auto", "centre"):
+        return  # its own encoder, which it loads only if there is something to encode
+    if known and options.encoder != gallery.stamp.name:
+        raise StampMismatchError(
+            f"{shown(gallery.path)}: this gallery was made with {gallery.stamp.name}, not {options.encoder}; update it "
+            f"without --encoder, move it with --reencode {options.encoder}, or index into another with --gallery"
+        )
+    gallery.use(load(options, options.encoder))
+
+
+def _summary(report: UpdateReport) -> str:
+    counts = (
+        f"{report.added:,} added, {report.updated:,} updated, {report.moved:,} moved, {report.removed:,} removed, "
+        f"{report.skipped:,} skipped"
+    )
+    why = " (lookalike status tells why)" if report.skipped else ""
+    return f"{counts}{why}; {report.images_per_second:.1f} images a second"

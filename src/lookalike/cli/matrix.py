@@ -1,0 +1,100 @@
+"""``lookalike matrix``: the similarity matrix of two sets of pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lookalike.cli.arguments import add_command
+from lookalike.cli.dataset_options import embed, own_or_named, told
+from lookalike.cli.encoder_options import add_encoder, add_view
+from lookalike.picture_files import shown
+
+if TYPE_CHECKING:
+    from lookalike.cli.arguments import Commands
+    from lookalike.evaluation.matrix import SimilarityMatrix
+
+_DETAILS = """\
+QUERIES and GALLERY may each be a folder of pictures (with classes, labels.csv, or neither), a CSV of labels, a gallery,
+or one picture. FOLDER gets similarity.png, the matrix as a picture (rows and columns in order of class, where classes
+are known); similarity.npy, for numpy.load (float32); similarity.csv, with paths; and similarity.json, which tells the
+order."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add this command to the command line."""
+    parser = add_command(
+        commands,
+        "matrix",
+        "write the similarity matrix of two sets of pictures, as a picture and in numbers",
+        run,
+        _DETAILS,
+    )
+    parser.add_argument("queries", metavar="QUERIES", help="the matrix's rows")
+    parser.add_argument("gallery", metavar="GALLERY", help="the matrix's columns")
+    add_encoder(
+        parser,
+        "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the one of the gallery "
+        "that GALLERY's pictures lie in, else the best on this machine)",
+    )
+    add_view(parser)
+    parser.add_argument("--out", metavar="FOLDER", required=True, help="write the files there")
+    parser.add_argument("--csv", action="store_true", help="write the CSV also where it has more than 25 million cells")
+    parser.add_argument("--json", action="store_true", help="print similarity.json and nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from lookalike.evaluation.datasets import load_pictures
+    from lookalike.evaluation.matrix import similarity_of
+    from lookalike.report.output import output_folder
+
+    folder = output_folder(options.out)
+    queries, gallery = told(load_pictures(options.queries)), told(load_pictures(options.gallery))
+    encoder = own_or_named(options, gallery)
+    columns = embed(gallery, encoder)
+    rows = columns if queries == gallery else embed(queries, encoder)
+    _write(similarity_of(rows, columns), folder, options)
+    return 0
+
+
+def _write(matrix: SimilarityMatrix, folder: Path, options: argparse.Namespace) -> None:
+    from lookalike.report.matrix_files import CSV_CELLS, matrix_answer, write_csv, write_npy
+    from lookalike.report.matrix_picture import matrix_picture
+    from lookalike.report.output import whole, write_text
+    from lookalike.report.search_json import as_text
+
+    answer = as_text(matrix_answer(matrix)) + "\n"
+    with whole(folder / "similarity.png") as file:
+        matrix_picture(matrix).save(file, "PNG")
+    write_npy(folder / "similarity.npy", matrix)
+    write_text(folder / "similarity.json", answer)
+    rows, columns = matrix.shape
+    names = ["similarity.png", "similarity.npy", "similarity.json"]
+    if rows * columns <= CSV_CELLS or options.csv:
+        write_csv(folder / "similarity.csv", matrix)
+        names.append("similarity.csv")
+    else:
+        print(
+            f"lookalike: no similarity.csv: {rows:,} x {columns:,} cells would take about "
+            f"{rows * columns * 9 / 1e9:.1f} GB; similarity.npy has them, and --csv writes it all the same",
+            file=sys.stderr,
+        )
+    if options.json:
+        sys.stdout.buffer.write(answer.encode())
+        return
+    _print(matrix)
+    print(f"\nwritten to {shown(folder)}: {', '.join(names)}")
+
+
+def _print(matrix: SimilarityMatrix) -> None:
+    extent, means = matrix.summary
+    rows, columns = matrix.shape
+    print(f"queries    {rows:,} of {shown(matrix.queries.name)}")
+    print(f"gallery    {columns:,} of {shown(matrix.gallery.name)}")
+    print(f"encoder    {matrix.spec.name}")
+    print(f"cosines    {extent.least:.3f} to {extent.greatest:.3f}, 99 % from {extent.low:.3f} to {extent.high:.3f}")
+    if means.same is not None and means.other is not None:
+        print(f"classes    {means.same:.3f} on average within one, {means.other:.3f} between two (self left out)")

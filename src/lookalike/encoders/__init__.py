@@ -1,0 +1,1 @@
+"""Encoders: from pictures to unit vectors."""

@@ -1,0 +1,97 @@
+"""What may be thrown away and made again: compiled networks, and checksums already computed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Where this user's caches of Lookalike lie: ``$LOOKALIKE_CACHE``, or what the operating system prescribes."""
+    chosen = os.environ.get("LOOKALIKE_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("lookalike", appauthor=False)
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> bool:
+    """Put what ``write`` writes at ``path`` whole or not at all; False where the cache can't be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    except OSError:
+        return False
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+        Path(temporary).replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        return False
+    return True
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of the file at ``path`` in hex, remembered by its size and modification time once computed."""
+    path = path.resolve()
+    stat = path.stat()
+    identity = [str(path), stat.st_size, stat.st_mtime_ns]
+    note = cache_folder() / "sha256" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+    try:
+        remembered = json.loads(note.read_text())
+        if remembered["of"] == identity:
+            return str(remembered["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # never computed, or the note is damaged: compute it
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    content = json.dumps({"of": identity, "sha256": digest}).encode()
+    write_atomically(note, lambda file: file.write(content))
+    return digest
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCopy:
+    """A compiled network kept as a file, ``name`` telling which network and ``key`` all it was compiled for.
+
+    Its SHA-256 stands beside it: a runtime that is given a damaged copy may crash instead of refusing it.
+    """
+
+    name: str
+    key: str
+
+    @property
+    def path(self) -> Path:
+        """The file itself."""
+        return cache_folder() / "compiled" / f"{self.name}-{self.key}.blob"
+
+    def is_intact(self) -> bool:
+        """Whether the copy is there and is what :meth:`write` wrote."""
+        try:
+            return self._checksum.read_text() == file_sha256(self.path)
+        except OSError:
+            return False
+
+    def write(self, write: Callable[[BinaryIO], object]) -> None:
+        """Keep what ``write`` writes, and forget copies of the same network that older runtimes or graphs left.
+
+        Where the cache can't be written, nothing is kept.
+        """
+        if write_atomically(self.path, write):
+            checksum = file_sha256(self.path).encode()
+            write_atomically(self._checksum, lambda file: file.write(checksum))
+            for other in self.path.parent.glob(f"{self.name}-*"):
+                if not other.name.startswith(f"{self.name}-{self.key}."):
+                    other.unlink(missing_ok=True)
+
+    @property
+    def _checksum(self) -> Path:
+        return self.path.with_suffix(".sha256")

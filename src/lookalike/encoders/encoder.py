@@ -1,0 +1,185 @@
+"""The encoder: pictures in, unit vectors out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lookalike.encoders import catalog, weights
+from lookalike.encoders.checkpoint import Checkpoint, catalogued, read_checkpoint
+from lookalike.encoders.runtime import RUNTIMES, Runtime
+from lookalike.encoders.spec import Activation, EncoderSpec, Precision, View
+from lookalike.encoders.tokenizer import Tokenizer, load_tokenizer
+from lookalike.encoders.views import least_side_of, prepare_views
+from lookalike.errors import EncoderError
+from lookalike.images import DEFAULT_PIXEL_CAP, Picture, as_picture, open_picture
+from lookalike.query import ImageLike
+
+_T = TypeVar("_T")
+
+BATCH: Final = 8
+"""Pictures encoded together. More were no faster on a CPU (docs/measurements.md), and hold more memory."""
+
+
+class Encoder:
+    """An encoder ready to run on this machine. Make one with :func:`load_encoder`; use it from any thread."""
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        runtime: Runtime,
+        *,
+        texts: Callable[[], TextEncoder] | None = None,
+        location: Path | None = None,
+    ) -> None:
+        """Wrap a network that is ready to run.
+
+        ``texts`` makes the text tower ready when it is first needed; None for encoders of pictures only. ``location``
+        is the checkpoint's path, where it is not one of the catalogue.
+        """
+        self.spec = spec
+        self.location = location
+        self._runtime = runtime
+        self._make_texts = texts
+
+    def embed(self, images: Iterable[ImageLike]) -> NDArray[np.float32]:
+        """The embeddings of ``images``: float32 (n, dimension), each row of length 1.
+
+        Raises :class:`~lookalike.errors.PictureError` at the first image that can't be used.
+        """
+        prepared = (self.prepare(_opened(image, self.least_side)) for image in images)
+        rows = [self.embed_prepared(batch) for batch in _batched(prepared, BATCH)]
+        return np.concatenate(rows) if rows else np.empty((0, self.spec.dimension), np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The embeddings of ``texts``, comparable with pictures': float32 (n, dimension), each row of length 1.
+
+        Raises :class:`~lookalike.errors.EncoderError` where it knows no words.
+        """
+        return self._texts.embed(texts)
+
+    @property
+    def least_side(self) -> int:
+        """The shorter side, in pixels, at which a picture may be decoded without losing anything to speak of."""
+        return least_side_of(self.spec.preprocessing, self.spec.view)
+
+    def prepare(self, picture: Picture) -> NDArray[np.uint8]:
+        """The network's input for one picture: uint8 (v, S, S, 3), v being 1 but for the view ``multi``."""
+        return prepare_views(picture, self.spec.preprocessing, self.spec.view)
+
+    def embed_prepared(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The embeddings of pictures that :meth:`prepare` made ready: float32 (n, dimension), each of length 1."""
+        images = np.concatenate(batch)
+        features = np.concatenate([self._runtime.run(images[part]) for part in _batches(len(images))])
+        vectors = unit(features, self.spec.name)
+        if len(images) == len(batch):
+            return vectors
+        views = vectors.reshape(len(batch), -1, self.spec.dimension)
+        return unit(views.mean(axis=1), self.spec.name)
+
+    @cached_property
+    def _texts(self) -> TextEncoder:
+        if self._make_texts is None:
+            raise EncoderError(
+                f"{self.spec.name} knows no words: it was trained on pictures alone. Searching by words needs a "
+                "gallery made with a CLIP encoder (lookalike encoders lists them)"
+            )
+        return self._make_texts()
+
+
+class TextEncoder:
+    """The text tower of a CLIP encoder, with its tokenizer."""
+
+    def __init__(self, name: str, tokenizer: Tokenizer, runtime: Runtime) -> None:
+        self._name = name
+        self._tokenizer = tokenizer
+        self._runtime = runtime
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The embeddings of ``texts``: float32 (n, dimension), each row of length 1."""
+        return unit(self._runtime.run(self._tokenizer(texts)), self._name)
+
+
+def unit(features: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """Rows of ``features`` (n, d) at length 1; raises :class:`~lookalike.errors.EncoderError` if one has none."""
+    lengths = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise EncoderError(f"{name} gave a vector that is zero or not finite; its weights may be damaged")
+    return np.asarray(features / lengths, np.float32)
+
+
+def load_encoder(
+    name: str | os.PathLike[str] = "auto",
+    *,
+    precision: Precision | Literal["auto"] = "auto",
+    view: View = "centre",
+    activation: Activation | None = None,
+    runtime: str = "openvino",
+) -> Encoder:
+    """Make an encoder ready: one of the catalogue by its ``name``, or a checkpoint by its path.
+
+    ``"auto"`` is a CLIP encoder whose weights are on this machine, else the one that comes with Lookalike; nothing is
+    ever downloaded here. ``precision`` ``"auto"`` is fp32 unless the catalogue says that bf16 retrieves as well.
+    ``view`` is what of a picture is looked at (:mod:`lookalike.encoders.views`). ``activation`` is for CLIP checkpoints
+    by path, where no config tells it. ``runtime`` is ``"openvino"`` or ``"onnxruntime"``.
+
+    Raises :class:`~lookalike.errors.UnknownEncoderError`, :class:`~lookalike.errors.WeightsError`,
+    :class:`~lookalike.errors.UnknownActivationError`, or :class:`~lookalike.errors.EncoderError` for a runtime that
+    isn't there.
+    """
+    if runtime not in RUNTIMES:
+        raise EncoderError(f"there is no runtime called {runtime!r}; known: {', '.join(RUNTIMES)}")
+    checkpoint = find_checkpoint(os.fspath(name), activation=activation)
+    chosen = checkpoint.precision if precision == "auto" else precision
+    spec = checkpoint.spec(chosen, view)
+    load = partial(RUNTIMES[runtime].load, precision=chosen)
+
+    def texts() -> TextEncoder:
+        tokenizer = load_tokenizer(checkpoint.path)
+        return TextEncoder(spec.name, tokenizer, load(checkpoint.text_network()))
+
+    return Encoder(
+        spec,
+        load(checkpoint.image_network()),
+        texts=texts if checkpoint.has_text else None,
+        location=None if checkpoint.catalogued else checkpoint.path,
+    )
+
+
+def find_checkpoint(name: str, *, activation: Activation | None = None) -> Checkpoint:
+    """The checkpoint that ``name`` stands for: ``"auto"``, a catalogue row, or else a file or folder there is.
+
+    Raises what :func:`load_encoder` does.
+    """
+    if name == "auto":
+        name = weights.best_ready().name
+    if any(row.name == name for row in catalog.CATALOG) or not Path(name).exists():
+        row = catalog.find(name)
+        return catalogued(row, weights.checked(row))
+    return read_checkpoint(Path(name), activation=activation)
+
+
+def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Lists of up to ``size`` items (itertools has this from Python 3.12 on)."""
+    remaining = iter(items)
+    return iter(lambda: list(islice(remaining, size)), [])
+
+
+def _batches(count: int) -> Iterator[slice]:
+    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
+
+
+def _opened(image: ImageLike, side: int) -> Picture:
+    if isinstance(image, np.ndarray):
+        return as_picture(Image.fromarray(image))
+    if isinstance(image, Image.Image):
+        return as_picture(image)
+    return open_picture(image, least_side=side, pixel_cap=DEFAULT_PIXEL_CAP)

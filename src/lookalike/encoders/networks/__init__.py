@@ -1,0 +1,1 @@
+"""One module a family of networks: named tensors in, an ONNX graph out."""

@@ -1,0 +1,80 @@
+"""VGG (16, 19) as an ONNX graph.
+
+Source of the layout: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition"
+(2014); names as in timm, whose dense layers are shaped like convolutions. Depth is told by the tensors' names. The
+feature is the second dense layer after its ReLU, 4096-d.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import onnx
+
+from lookalike.encoders.networks.graph import GraphBuilder
+from lookalike.encoders.safetensors_file import read_safetensors
+from lookalike.encoders.spec import Preprocessing
+from lookalike.encoders.tensors import WeightsFile
+from lookalike.errors import WeightsError
+
+_DENSE: Final = ("pre_logits.fc1", "pre_logits.fc2")
+_GROUPS: Final = 5
+_CLASSIFIER: Final = ("head.fc.weight", "head.fc.bias")
+
+
+def read_vgg(path: Path) -> WeightsFile:
+    """The VGG in the safetensors file at ``path``, its dense layers as matrices (they are stored as convolutions)."""
+    weights = read_safetensors(path)
+    tensors = dict(weights.tensors)
+    for layer in _DENSE:
+        ref = weights[f"{layer}.weight"]
+        tensors[f"{layer}.weight"] = ref.reshaped(ref.shape[0], ref.nbytes // ref.dtype.itemsize // ref.shape[0])
+    return WeightsFile(path, tensors)
+
+
+def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto:
+    """The VGG of ``weights`` (from :func:`read_vgg`): uint8 (n, S, S, 3) RGB in, float32 (n, 4096) out.
+
+    Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape, or if there are others
+    (those of batch normalisation, for one).
+    """
+    graph = GraphBuilder("vgg", weights)
+    value, channels, used = graph.normalised_pixels(preprocessing), 3, set(_CLASSIFIER)
+    convolutions = _convolutions(weights)
+    for place, name in enumerate(convolutions):
+        value, channels = _convolution(graph, value, name, channels)
+        used |= {f"{name}.weight", f"{name}.bias"}
+        # Between two convolutions lies a ReLU; where a number more is missing, a pooling too. One ends the last group.
+        if place + 1 == len(convolutions) or _number(convolutions[place + 1]) - _number(name) > 2:  # noqa: PLR2004
+            value = graph.node("MaxPool", value, kernel_shape=[2, 2], strides=[2, 2])
+    value = graph.node("Flatten", value, axis=1)
+    inputs = channels * (preprocessing.crop >> _GROUPS) ** 2
+    for name in _DENSE:
+        outputs = weights[f"{name}.weight"].shape[0]
+        weight, bias = graph.weight(f"{name}.weight", (outputs, inputs)), graph.weight(f"{name}.bias", (outputs,))
+        value, inputs = graph.node("Relu", graph.node("Gemm", value, weight, bias, transB=1)), outputs
+        used |= {f"{name}.weight", f"{name}.bias"}
+    left = [name for name in weights.tensors if name not in used]
+    if left:
+        raise WeightsError(f"{weights.path}: not a plain VGG, it has further tensors: {', '.join(left[:3])}")
+    return graph.finish(value, inputs)
+
+
+def _convolutions(weights: WeightsFile) -> list[str]:
+    names = [name.removesuffix(".weight") for name in weights.tensors if re.fullmatch(r"features\.\d+\.weight", name)]
+    return sorted(names, key=_number)
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition(".")[2])
+
+
+def _convolution(graph: GraphBuilder, value: str, name: str, channels: int) -> tuple[str, int]:
+    """A 3x3 convolution that keeps the side, and ReLU; returns the output and its channels."""
+    outputs = graph.weights[f"{name}.weight"].shape[0]
+    weight = graph.weight(f"{name}.weight", (outputs, channels, 3, 3))
+    bias = graph.weight(f"{name}.bias", (outputs,))
+    convolved = graph.node("Conv", value, weight, bias, kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
+    return graph.node("Relu", convolved), outputs

@@ -1,0 +1,85 @@
+"""What an encoder is: everything that its embeddings depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Precision = Literal["fp32", "bf16"]
+Resample = Literal["bicubic", "bilinear"]
+Activation = Literal["quickgelu", "gelu"]
+View = Literal["centre", "whole", "multi"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSettings:
+    """What the tensors of a CLIP checkpoint don't tell about its computation.
+
+    ``activation`` is x sigmoid(1.702 x) (``quickgelu``, as in OpenAI's own weights) or the exact GELU (``gelu``, as in
+    most others). A head of attention is ``image_head`` or ``text_head`` numbers wide: 64 up to ViT-L.
+    """
+
+    activation: Activation
+    image_head: int = 64
+    text_head: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a picture becomes the network's input.
+
+    The shorter side is resized to ``resize`` pixels with ``resample``, then the centre square of ``crop`` pixels is
+    taken; ``mean`` and ``std`` are per channel (RGB), in 8-bit levels, and applied inside the network's graph.
+    """
+
+    resize: int
+    crop: int
+    resample: Resample
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """The identity of an encoder; two vectors may be compared only where their specs are equal.
+
+    ``view`` is what of a picture is looked at: see :mod:`lookalike.encoders.views`.
+    """
+
+    name: str
+    dimension: int
+    preprocessing: Preprocessing
+    weights_sha256: str
+    precision: Precision
+    clip: ClipSettings | None = None
+    view: View = "centre"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of everything in this spec."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """This spec as JSON, keys sorted: what a gallery is stamped with."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> EncoderSpec:
+        """The spec that :meth:`to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
+        fields: dict[str, Any] = json.loads(text)
+        preprocessing = fields.pop("preprocessing")
+        for name in ("mean", "std"):
+            preprocessing[name] = tuple(preprocessing[name])
+        clip = fields.pop("clip", None)
+        return cls(
+            preprocessing=Preprocessing(**preprocessing), clip=None if clip is None else ClipSettings(**clip), **fields
+        )
+
+    def __str__(self) -> str:
+        """One line for people: name, dimension, precision and the beginnings of both checksums."""
+        return (
+            f"{self.name} ({self.dimension}-d, {self.precision}, {self.view} view, weights {self.weights_sha256[:12]}, "
+            f"stamp {self.fingerprint[:12]})"
+        )

@@ -1,0 +1,56 @@
+"""What a figure was made with: versions, machine, command."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+_PACKAGES: Final = ("lookalike", "numpy", "pillow", "openvino", "onnxruntime")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a figure was made with.
+
+    ``versions`` are those of Python and of the packages that figures depend on, by name; ``machine`` is one line about
+    processor and system; ``command`` is what to type to make the figure again, None where it wasn't made from the
+    command line. There is no date in it, so that the same input gives the same report.
+    """
+
+    versions: Mapping[str, str]
+    machine: str
+    command: str | None = None
+
+
+def provenance(command: str | None = None) -> Provenance:
+    """What figures made here and now are made with; ``command`` is the command line, if there is one."""
+    return Provenance({"python": platform.python_version(), **_installed()}, _machine(), command)
+
+
+def _installed() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _machine() -> str:
+    processors = os.cpu_count() or 1
+    return f"{_processor()}, {processors} processors, {platform.system()} {platform.machine()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "processor unknown"

@@ -1,0 +1,1 @@
+"""Galleries: the embeddings of a folder of photographs, kept on disk and searched."""

@@ -1,0 +1,93 @@
+"""Another encoder's embeddings in the making, beside those that serve, until they are whole and take their place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.encoders.spec import EncoderSpec
+from lookalike.gallery import tables
+from lookalike.gallery.database import refusals
+from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.vector_file import VectorFile
+from lookalike.picture_files import FileStat, Found, SkipKind
+
+_LACKING = "content NOT IN (SELECT content FROM embeddings WHERE stamp = :stamp)"
+
+
+class Replacement:
+    """The embeddings of a gallery's contents by another encoder.
+
+    One can be in the making at a time; asked for again, it goes on from what has been embedded so far, and asked for
+    with yet another encoder, it forgets that.
+    """
+
+    def __init__(self, store: LocalStore, stamp: EncoderSpec, location: Path | None = None) -> None:
+        self._store = store
+        self._connection = store.connection
+        with store.writing():
+            self._number = self._begun(stamp) or self._begin(stamp, location)
+        self._file = VectorFile(store.folder / tables.vector_file_name(self._number), stamp.dimension)
+
+    def missing(self) -> list[tuple[bytes, Found]]:
+        """The contents that are not embedded yet: each one's digest, and a file that has it, in the order of paths."""
+        with self._store.snapshot():
+            return [
+                (digest, Found(os.fsdecode(path), FileStat(*stat)))
+                for digest, path, *stat in self._connection.execute(
+                    "SELECT digest, min(path), size, mtime_ns, inode "
+                    f"FROM entries JOIN contents c ON c.id = content WHERE {_LACKING} GROUP BY content ORDER BY 2",
+                    {"stamp": self._number},
+                )
+            ]
+
+    def embed(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
+        """Keep the embeddings of contents, by digest, durably."""
+        with refusals(self._store.folder):
+            (first,) = self._connection.execute("SELECT next_row FROM stamps WHERE id = ?", (self._number,)).fetchone()
+            self._file.write(first, np.stack(list(vectors.values())))
+            with self._store.writing():
+                tables.embed(self._connection, self._number, list(vectors), first)
+
+    def promote(self, reason: str) -> None:
+        """Let this encoder serve, and forget the other; entries that it couldn't embed are skipped for ``reason``."""
+        stamp = {"stamp": self._number, "kind": SkipKind.UNREADABLE, "reason": reason}
+        with self._store.writing():
+            skip = "INSERT OR REPLACE INTO skips SELECT path, :kind, :reason, NULL, NULL, NULL FROM entries"
+            self._connection.execute(f"{skip} WHERE {_LACKING}", stamp)
+            self._connection.execute(f"DELETE FROM entries WHERE {_LACKING}", stamp)
+            self._forget("<>")
+            self._connection.execute("UPDATE stamps SET serving = 1")
+        self._store.identify()
+        self._tidy()
+
+    def _begun(self, stamp: EncoderSpec) -> int | None:
+        row = self._connection.execute("SELECT id, spec FROM stamps WHERE serving = 0").fetchone()
+        if row is None:
+            return None
+        self._number = int(row[0])
+        if row[1] == stamp.to_json():
+            return self._number
+        self._forget("=")
+        return None
+
+    def _begin(self, stamp: EncoderSpec, location: Path | None) -> int:
+        (number,) = self._connection.execute("SELECT max(id) + 1 FROM stamps").fetchone()
+        VectorFile(self._store.folder / tables.vector_file_name(number), stamp.dimension).create()
+        tables.name_stamp(self._connection, number, stamp, location, serving=False)
+        return int(number)
+
+    def _forget(self, comparison: str) -> None:
+        """Forget the stamps that compare so with this one's number, and all that is theirs."""
+        for table, column in (("calibration", "stamp"), ("embeddings", "stamp"), ("stamps", "id")):
+            self._connection.execute(f"DELETE FROM {table} WHERE {column} {comparison} ?", (self._number,))
+
+    def _tidy(self) -> None:
+        """Remove vector files that belong to no stamp any more."""
+        kept = self._store.folder / tables.vector_file_name(self._number)
+        for file in self._store.folder.glob(tables.vector_file_name("*")):
+            if file != kept:
+                file.unlink()

@@ -1,0 +1,147 @@
+"""What a gallery needs of the place that keeps it: the store protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.encoders.spec import EncoderSpec
+from lookalike.picture_files import FileStat, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One picture file of the gallery; ``digest`` is the SHA-256 of its bytes. The id stays when the file is moved."""
+
+    id: int
+    path: str
+    stat: FileStat
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A file to enter at ``path``, or to bring up to date; ``moved`` is the entry that was moved there, if one was."""
+
+    path: str
+    stat: FileStat
+    digest: bytes
+    vector: NDArray[np.float32] | None = None
+    moved: int | None = None
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one commit changes; all of it happens, or none.
+
+    ``writes`` enter files (a content seen for the first time needs its vector), ``removed`` are the paths of entries
+    that leave, ``skipped`` and ``unskipped`` change the list of skipped files.
+    """
+
+    writes: list[Write] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    unskipped: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.writes or self.removed or self.skipped or self.unskipped)
+
+    def __len__(self) -> int:
+        """How many files it speaks of."""
+        return len(self.writes) + len(self.removed) + len(self.skipped) + len(self.unskipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """A consistent view of a gallery's entries and embeddings.
+
+    ``ids`` int64 (n,) are the entries in the order of their paths' bytes; entry i's embedding is
+    ``matrix[rows[i]]``. ``matrix`` is float32 (r, dimension), mapped from disk; entries of equal content share a row,
+    and rows may be there that no entry uses.
+    """
+
+    ids: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    matrix: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How close pictures of this gallery are to their own best matches.
+
+    For a seeded sample of contents: ``rows`` int64 (m,) their embeddings, ``best_rows`` int64 (m,) those of their best
+    matches (never themselves), ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``through`` is the number of
+    rows that had been written when it was made.
+    """
+
+    rows: NDArray[np.int64]
+    best_rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    through: int
+
+
+class Store(Protocol):
+    """Keeps one gallery. Any number of readers, one writer at a time; a reader sees whole commits only."""
+
+    @property
+    def stamp(self) -> EncoderSpec:
+        """The encoder that every embedding here was made with."""
+        ...
+
+    def entries(self) -> list[Entry]:
+        """All entries, in the order of their paths' bytes."""
+        ...
+
+    def skips(self) -> list[Skipped]:
+        """All skipped files, in the order of their paths' bytes."""
+        ...
+
+    def paths(self, ids: Sequence[int]) -> list[str]:
+        """The paths of the entries ``ids``, in that order."""
+        ...
+
+    def filter(self, *, digest: bytes) -> NDArray[np.int64]:
+        """The ids of the entries with this content."""
+        ...
+
+    def vectors(self) -> Vectors:
+        """Every entry's embedding."""
+        ...
+
+    def candidates(
+        self, query: NDArray[np.float32], k: int, without: Iterable[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Ids (m,) in path order and embeddings (m, d) among which the ``k`` nearest to ``query`` (d,) surely are.
+
+        They still have to be scored exactly and ordered; entries ``without`` are left out.
+        """
+        ...
+
+    def calibration(self) -> Calibration | None:
+        """The calibration last stored."""
+        ...
+
+    def sample(self, size: int) -> NDArray[np.int64]:
+        """The rows of a seeded sample of up to ``size`` contents; it changes little while the gallery grows."""
+        ...
+
+    def commit(self, changes: Changes) -> None:
+        """Make ``changes`` durable, all or none; raises :class:`~lookalike.errors.GalleryWriteError`."""
+        ...
+
+    def sweep(self) -> None:
+        """Forget the embeddings of contents that no entry has any more."""
+        ...
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Make ``calibration`` durable in the place of the last."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every file."""
+        ...

@@ -1,0 +1,205 @@
+"""Bring a gallery up to date with its folder."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from lookalike.embedding import Embedded, Progress, Reading, embed_files
+from lookalike.encoders.encoder import Encoder
+from lookalike.errors import GalleryError
+from lookalike.gallery import calibration
+from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.store import Changes, Entry, Write
+from lookalike.picture_files import Found, SkipKind, Skipped, find_pictures, shown
+
+# Each commit waits for the disk twice; at this pace that is lost in the noise, and a kill costs two seconds of work.
+_COMMIT_SECONDS: Final = 2.0
+_COMMIT_FILES: Final = 4096
+
+# What is wrong with these files stays wrong until they change; other reasons may go away by themselves.
+_LASTING: Final = frozenset({SkipKind.EMPTY, SkipKind.NOT_A_PICTURE, SkipKind.DAMAGED, SkipKind.WRONG_EXTENSION})
+
+
+@dataclass(slots=True)
+class UpdateReport:
+    """What an update did, in numbers of files.
+
+    ``skipped`` are all that are skipped now, ``encoded`` the embeddings that were made, ``seconds`` the time spent on
+    reading and encoding files.
+    """
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    encoded: int = 0
+    seconds: float = 0.0
+
+    @property
+    def images_per_second(self) -> float:
+        """Pictures encoded a second; 0 where none was."""
+        return self.encoded / self.seconds if self.encoded and self.seconds > 0 else 0.0
+
+
+def update(
+    store: LocalStore,
+    encoder: Callable[[], Encoder],
+    *,
+    verify: bool = False,
+    reading: Reading | None = None,
+    progress: Progress | None = None,
+) -> UpdateReport:
+    """Enter what is new, encode what has changed, follow what was moved, and let go of what is gone.
+
+    Files whose size, modification time and inode are unchanged are not read, unless ``verify`` asks for every content
+    to be hashed. ``encoder`` is called only if there is a file to read; ``progress`` is told how many of those are
+    done. Raises :class:`~lookalike.errors.GalleryError` if the folder holds no picture: a gallery is not emptied
+    because a disk isn't there.
+    """
+    try:
+        found, problems = find_pictures(store.root, leave_out=store.folder)
+    except OSError as error:
+        raise GalleryError(
+            f"{shown(store.root)}: this folder can't be listed ({error.strerror}); the gallery is kept as it was"
+        ) from error
+    run = _Run(store, reading or Reading(), found, problems)
+    if not found:
+        raise GalleryError(f"{shown(store.root)}: no pictures in this folder" + run.kept_as_it_was())
+    started = time.monotonic()
+    if to_read := [file for file in found if verify or run.must_read(file)]:
+        run.process(encoder(), to_read, progress)
+    run.report.seconds = time.monotonic() - started
+    run.finish()
+    return run.report
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Changes gathered since the last commit."""
+
+    changes: Changes = field(default_factory=Changes)
+    since: float = field(default_factory=time.monotonic)
+
+    def is_due(self) -> bool:
+        return len(self.changes) >= _COMMIT_FILES or time.monotonic() - self.since >= _COMMIT_SECONDS
+
+
+class _Run:
+    """One update: what was known before it, what was found, and what has been done so far."""
+
+    def __init__(self, store: LocalStore, reading: Reading, found: list[Found], problems: list[Skipped]) -> None:
+        self.store = store
+        self.reading = reading
+        self.problems = problems
+        self.report = UpdateReport()
+        self.entries = {entry.path: entry for entry in store.entries()}
+        self.skips = {skipped.path: skipped for skipped in store.skips()}
+        self.known = {entry.digest for entry in self.entries.values()}
+        self.paths = {file.path for file in found}
+        self.unlisted = tuple(f"{p.path}/" for p in problems if p.kind == SkipKind.UNREADABLE_FOLDER)
+        self.gone = self._gone()
+        self.pending = _Pending()
+
+    def kept_as_it_was(self) -> str:
+        return "; the gallery is kept as it was" if self.entries else ""
+
+    def must_read(self, file: Found) -> bool:
+        """Whether ``file`` has changed since it was entered or skipped."""
+        entry = self.entries.get(file.path)
+        if entry is not None:
+            unchanged = entry.stat == file.stat
+            self.report.unchanged += unchanged
+            return not unchanged
+        skipped = self.skips.get(file.path)
+        return not (
+            skipped is not None
+            and skipped.stat == file.stat
+            and skipped.kind in _LASTING
+            and not (skipped.kind == SkipKind.WRONG_EXTENSION and self.reading.any_extension)
+        )
+
+    def process(self, encoder: Encoder, files: list[Found], progress: Progress | None) -> None:
+        """Read ``files`` and commit what comes of them as it comes; stopped from the keyboard, keep what is done."""
+        done = 0
+        batches = embed_files(encoder, self.store.root, files, known=self.known.__contains__, reading=self.reading)
+        try:
+            for batch in batches:
+                for outcome in batch:
+                    if isinstance(outcome, Skipped):
+                        self._skip(outcome)
+                    else:
+                        self._enter(outcome)
+                done += len(batch)
+                if progress is not None:
+                    progress(done, len(files))
+                if self.pending.is_due():
+                    self._commit()
+        finally:
+            self._commit()
+
+    def finish(self) -> None:
+        """Let go of what is gone, and bring the calibration up to date."""
+        leaving = [entry.path for entries in self.gone.values() for entry in entries]
+        self.report.removed += len(leaving)
+        changes = self.pending.changes
+        changes.removed += leaving
+        changes.skipped += self._new_problems()
+        still = self.paths | {problem.path for problem in self.problems}
+        changes.unskipped += [path for path in self.skips if path not in still and not path.startswith(self.unlisted)]
+        self._commit()
+        self.store.sweep()
+        self.report.skipped = len(self.store.skips())
+        recalibrate(self.store)
+
+    def _gone(self) -> dict[bytes, list[Entry]]:
+        """Entries whose file wasn't found, by content; not those in a folder that couldn't be listed."""
+        gone = defaultdict(list)
+        for entry in self.entries.values():
+            if entry.path not in self.paths and not entry.path.startswith(self.unlisted):
+                gone[entry.digest].append(entry)
+        return gone
+
+    def _enter(self, outcome: Embedded) -> None:
+        file, entry = outcome.file, self.entries.get(outcome.file.path)
+        moved = None
+        if entry is not None and entry.digest == outcome.digest:
+            self.report.unchanged += 1
+        elif entry is not None:
+            self.report.updated += 1
+        elif self.gone.get(outcome.digest):
+            moved = self.gone[outcome.digest].pop(0).id
+            self.report.moved += 1
+        else:
+            self.report.added += 1
+        self.report.encoded += outcome.vector is not None
+        self.pending.changes.writes.append(Write(file.path, file.stat, outcome.digest, outcome.vector, moved))
+        if file.path in self.skips:
+            self.pending.changes.unskipped.append(file.path)
+
+    def _skip(self, skipped: Skipped) -> None:
+        self.pending.changes.skipped.append(skipped)
+        if skipped.path in self.entries:
+            self.pending.changes.removed.append(skipped.path)
+            self.report.removed += 1
+
+    def _new_problems(self) -> Iterable[Skipped]:
+        return [problem for problem in self.problems if self.skips.get(problem.path) != problem]
+
+    def _commit(self) -> None:
+        changes, self.pending = self.pending.changes, _Pending()
+        if changes:
+            self.store.commit(changes)
+            self.known.update(write.digest for write in changes.writes)
+
+
+def recalibrate(store: LocalStore) -> None:
+    """Bring the stored calibration up to date, if it isn't."""
+    sample, last, written = store.sample(calibration.SAMPLE_SIZE), store.calibration(), store.written()
+    if not calibration.is_current(sample, last, written):
+        store.calibrate(calibration.calibrate(store.vectors(), sample, last, written))

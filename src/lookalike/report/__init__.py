@@ -1,0 +1,1 @@
+"""Figures and pages for people, JSON for programs; nothing is computed here."""

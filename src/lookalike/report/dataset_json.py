@@ -1,0 +1,73 @@
+"""What a dataset looks like, for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from lookalike.evaluation.dataset import Row
+from lookalike.evaluation.dataset_display import DatasetDisplay, Part
+from lookalike.evaluation.near_copies import NearPair
+from lookalike.report.evaluation_json import skipped_files, stamp, words
+from lookalike.report.search_json import path_fields
+
+VERSION: Final = 1
+
+
+def dataset_answer(display: DatasetDisplay) -> dict[str, Any]:
+    """``display`` as JSON can carry it: sizes are ``[width, height]`` in pixels, cosines -1 to 1."""
+    dataset, near = display.dataset, display.near
+    return {
+        "version": VERSION,
+        "dataset": words(dataset.name),
+        "folder": path_fields(dataset.root)["path"],
+        "layout": dataset.layout,
+        "understood": dataset.understood,
+        "notes": list(dataset.notes),
+        **_part(display.whole),
+        "classes": {words(label): _part(part) for label, part in display.classes.items()},
+        "exact_copies": [[path_fields(row.path) for row in rows] for rows in display.copies],
+        "near_copies": {
+            "threshold": near.threshold,
+            "greatest_cosine": near.greatest,
+            "pairs": near.pairs,
+            "pictures": near.pictures,
+            "different_labels": near.counts["labels"],
+            "same_label_different_groups": near.counts["groups"],
+            "same_label_same_group": near.counts["group"],
+            "closest": {
+                "different_labels": [_pair(pair) for pair in near.closest["labels"]],
+                "same_label_different_groups": [_pair(pair) for pair in near.closest["groups"]],
+                "same_label_same_group": [_pair(pair) for pair in near.closest["group"]],
+            },
+        },
+        "skipped_files": skipped_files(display.embedded.skipped),
+        "contact_sheet": {
+            words(label): [path_fields(row.path) for row in rows] for label, rows in display.sheet.items()
+        },
+        "seed": display.seed,
+        "stamp": stamp(display.embedded.spec),
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "pictures": part.pictures,
+        "queries": part.queries,
+        "gallery": part.gallery,
+        "skipped": part.skipped,
+        "sizes": None if part.sizes is None else {name: list(size) for name, size in asdict(part.sizes).items()},
+        "orientations": dict(part.orientations),
+        "turned_by_exif": part.turned,
+        "units": {name: asdict(units) for name, units in part.units.items()},
+        "queries_without_answer": dict(part.answerless),
+    }
+
+
+def _pair(pair: NearPair) -> dict[str, Any]:
+    return {"first": _row(pair.first), "second": _row(pair.second), "cosine": round(pair.cosine, 6)}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    group = None if row.group is None else words(row.group)
+    return {**path_fields(row.path), "label": words(row.label), "group": group}

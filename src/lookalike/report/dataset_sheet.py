@@ -1,0 +1,41 @@
+"""A dataset's contact sheet as one picture: a row of pictures for each class."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PIL import Image
+
+from lookalike.errors import PictureError
+from lookalike.evaluation.dataset import Row
+from lookalike.evaluation.dataset_display import DatasetDisplay
+from lookalike.images import open_picture
+from lookalike.picture_files import shown
+from lookalike.report.contact_sheet import contact_sheet
+
+_CELL: Final = 160
+# A sheet of so many rows is some 15,000 pixels high; JPEG ends at 65,535.
+_CLASSES: Final = 100
+
+
+def dataset_sheet(display: DatasetDisplay) -> Image.Image:
+    """The pictures of ``display.sheet``, RGB, a row for each class: of more than 100 classes, the largest."""
+    by_size = sorted(display.classes, key=lambda label: (-display.classes[label].pictures, label))
+    rows = [
+        (
+            f"{shown(label)} ({display.classes[label].pictures:,})",
+            [("", small) for row in display.sheet[label] if (small := _small(display, row)) is not None],
+        )
+        for label in sorted(by_size[:_CLASSES])
+    ]
+    return contact_sheet([row for row in rows if row[1]], cell=_CELL, title=shown(display.dataset.name))
+
+
+def _small(display: DatasetDisplay, row: Row) -> Image.Image | None:
+    try:
+        pixels = open_picture(display.dataset.file(row), least_side=_CELL).pixels
+    except PictureError:  # it was there when it was embedded
+        return None
+    small = pixels.copy()
+    small.thumbnail((2 * _CELL, 2 * _CELL), Image.Resampling.LANCZOS)
+    return small

@@ -1,0 +1,127 @@
+"""An evaluation for a terminal: tables of figures, and everything that was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from lookalike.picture_files import shown
+from lookalike.report.definitions import JUNK, interval_notes, notes, order
+from lookalike.report.pages import share
+
+if TYPE_CHECKING:
+    from lookalike.evaluation.intervals import Interval
+    from lookalike.evaluation.results import Evaluation, Figures
+    from lookalike.picture_files import Skipped
+
+_SHOWN_FILES: Final = 20
+
+
+def evaluation_text(evaluation: Evaluation) -> str:
+    """Lines for people: what was evaluated, what was left out, all figures with intervals, and each class's."""
+    figures = evaluation.figures
+    return "\n".join(
+        [
+            *_heading(evaluation),
+            "",
+            *_overall(figures, order(evaluation.ks)),
+            "",
+            *_classes(figures, evaluation.ks),
+            *(line for other in evaluation.others for line in ("", *_other(other, evaluation.ks))),
+            "",
+            interval_notes(figures.groups),
+            f"{100 * figures.tied_share:.3g} % of neighbours were ties, ordered by a hash with seed {evaluation.seed}.",
+        ]
+    )
+
+
+def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of ``rows`` in columns as wide as they need, the first ``left`` columns flush left, the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def interval_text(interval: Interval | None) -> str:
+    """An interval for people, ``~`` where it is approximate, a dash where there is none."""
+    if interval is None:
+        return "-"
+    return f"{'~' if interval.approximate else ''}{interval.low:.3f} to {interval.high:.3f}"
+
+
+def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
+    """Every skipped file with its reason; of very many, the first, and how many more there are."""
+    if skipped:
+        yield f"{len(skipped):,} {'file' if len(skipped) == 1 else 'files'} skipped:"
+    for one in skipped[:_SHOWN_FILES]:
+        yield f"  {shown(one.path)}: {one.reason}"
+    if len(skipped) > _SHOWN_FILES:
+        yield f"  and {len(skipped) - _SHOWN_FILES:,} more: --json and --out list them all"
+
+
+def exclusion_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Everything that a reader has to know of what isn't in the figures."""
+    for one in evaluation.figures.excluded:
+        yield f"  excluded: {one.count:,} of {shown(one.label)}: {one.reason}"
+    yield from (f"note: {note}" for note in notes(evaluation))
+    yield from skipped_lines(evaluation.skipped)
+
+
+def _heading(evaluation: Evaluation) -> Iterator[str]:
+    figures, dataset = evaluation.figures, evaluation.dataset
+    classes = len({row.label for row in evaluation.rows})
+    how = "queries and gallery as its split says" if evaluation.split else "leave-one-out"
+    yield f"{shown(dataset.name)}: {len(evaluation.rows):,} pictures of {classes:,} classes, {how}"
+    yield f"junk {figures.junk}: {JUNK[figures.junk].removeprefix('junk is ')}"
+    yield f"encoder {evaluation.encoder}"
+    yield f"{figures.scored:,} queries, {figures.left_out:,} excluded, {figures.gallery:,} pictures in the gallery"
+    yield from exclusion_lines(evaluation)
+
+
+def _overall(figures: Figures, keys: Sequence[str]) -> list[str]:
+    header = ["FIGURE", "MICRO", "95 % INTERVAL", "MACRO", "95 % INTERVAL", "CHANCE", "CEILING"]
+    rows = [
+        [
+            key,
+            share(figures.micro[key]),
+            interval_text(figures.intervals.get(key)),
+            share(figures.macro[key]),
+            interval_text(figures.macro_intervals.get(key)),
+            share(figures.chance.get(key)),
+            share(figures.ceilings.get(key.replace("precision", "ceiling"))) if key.startswith("precision") else "",
+        ]
+        for key in keys
+    ]
+    return table([header, *rows])
+
+
+def _classes(figures: Figures, ks: Sequence[int]) -> list[str]:
+    first = f"precision@{min(ks)}"
+    keys = [*dict.fromkeys((f"precision@{max(ks)}", f"recall@{max(ks)}")), "map", "accuracy"]
+    if min(ks) == max(ks):
+        keys.remove(first)
+    header = ["CLASS", "QUERIES", first.upper(), "95 % INTERVAL", *(key.upper() for key in keys)]
+    rows = [
+        [
+            shown(label),
+            f"{figures.scored_by_class[label]:,}",
+            share(means[first]),
+            interval_text(figures.class_intervals[label].get(first)),
+            *(share(means[key]) for key in keys),
+        ]
+        for label, means in sorted(figures.classes.items())
+    ]
+    return table([header, *rows])
+
+
+def _other(figures: Figures, ks: Sequence[int]) -> list[str]:
+    keys = [*(f"precision@{k}" for k in ks), "map", "accuracy"]
+    lines = _overall(figures, keys)
+    excluded = [f"  excluded: {one.count:,} of {shown(one.label)}: {one.reason}" for one in figures.excluded]
+    heading = f"under the junk rule {figures.junk}: {figures.scored:,} queries, {figures.left_out:,} excluded"
+    return [heading, *excluded, *lines]

@@ -1,0 +1,235 @@
+"""The page of a robustness run: one file that needs nothing else, figures and pictures and all."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup
+
+from lookalike.evaluation.corruptions import CORRUPTIONS
+from lookalike.report.contact_sheet import contact_sheet
+from lookalike.report.definitions import JUNK, name
+from lookalike.report.evaluation_text import interval_text
+from lookalike.report.pages import render, share
+from lookalike.report.robustness_definitions import SIDES, robustness_definitions, robustness_interval_notes
+from lookalike.report.robustness_figures import robustness_curves, robustness_heat_map
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from lookalike.evaluation.intervals import Interval
+    from lookalike.evaluation.robustness_examples import Example
+    from lookalike.evaluation.robustness_results import (
+        CorruptionResult,
+        FamilyResult,
+        Findings,
+        Measures,
+        Robustness,
+    )
+
+_CELL: Final = 150
+_QUALITY: Final = 80
+
+
+def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), example_path: str = "") -> str:
+    """HTML of ``robustness``: heat maps, curves, controls, every severity of the ``examples``, all figures."""
+    findings, keys = robustness.findings, robustness.keys
+    return render(
+        "robustness.html",
+        {
+            "robustness": robustness,
+            "dataset": robustness.dataset,
+            "encoder": robustness.encoder,
+            "findings": findings,
+            "side": SIDES[robustness.side],
+            "keys": keys,
+            "names": {key: name(key) for key in keys},
+            "notes": _notes(robustness),
+            "stats": [_stat(findings, key) for key in keys],
+            "extremes": _extremes(findings, keys[0]),
+            "maps": [Markup(robustness_heat_map(robustness, key)) for key in keys],  # noqa: S704  drawn by us, escaped
+            "curves": [
+                {
+                    "name": name(key),
+                    "figures": [
+                        {"family": family.name, "svg": Markup(robustness_curves(robustness, family, key))}  # noqa: S704
+                        for family in findings.families
+                    ],
+                }
+                for key in keys
+            ],
+            "controls": _controls(findings),
+            "mixed": _mixed(findings) if robustness.side == "mixed" else [],
+            "sheets": example_sheets(examples),
+            "example_path": example_path,
+            "families": [_family(family, keys) for family in findings.families],
+            "others": [
+                {
+                    "meaning": JUNK[other.junk],
+                    "findings": other,
+                    "rows": [
+                        *((family.name, family.measures) for family in other.families),
+                        ("all families", other.overall),
+                    ],
+                }
+                for other in robustness.others
+            ],
+            "definitions": robustness_definitions(robustness, findings),
+            "interval_notes": robustness_interval_notes(findings),
+        },
+    )
+
+
+def example_sheets(examples: Sequence[Example]) -> list[dict[str, Any]]:
+    """A contact sheet for each family of ``examples``: a row for each corruption, a column for each severity."""
+    families = dict.fromkeys(example.family for example in examples)
+    return [
+        {
+            "family": family,
+            "source": _as_source(sheet),
+            "width": sheet.width,
+        }
+        for family in families
+        for sheet in [sheet_of([example for example in examples if example.family == family])]
+    ]
+
+
+def sheet_of(examples: Sequence[Example]) -> Image.Image:
+    """One contact sheet: a row for each of ``examples``, clean first, then its severities."""
+    rows = [
+        (
+            example.corruption.replace("_", " "),
+            [(str(severity) if severity else "clean", picture) for severity, picture in example.pictures],
+        )
+        for example in examples
+    ]
+    return contact_sheet(rows, cell=_CELL)
+
+
+def _as_source(image: Image.Image) -> str:
+    written = io.BytesIO()
+    image.save(written, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode('ascii')}"
+
+
+def _notes(robustness: Robustness) -> list[str]:
+    notes = [*robustness.notes]
+    if robustness.findings.junk == "group" and not robustness.dataset.has_groups:
+        notes.append(
+            "No groups are given: pictures of one scene, if there are any, count as right answers, which makes figures "
+            "better than they are for new scenes."
+        )
+    return notes
+
+
+def _stat(findings: Findings, key: str) -> dict[str, Any]:
+    clean = findings.clean[key]
+    overall = None if findings.overall is None else findings.overall[key]
+    return {
+        "name": name(key),
+        "clean": clean.value,
+        "clean_interval": interval_text(clean.interval),
+        "chance": findings.chance[key],
+        "value": None if overall is None else overall.value,
+        "retention": None if overall is None else overall.retention,
+        "interval": _in_percent(None if overall is None else overall.retained),
+    }
+
+
+def _in_percent(interval: Interval | None) -> str:
+    if interval is None:
+        return "no interval"
+    return f"{'≈ ' if interval.approximate else ''}{100 * interval.low:.0f} to {100 * interval.high:.0f} %"
+
+
+def _extremes(findings: Findings, key: str) -> dict[str, Any] | None:
+    """The corruption that costs most and the one that costs least of ``key``."""
+    ranked = findings.ranked(key)
+    if len(ranked) < 2:  # noqa: PLR2004  a most and a least
+        return None
+    return {
+        "name": name(key),
+        "most": _extreme(ranked[0], key),
+        "least": _extreme(ranked[-1], key),
+    }
+
+
+def _extreme(result: CorruptionResult, key: str) -> dict[str, Any]:
+    return {"corruption": result.name, "value": result.measures[key].value, "summary": result.summary}
+
+
+def _controls(findings: Findings) -> list[list[CorruptionResult]]:
+    """Each corruption that has controls, with them behind it; controls alone where it wasn't measured."""
+    groups: dict[str, list[CorruptionResult]] = {}
+    for result in findings.corruptions:
+        groups.setdefault(result.control_of or result.name, []).append(result)
+    return [
+        sorted(group, key=lambda result: result.control_of is not None)
+        for group in groups.values()
+        if any(result.control_of for result in group)
+    ]
+
+
+def _mixed(findings: Findings) -> list[dict[str, Any]]:
+    return [
+        {
+            "corruption": result.name,
+            "family": result.family,
+            "cells": [(cell.severity, cell.first_hits) for cell in result.cells if cell.first_hits is not None],
+        }
+        for result in findings.corruptions
+    ]
+
+
+def _family(family: FamilyResult, keys: Sequence[str]) -> dict[str, Any]:
+    return {
+        "name": family.name,
+        "summaries": [(one.name, one.summary, one.control_of) for one in family.corruptions],
+        "measures": family.measures,
+        "rows": [row for one in family.corruptions for row in _rows(one, keys)],
+    }
+
+
+def _rows(result: CorruptionResult, keys: Sequence[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [
+        {
+            "corruption": result.name if number == 0 else "",
+            "control": result.control_of,
+            "severity": str(cell.severity),
+            "parameters": parameters_text(result.name, cell.severity),
+            "cells": _cells(cell.measures, keys),
+        }
+        for number, cell in enumerate(result.cells)
+    ]
+    rows.append(
+        {
+            "corruption": "",
+            "control": result.control_of,
+            "severity": "mean",
+            "parameters": "",
+            "cells": _cells(result.measures, keys),
+        }
+    )
+    return rows if len(result.cells) > 1 else rows[:1]
+
+
+def _cells(measures: Measures, keys: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "value": share(measures[key].value),
+            "interval": interval_text(measures[key].interval),
+            "retention": "n/a" if measures[key].retention is None else share(measures[key].retention),
+            "retained": interval_text(measures[key].retained),
+            "raw": share(measures[key].raw),
+        }
+        for key in keys
+    ]
+
+
+def parameters_text(corruption: str, severity: int) -> str:
+    """The parameters of a corruption at a severity, in words."""
+    parameters: Mapping[str, float] = CORRUPTIONS[corruption].parameters(severity)
+    return ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in parameters.items())

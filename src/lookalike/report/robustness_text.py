@@ -1,0 +1,116 @@
+"""A robustness run for a terminal: what is left of each figure under each corruption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, of_family
+from lookalike.picture_files import shown
+from lookalike.report.evaluation_text import interval_text, skipped_lines, table
+from lookalike.report.pages import share
+from lookalike.report.robustness_definitions import SIDES, robustness_interval_notes
+
+if TYPE_CHECKING:
+    from lookalike.evaluation.robustness_results import Findings, Measures, Robustness
+
+
+def robustness_text(robustness: Robustness) -> str:
+    """Lines for people: what was measured, the clean figures, then every corruption's, family by family."""
+    findings = robustness.findings
+    return "\n".join(
+        [
+            *_heading(robustness),
+            "",
+            *_figures(findings, robustness.keys),
+            *(line for other in robustness.others for line in ("", *_other(other, robustness.keys))),
+            "",
+            _MEANING,
+            robustness_interval_notes(findings),
+        ]
+    )
+
+
+_MEANING: Final = (
+    "Retention = (damaged - chance) / (clean - chance): 1 is no loss, 0 is chance. Means: over severities, then "
+    "corruptions, then families; controls (in brackets) are in no mean."
+)
+
+
+def corruptions_text() -> str:
+    """Every corruption there is, with its sentence, family by family."""
+    width = max(map(len, CORRUPTIONS))
+    lines: list[str] = []
+    for family in FAMILIES:
+        lines += ["", family.upper()] if lines else [family.upper()]
+        for corruption in of_family(family):
+            lines.append(f"  {corruption.name:<{width}}  {corruption.summary}")
+    return "\n".join(lines)
+
+
+def _heading(robustness: Robustness) -> Iterator[str]:
+    findings, dataset = robustness.findings, robustness.dataset
+    classes = len({row.label for row in robustness.rows})
+    how = "queries and gallery as its split says" if dataset.has_split else "leave-one-out"
+    pictures = f"{len(robustness.rows):,} pictures of {classes:,} classes"
+    yield f"{shown(dataset.name)}: {pictures}, {how}, junk: {findings.junk}"
+    yield f"encoder {robustness.encoder}"
+    degrees = ", ".join(map(str, robustness.severities))
+    damage = f"{len(findings.corruptions)} corruptions, severity {degrees}"
+    yield f"side {robustness.side}: {SIDES[robustness.side]}; {damage}"
+    yield (
+        f"{findings.scored:,} queries, {findings.excluded:,} excluded (nothing to find), {robustness.gallery:,} "
+        "pictures in the gallery"
+    )
+    yield from (f"note: {note}" for note in robustness.notes)
+    yield from skipped_lines(robustness.skipped)
+
+
+def _figures(findings: Findings, keys: Sequence[str]) -> list[str]:
+    header = ["", *(cell for key in keys for cell in (key.upper(), "RETENTION", "95 % INTERVAL"))]
+    rows = [header]
+    clean = (
+        cell
+        for key in keys
+        for cell in (share(findings.clean[key].value), "", interval_text(findings.clean[key].interval))
+    )
+    rows.append(["clean", *clean])
+    rows.append(["chance", *(cell for key in keys for cell in (share(findings.chance[key]), "", ""))])
+    for family in findings.families:
+        rows.append(_row(family.name.upper(), family.measures, keys))
+        for corruption in family.corruptions:
+            name = f"  [{corruption.name}]" if corruption.control_of else f"  {corruption.name}"
+            rows.append(_row(name, corruption.measures, keys))
+    rows.append(_row("ALL FAMILIES", findings.overall, keys))
+    return table(rows)
+
+
+def _row(name: str, measures: Measures | None, keys: Sequence[str]) -> list[str]:
+    if measures is None:
+        return [name, *("" for _ in range(3 * len(keys)))]
+    return [
+        name,
+        *(
+            cell
+            for key in keys
+            for cell in (
+                share(measures[key].value),
+                _kept(measures[key].retention),
+                interval_text(measures[key].retained),
+            )
+        ),
+    ]
+
+
+def _kept(retention: float | None) -> str:
+    return "n/a" if retention is None else share(retention)
+
+
+def _other(findings: Findings, keys: Sequence[str]) -> list[str]:
+    header = ["", *(cell for key in keys for cell in (key.upper(), "RETENTION", "95 % INTERVAL"))]
+    rows = [header, *(_row(family.name.upper(), family.measures, keys) for family in findings.families)]
+    rows.append(_row("ALL FAMILIES", findings.overall, keys))
+    return [
+        f"under the junk rule {findings.junk}: {findings.scored:,} queries, {findings.excluded:,} excluded",
+        *table(rows),
+    ]

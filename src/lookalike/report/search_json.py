@@ -1,0 +1,69 @@
+"""The answer to a search as JSON, the same wherever it is asked for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lookalike.query import Query, Term
+from lookalike.ranking import Hit, Ranking
+
+VERSION = 1
+
+
+def path_fields(path: str | os.PathLike[str]) -> dict[str, str]:
+    """``path`` as JSON can carry it: bytes that are no UTF-8 are replaced, and the true ones go along in base 64."""
+    raw = os.fsencode(path)
+    fields = {"path": raw.decode("utf-8", "replace")}
+    if fields["path"].encode() != raw:
+        fields["path_base64"] = base64.b64encode(raw).decode("ascii")
+    return fields
+
+
+def search_answer(encoder: str, gallery: Path, rankings: Iterable[Ranking]) -> dict[str, Any]:
+    """One result for each of ``rankings``; hits' paths are relative to the gallery's root."""
+    return {
+        "version": VERSION,
+        "encoder": encoder,
+        "gallery": path_fields(gallery)["path"],
+        "results": [
+            {
+                "query": _query(ranking.query),
+                "hits": [_hit(hit) for hit in ranking.hits],
+            }
+            for ranking in rankings
+        ],
+    }
+
+
+def as_text(answer: dict[str, Any]) -> str:
+    """JSON for people and programs: two spaces deep, letters of every script as themselves."""
+    return json.dumps(answer, indent=2, ensure_ascii=False)
+
+
+def _query(query: Query) -> dict[str, Any]:
+    """The first term; ``plus`` and ``minus`` only where there are such, with weights."""
+    first, *others = query.terms
+    plus = [{**_term(term), "weight": term.weight} for term in others if term.weight >= 0]
+    minus = [{**_term(term), "weight": -term.weight} for term in others if term.weight < 0]
+    return {**_term(first), **({"plus": plus} if plus else {}), **({"minus": minus} if minus else {})}
+
+
+def _term(term: Term) -> dict[str, Any]:
+    if term.words is not None:
+        return {"kind": "text", "text": term.words}
+    return {"kind": "picture", **path_fields(term.path or "")}
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        **path_fields(hit.path),
+        "score": hit.score,
+        "percentile": None if hit.percentile is None else round(hit.percentile, 2),
+    }

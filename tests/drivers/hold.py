@@ -1,0 +1,11 @@
+"""Hold a gallery open for writing until a line comes in."""
+
+import sys
+from pathlib import Path
+
+from lookalike.gallery.local_store import LocalStore
+
+store = LocalStore.open(Path(sys.argv[1]), writing=True)
+print("open", flush=True)
+sys.stdin.readline()
+store.close()

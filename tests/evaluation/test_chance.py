@@ -1,0 +1,69 @@
+"""What a random order would score: exact expectations, against every order there is."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lookalike.evaluation import metrics
+from lookalike.evaluation.chance import chance_levels, expected_average_precision
+from lookalike.evaluation.relevance import ALONE, Relevance, Rows
+
+
+def relevance_of(relevant: int, size: int) -> Relevance:
+    """One query in whose gallery so many of so many pictures are relevant."""
+    labels = np.array([0] * (relevant + 1) + [1] * (size - relevant))
+    alone = np.full(size + 1, ALONE)
+    return Relevance(Rows(labels, alone, alone, np.arange(size + 1)), queries=np.array([0]))
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_expectations_are_means_over_all_orders(size: int):
+    """For every R, each expected figure is the mean of that figure over all placements of the relevant pictures."""
+    for total in range(1, size + 1):
+        orders = np.zeros((0, size), np.bool_)
+        for places in combinations(range(size), total):
+            orders = np.vstack([orders, np.isin(np.arange(size), places)])
+        R = np.full(len(orders), total)  # noqa: N806
+        levels = chance_levels(relevance_of(total, size), ks := [1, 2, 3, 10])
+        means = {
+            "map": np.mean([metrics.average_precision(np.flatnonzero(order) + 1) for order in orders]),
+            "map@r": np.mean([metrics.average_precision_at_r(np.flatnonzero(order) + 1) for order in orders]),
+            "accuracy": orders[:, 0].mean(),
+        }
+        for k in ks:
+            means[f"precision@{k}"] = metrics.precision_at(orders, R, k).mean()
+            means[f"recall@{k}"] = metrics.recall_at(orders, R, k).mean()
+            means[f"hit_rate@{k}"] = metrics.hit_rate_at(orders, R, k).mean()
+            means[f"ndcg@{k}"] = metrics.ndcg_at(orders, R, k).mean()
+        assert levels.keys() == means.keys()
+        for name, mean in means.items():
+            assert levels[name] == pytest.approx(mean, abs=1e-12), (name, total, size)
+
+
+def test_nothing_relevant_has_no_chance_level():
+    """Where R = 0 chance levels are nan, as the figures are; other queries keep theirs."""
+    alone = np.full(3, ALONE)
+    levels = chance_levels(Relevance(Rows(np.array([0, 0, 1]), alone, alone, np.arange(3))), [1])
+    for values in levels.values():
+        assert np.isfinite(values[:2]).all()
+        assert np.isnan(values[2])
+    assert levels["precision@1"][:2].tolist() == [0.5, 0.5]
+
+
+def test_there_are_chance_levels_of_no_queries():
+    """Where no query has anything relevant nothing fails."""
+    alone = np.full(2, ALONE)
+    levels = chance_levels(Relevance(Rows(np.array([0, 1]), alone, alone, np.arange(2))), [1, 10])
+    assert all(np.isnan(values).all() for values in levels.values())
+
+
+@given(st.integers(1, 500), st.integers(0, 24_500))
+def test_the_expected_ap_lies_between_its_simple_bounds(relevant: int, wrong: int):
+    """It is at least the share of relevant pictures, and 1 where all are."""
+    size = relevant + wrong
+    (expected,) = expected_average_precision(np.array([relevant]), np.array([size]))
+    assert relevant / size - 1e-12 <= expected <= 1 + 1e-12
+    assert (expected == pytest.approx(1)) == (wrong == 0)

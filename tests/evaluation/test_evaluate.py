@@ -1,0 +1,335 @@
+"""Evaluating an encoder: figures agree with a plain count, and nothing is left out silently."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drawing import draw, drawn
+from fakes import FakeEncoder
+from galleries import index
+from lookalike.errors import EvaluationError
+from lookalike.evaluation.datasets import load_dataset
+from lookalike.evaluation.embedded import EmbeddedDataset, embed_dataset
+from lookalike.evaluation.evaluate import evaluate, own_encoder
+from lookalike.evaluation.results import Evaluation
+from lookalike.report.evaluation_json import evaluation_answer
+
+
+def labelled(folder: Path, rows: Iterable[dict[str, str]]) -> Path:
+    """A folder of drawn pictures and its labels.csv; ``seed`` says what is drawn, names not beginning with it."""
+    listed = [dict(row) for row in rows]
+    for number, row in enumerate(listed):
+        seed = int(row.pop("seed", str(number)))
+        drawn(folder / row["path"], seed)
+    columns = list(dict.fromkeys(column for row in listed for column in row))
+    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(listed)
+    return folder
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> Path:
+    """Sixty pictures of three classes in groups of one to four, some copies, one group of two classes."""
+    rng = np.random.default_rng(4)
+    rows = [
+        {
+            "path": f"{number:02d}.png",
+            "label": "abc"[number % 3],
+            "group": "" if number % 5 == 0 else f"scene {rng.integers(0, 18)}",
+            "seed": str(number % 55),
+        }
+        for number in range(60)
+    ]
+    return labelled(tmp_path / "scenes", rows)
+
+
+def counted(embedded: EmbeddedDataset, junk: str) -> list[dict[str, float]]:
+    """Each query's figures, by counting along its ranking; empty where nothing can be found."""
+    found = []
+    vectors = embedded.vectors.astype(np.float64)
+    for query, row in enumerate(embedded.rows):
+        unit = {"group": row.group, "visit": row.visit, "none": None}[junk]
+        ranking = []
+        cosines = np.round((vectors * vectors[query]).sum(axis=1), 6)
+        drawn_order = [sha256(b"0 %d %d" % (query, other)).digest() for other in range(len(vectors))]
+        for other in sorted(range(len(vectors)), key=lambda place: (-cosines[place], drawn_order[place])):
+            its = embedded.rows[other]
+            its_unit = {"group": its.group, "visit": its.visit, "none": None}[junk]
+            is_junk = embedded.digests[other] == embedded.digests[query] or (
+                unit is not None and unit == its_unit and its.label == row.label
+            )
+            if other != query and not is_junk:
+                ranking.append(its.label)
+        right = np.array([label == row.label for label in ranking])
+        ranks = np.flatnonzero(right) + 1
+        if not len(ranks):
+            found.append({})
+            continue
+        votes = ranking[:10]
+        winner = max(dict.fromkeys(votes), key=votes.count)
+        found.append(
+            {
+                "precision@1": float(right[0]),
+                "precision@10": right[:10].sum() / 10,
+                "recall@10": right[:10].sum() / len(ranks),
+                "hit_rate@10": float(right[:10].any()),
+                "map": float(np.mean(np.arange(1, len(ranks) + 1) / ranks)),
+                "accuracy": float(winner == row.label),
+            }
+        )
+    return found
+
+
+@pytest.mark.parametrize("junk", ["group", "none"])
+def test_figures_are_those_of_a_plain_count(scenes: Path, fake: FakeEncoder, junk: str):
+    """Each query's figures, their mean over queries and over classes, and the number excluded."""
+    embedded = embed_dataset(load_dataset(scenes), fake)
+    evaluation = evaluate(embedded, junk=junk)  # type: ignore[arg-type]  a parameter is a str
+    expected = counted(embedded, junk)
+    for query, figures in zip(evaluation.queries(), expected, strict=True):
+        assert {key: query.figures.get(key) for key in figures} == pytest.approx(figures)
+        assert bool(query.figures) == bool(figures)
+    scored = [figures for figures in expected if figures]
+    figures = evaluation.figures
+    assert (figures.scored, figures.left_out) == (len(scored), 60 - len(scored))
+    for key in scored[0]:
+        assert figures.micro[key] == pytest.approx(np.mean([one[key] for one in scored]))
+        classes = {
+            label: np.mean(
+                [one[key] for one, row in zip(expected, embedded.rows, strict=True) if one and row.label == label]
+            )
+            for label in "abc"
+        }
+        assert {label: means[key] for label, means in figures.classes.items()} == pytest.approx(classes)
+        assert figures.macro[key] == pytest.approx(np.mean(list(classes.values())))
+
+
+def test_a_scenes_pictures_of_another_class_stay_and_are_wrong(tmp_path: Path, fake: FakeEncoder):
+    """Of a query's group only what has its label is junk; what looks the same and has another label is a mistake."""
+    rows = [
+        {"path": "a1.png", "label": "a", "group": "scene", "seed": "1"},
+        {"path": "a2.png", "label": "a", "group": "scene", "seed": "2"},
+        {"path": "a3.png", "label": "a", "group": "", "seed": "3"},
+        {"path": "b1.png", "label": "b", "group": "scene", "seed": "4"},
+        {"path": "b2.png", "label": "b", "group": "", "seed": "5"},
+    ]
+    evaluation = evaluate(labelled(tmp_path / "d", rows), fake, ks=(1, 2))
+    first = evaluation.query(0)
+    assert (first.relevant, first.size) == (1, 3)
+    assert {hit.path for hit in evaluation.hits(0)} == {"a3.png", "b1.png", "b2.png"}
+    assert {hit.path: hit.right for hit in evaluation.hits(0)}["b1.png"] is False
+
+
+def test_exact_copies_are_junk_under_every_rule(tmp_path: Path, fake: FakeEncoder):
+    """A copy of the query is neither right nor wrong, whatever its label; the row itself is never its own hit."""
+    rows = [{"path": f"{n}.png", "label": "ab"[n % 2], "seed": str(n if n < 6 else 0)} for n in range(8)]
+    for junk in ("group", "none"):
+        evaluation = evaluate(labelled(tmp_path / junk, rows), fake, ks=(1,), junk=junk)  # type: ignore[arg-type]
+        assert {hit.path for hit in evaluation.hits(0)} == {f"{n}.png" for n in range(1, 6)}
+        assert {hit.path for hit in evaluation.hits(1)} == {f"{n}.png" for n in range(8) if n != 1}
+
+
+def test_queries_that_have_nothing_to_find_are_counted_with_the_reason(tmp_path: Path, fake: FakeEncoder):
+    """A class of one picture, and a class of one scene, are left out of every mean, and each says why."""
+    rows = [{"path": f"{n}.png", "label": "ab"[n % 2]} for n in range(8)]
+    rows += [{"path": "only.png", "label": "single", "seed": "20"}]
+    rows += [{"path": f"s{n}.png", "label": "burst", "group": "one", "seed": str(30 + n)} for n in range(3)]
+    figures = evaluate(labelled(tmp_path / "d", rows), fake, ks=(1, 5)).figures
+    assert [(one.label, one.count) for one in figures.excluded] == [("burst", 3), ("single", 1)]
+    assert figures.excluded[0].reason == "all others of the class are of the same group, or an exact copy"
+    assert figures.excluded[1].reason == "no other picture of the class is in the gallery"
+    assert set(figures.classes) == {"a", "b"}
+    assert (figures.scored, figures.left_out) == (8, 4)
+
+
+def test_a_split_says_what_is_searched(tmp_path: Path, fake: FakeEncoder):
+    """Only rows marked query are queries, only rows marked gallery are hits."""
+    rows = [{"path": f"{n}.png", "label": "ab"[n % 2], "split": "query" if n < 4 else "gallery"} for n in range(16)]
+    evaluation = evaluate(labelled(tmp_path / "d", rows), fake, ks=(1, 12))
+    assert evaluation.split
+    assert [query.path for query in evaluation.queries()] == [f"{n}.png" for n in range(4)]
+    assert evaluation.figures.gallery == 12
+    for number in range(4):
+        assert sorted(hit.path for hit in evaluation.hits(number)) == sorted(f"{n}.png" for n in range(4, 16))
+    with pytest.raises(EvaluationError, match=r"k = 13 is larger than the gallery, in which a query has 12 pictures"):
+        evaluate(tmp_path / "d", fake, ks=(13,))
+
+
+def test_with_groups_and_visits_both_rules_are_reported(tmp_path: Path, fake: FakeEncoder):
+    """The rule asked for comes first, every other that the columns allow beside it, each with its own counts."""
+    rows = [
+        {"path": f"{n:02d}.png", "label": "ab"[n % 2], "group": f"g{n // 4}", "visit": f"v{n // 8}"} for n in range(24)
+    ]
+    folder = labelled(tmp_path / "d", rows)
+    for junk, others in (("group", ["visit"]), ("visit", ["group"]), ("none", ["group", "visit"])):
+        evaluation = evaluate(folder, fake, ks=(1,), junk=junk)  # type: ignore[arg-type]
+        assert evaluation.figures.junk == junk
+        assert [figures.junk for figures in evaluation.others] == others
+        sizes = {one.junk: int(one.table.sizes[0]) for one in (evaluation.figures, *evaluation.others)}
+        assert sizes == {rule: {"group": 22, "visit": 20, "none": 23}[rule] for rule in (junk, *others)}
+
+
+def test_what_would_say_nothing_is_refused(tmp_path: Path, fake: FakeEncoder):
+    """A k larger than the gallery or below 1, and a rule without its column, are errors that name the way out."""
+    folder = labelled(tmp_path / "d", [{"path": f"{n}.png", "label": "ab"[n % 2]} for n in range(8)])
+    with pytest.raises(EvaluationError, match=r"k = 10 is larger than the gallery, in which a query has 7 .*--k"):
+        evaluate(folder, fake)
+    with pytest.raises(EvaluationError, match="k must be at least 1"):
+        evaluate(folder, fake, ks=(0, 1))
+    with pytest.raises(EvaluationError, match="k must be at least 1"):
+        evaluate(folder, fake, ks=())
+    with pytest.raises(EvaluationError, match="needs a column visit"):
+        evaluate(folder, fake, ks=(1,), junk="visit")
+
+
+def test_files_that_cannot_be_used_are_listed_and_change_no_other_figure(scenes: Path, fake: FakeEncoder):
+    """A damaged file is skipped with its reason; the figures are those of the dataset without it."""
+    before = evaluate(scenes, fake)
+    lines = (scenes / "labels.csv").read_text().splitlines()
+    (scenes / "labels.csv").write_text("\n".join([*lines, "bad.png,a,"]))
+    (scenes / "bad.png").write_bytes(b"")
+    after = evaluate(scenes, fake)
+    assert [(one.path, "empty" in one.reason) for one in after.skipped] == [("bad.png", True)]
+    assert after.figures.micro == before.figures.micro
+    assert len(after.rows) == 60
+
+
+def test_one_class_left_is_refused(tmp_path: Path, fake: FakeEncoder):
+    """Where damage leaves a single class, every hit would be right: that is an error and no figure."""
+    for number in range(6):
+        drawn(tmp_path / "d" / "a" / f"{number}.png", number)
+    (tmp_path / "d" / "b").mkdir()
+    (tmp_path / "d" / "b" / "x.png").write_bytes(b"")
+    with pytest.raises(EvaluationError, match="all of one class"):
+        evaluate(tmp_path / "d", fake, ks=(1,))
+
+
+def test_where_no_query_has_anything_to_find_there_are_no_figures(tmp_path: Path, fake: FakeEncoder):
+    """Two classes of one scene each leave nothing to measure under the rule of groups: an error, and why."""
+    rows = [{"path": f"{n}.png", "label": "ab"[n % 2], "group": "ab"[n % 2]} for n in range(8)]
+    folder = labelled(tmp_path / "d", rows)
+    with pytest.raises(EvaluationError, match=r"none of its 8 queries has anything to find; for one of a, all others"):
+        evaluate(folder, fake, ks=(1,))
+    assert evaluate(folder, fake, ks=(1,), junk="none").figures.scored == 8
+
+
+def test_the_same_input_and_seed_give_the_same_answer(scenes: Path):
+    """Two evaluations with encoders of their own are alike to the last digit; another seed moves the intervals."""
+    first, again, other = (
+        evaluation_answer(evaluate(scenes, FakeEncoder(), seed=seed, command="lookalike evaluate"))
+        for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert first["micro"]["precision@10"] == other["micro"]["precision@10"]
+    assert first["intervals"] != other["intervals"]
+
+
+def test_intervals_follow_the_number_of_groups(tmp_path: Path, fake: FakeEncoder):
+    """No interval below ten groups, an approximate one below thirty; micro, macro and each class alike."""
+    for groups, there, approximate in ((9, False, False), (12, True, True), (36, True, False)):
+        rows = [{"path": f"{n:03d}.png", "label": "ab"[n % 2], "group": f"g{n % groups}"} for n in range(2 * groups)]
+        figures = evaluate(labelled(tmp_path / str(groups), rows), fake, ks=(1, 2)).figures
+        assert figures.groups == groups
+        for interval in (*figures.intervals.values(), *figures.macro_intervals.values()):
+            assert (interval is not None) == there
+            assert interval is None or interval.approximate == approximate
+            assert interval is None or 0 <= interval.low <= interval.high <= 1
+        assert figures.class_intervals.keys() == figures.classes.keys()
+
+
+def test_confusion_counts_first_hits(scenes: Path, fake: FakeEncoder):
+    """Its sum is the number of scored queries, and the share on the diagonal is precision@1."""
+    figures = evaluate(scenes, fake).figures
+    assert figures.confusion.labels == ("a", "b", "c")
+    assert figures.confusion.counts.sum() == figures.scored
+    assert figures.confusion.counts.trace() / figures.scored == pytest.approx(figures.micro["precision@1"])
+    by_class = dict(zip("abc", figures.confusion.counts.sum(axis=1).tolist(), strict=True))
+    assert by_class == figures.scored_by_class
+
+
+def test_best_and_worst_queries_are_in_order(scenes: Path, fake: FakeEncoder):
+    """By AP, equal ones by path; failures are all queries whose first hit is wrong, the most similar first."""
+    evaluation = evaluate(scenes, fake)
+    scored = [query for query in evaluation.queries() if query.figures]
+    assert evaluation.worst(5) == tuple(sorted(scored, key=lambda one: (one.figures["map"], one.path))[:5])
+    assert evaluation.best(5) == tuple(sorted(scored, key=lambda one: (-one.figures["map"], one.path))[:5])
+    failures = evaluation.failures()
+    assert {one.path for one in failures} == {one.path for one in scored if not one.figures["precision@1"]}
+    scores = [evaluation.hits(one.number)[0].score for one in failures]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_gallerys_own_encoder_and_embeddings_are_used(
+    tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+):
+    """Without an encoder it is the gallery's, and pictures in it aren't encoded again."""
+    folder = labelled(tmp_path / "d", [{"path": f"{n}.png", "label": "ab"[n % 2]} for n in range(12)])
+    index(folder, fake).close()
+    monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: fake)
+    already = fake.encoded
+    evaluation = evaluate(folder, ks=(1,))
+    assert evaluation.encoder == own_encoder(load_dataset(folder)).spec == fake.spec
+    assert fake.encoded == already
+    assert evaluation.images_per_second is None
+
+
+def test_embeddings_of_another_encoder_are_refused(scenes: Path, fake: FakeEncoder):
+    """An embedded dataset is evaluated as it is; naming another encoder beside it is an error."""
+    embedded = embed_dataset(load_dataset(scenes), fake)
+    already = fake.encoded
+    assert isinstance(evaluate(embedded, fake), Evaluation)
+    assert fake.encoded == already
+    for another in (FakeEncoder("another"), "another"):
+        with pytest.raises(EvaluationError, match="embed the dataset with the encoder"):
+            evaluate(embedded, another)
+
+
+def test_progress_tells_every_stage(scenes: Path, fake: FakeEncoder):
+    """Encoding first, then ranking, then the intervals of all, macro and three classes, each up to its end."""
+    told: list[tuple[str, int, int]] = []
+    evaluate(scenes, fake, progress=lambda what, done, total: told.append((what, done, total)))
+    assert list(dict.fromkeys(what for what, _, _ in told)) == ["encoding", "ranking", "intervals"]
+    assert ("encoding", 60, 60) in told
+    assert ("ranking", 60, 60) in told
+    assert told[-1] == ("intervals", 4, 5)
+
+
+def test_chance_and_ceiling_stand_beside_the_figures(scenes: Path, fake: FakeEncoder):
+    """The ceiling is the mean of min(k, R) / k, chance of precision@1 the mean of R / size."""
+    figures = evaluate(scenes, fake).figures
+    scored = figures.table.relevant > 0
+    total, size = figures.table.relevant[scored], figures.table.sizes[scored]
+    for k in (1, 5, 10):
+        assert figures.ceilings[f"ceiling@{k}"] == pytest.approx(np.mean(np.minimum(k, total) / k))
+    assert figures.chance["precision@1"] == pytest.approx(np.mean(total / size))
+    assert set(figures.chance) == set(figures.micro)
+
+
+def test_ties_do_not_follow_the_order_of_paths(tmp_path: Path, fake: FakeEncoder):
+    """Pictures that look the same to the encoder come in an order that is neither the paths' nor the rows'."""
+    picture = draw(1)
+    for number in range(40):
+        place = tmp_path / "d" / ("a" if number < 20 else "b") / f"{number:02d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(place, compress_level=1 if number % 2 else 9, pnginfo=_note(number))
+    figures = evaluate(tmp_path / "d", fake).figures
+    assert figures.tied_share == pytest.approx(1)
+    assert 0.2 < figures.micro["precision@10"] < 0.8
+    assert 0.3 < figures.classes["a"]["precision@10"] / figures.classes["b"]["precision@10"] < 3
+
+
+def _note(number: int) -> object:
+    """A remark inside a PNG, so that files of one picture are no copies of one another."""
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("number", str(number))
+    return info

@@ -1,0 +1,221 @@
+"""The similarity matrix: its order, its numbers however it is cut, its files, and its picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lookalike.similarity
+from drawing import drawn
+from fakes import FakeEncoder
+from galleries import Result, index
+from lookalike.errors import DatasetError
+from lookalike.evaluation.datasets import load_pictures
+from lookalike.evaluation.embedded import embed_dataset
+from lookalike.evaluation.matrix import Band, SimilarityMatrix, similarity_of
+from lookalike.report.colours import viridis
+from lookalike.report.matrix_files import write_csv, write_npy
+from lookalike.report.matrix_picture import matrix_picture
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """Three classes of unequal size, labelled in a CSV whose rows are in no order."""
+    order = np.random.default_rng(5).permutation(23).tolist()
+    for number in order:
+        drawn(tmp_path / "pets" / f"{number:02}.png", number)
+    rows = "".join(
+        f"{n:02}.png,{('cat', 'dog', 'ant, red')[n % 5 % 3]}\n".replace("ant, red", '"ant, red"') for n in order
+    )
+    (tmp_path / "pets" / "labels.csv").write_text(f"path,label\n{rows}")
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def matrix(pets: Path, fake: FakeEncoder) -> SimilarityMatrix:
+    """All of them against all."""
+    embedded = embed_dataset(load_pictures(pets), fake)
+    return similarity_of(embedded, embedded)
+
+
+@pytest.fixture(params=[1, 100, 10_000_000])
+def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matrices are computed in blocks of about so many bytes."""
+    monkeypatch.setattr(lookalike.similarity, "_BLOCK_BYTES", request.param)
+
+
+def test_rows_and_columns_are_in_order_of_class(matrix: SimilarityMatrix, pets: Path, fake: FakeEncoder):
+    """Classes are sorted, pictures by path within them, and every cell is the cosine of its two pictures."""
+    rows = matrix.queries.rows
+    assert list(rows) == sorted(rows, key=lambda row: (row.label, row.path))
+    assert matrix.queries.bands == (Band("ant, red", 0, 5), Band("cat", 5, 14), Band("dog", 14, 23))
+    vectors = fake.embed([pets / row.path for row in rows])
+    assert matrix.shape == (23, 23)
+    assert np.allclose(matrix.values, vectors @ vectors.T, atol=1e-6)
+    assert matrix.values.dtype == np.float32
+
+
+def test_means_of_cells_are_the_same_however_it_is_cut(matrix: SimilarityMatrix, cut: None):
+    """A smaller picture has the mean of its cells, each cell in one pixel, whatever the size of blocks."""
+    values = matrix.values.astype(np.float64)
+    for height, width in ((23, 23), (1, 1), (5, 7), (23, 4), (1, 23)):
+        downs, across = np.arange(23) * height // 23, np.arange(23) * width // 23
+        expected = [
+            [values[np.ix_(downs == row, across == column)].mean() for column in range(width)] for row in range(height)
+        ]
+        assert np.allclose(matrix.shrunk(height, width), expected, atol=1e-6)
+
+
+def test_the_summary_leaves_self_out(matrix: SimilarityMatrix, cut: None):
+    """Range and means are those of all cells but each picture's with itself."""
+    extent, means = matrix.summary
+    values = matrix.values.astype(np.float64)
+    labels = np.array([row.label for row in matrix.queries.rows])
+    others, same = ~np.eye(23, dtype=bool), labels[:, np.newaxis] == labels
+    assert (extent.least, extent.greatest) == (pytest.approx(values.min()), pytest.approx(values.max()))
+    assert (extent.low, extent.high) == pytest.approx(tuple(np.percentile(values[others], (0.5, 99.5))))
+    assert means.same == pytest.approx(values[same & others].mean())
+    assert means.other == pytest.approx(values[~same].mean())
+
+
+def test_numbers_go_to_files_and_come_back(matrix: SimilarityMatrix, tmp_path: Path, cut: None):
+    """Numpy reads the file as it is; the CSV has paths around the same numbers, to six digits."""
+    assert np.array_equal(np.load(write_npy(tmp_path / "a.npy", matrix)), matrix.values)
+    with write_csv(tmp_path / "a.csv", matrix).open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["path", *(row.path for row in matrix.gallery.rows)]
+    assert [row[0] for row in rows] == [row.path for row in matrix.queries.rows]
+    assert np.allclose(np.array([row[1:] for row in rows], float), matrix.values, atol=5.1e-7)
+
+
+def test_pictures_without_classes(tmp_path: Path, fake: FakeEncoder):
+    """A folder without classes, and one picture, do as well: they have no bands, and there are no means of classes."""
+    for number in range(5):
+        drawn(tmp_path / "some" / "below" / f"{number}.png", number)
+        drawn(tmp_path / "some" / f"photo {number}.png", number + 5)
+    some = load_pictures(tmp_path / "some")
+    one = load_pictures(tmp_path / "some" / "photo 0.png")
+    assert (some.layout, len(some.rows), len(one.rows), one.name) == ("unlabelled", 10, 1, "photo 0.png")
+    assert re.search("classes unknown: .*what names the class isn't clear", some.notes[0])
+    matrix = similarity_of(embed_dataset(one, fake), embed_dataset(some, fake))
+    assert (matrix.shape, matrix.gallery.bands) == ((1, 10), ())
+    means = matrix.summary[1]
+    assert (means.same, means.other) == (None, None)
+    assert matrix.values.max() == pytest.approx(1)
+    assert matrix_picture(matrix).mode == "RGB"
+
+
+def test_one_picture_with_itself(tmp_path: Path, fake: FakeEncoder):
+    """A matrix of one cell, which is self, can be drawn, too."""
+    drawn(tmp_path / "one.png", 1)
+    embedded = embed_dataset(load_pictures(tmp_path / "one.png"), fake)
+    assert matrix_picture(similarity_of(embedded, embedded)).width > 0
+
+
+def test_labels_that_are_wrong_are_no_reason_to_go_without(tmp_path: Path):
+    """A labels.csv that can't be used is an error; classes are unknown only where nothing tells them."""
+    drawn(tmp_path / "a.png", 1)
+    (tmp_path / "labels.csv").write_text("path,label\nb.png,x\n")
+    with pytest.raises(DatasetError, match="a file that is not there"):
+        load_pictures(tmp_path)
+    (tmp_path / "labels.csv").unlink()
+    assert load_pictures(tmp_path).layout == "unlabelled"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="no pictures"):
+        load_pictures(tmp_path / "empty")
+
+
+def test_encoders_are_never_mixed(pets: Path, fake: FakeEncoder):
+    """Sides embedded by two encoders have no similarity."""
+    dataset = load_pictures(pets)
+    with pytest.raises(ValueError, match="different encoders"):
+        similarity_of(embed_dataset(dataset, fake), embed_dataset(dataset, FakeEncoder("other")))
+
+
+def test_the_picture_shows_the_cells(matrix: SimilarityMatrix):
+    """Somewhere on the picture stands the whole matrix: each cell in its colour, and white lines between classes."""
+    extent, _ = matrix.summary
+    pixels = np.asarray(matrix_picture(matrix))
+    colours = viridis(matrix.values, extent.low, extent.high)
+    cell = 48
+    corner = np.argwhere((pixels[:-20, :-20] == colours[0, 0]).all(axis=2))
+    top, left = corner[0]
+    middles = pixels[top + cell // 2 :: cell, left + cell // 2 :: cell][:23, :23]
+    assert np.array_equal(middles, colours)
+    assert (pixels[top + 5 * cell, left + 5 : left + 20] == 255).all()
+    assert (pixels[top + 5 : top + 20, left + 14 * cell] == 255).all()
+
+
+def test_many_classes_are_drawn_with_the_names_that_fit(tmp_path: Path, fake: FakeEncoder):
+    """Where classes are more than names find room for, the picture is still made, at no great size."""
+    lines = ["path,label"]
+    for number in range(300):
+        drawn(tmp_path / f"{number}.png", number, (8, 8))
+        lines.append(f"{number}.png,a class of a long name {number // 2}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    embedded = embed_dataset(load_pictures(tmp_path), fake)
+    picture = matrix_picture(similarity_of(embedded, embedded))
+    assert max(picture.size) < 2400
+
+
+def test_the_colours_rise_evenly_in_lightness():
+    """Equal steps of the number look equally far apart: CIELAB lightness rises nearly in a line."""
+    rgb = viridis(np.linspace(0, 1, 101), 0, 1) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    lightness = 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16
+    assert (np.diff(lightness) > 0).all()
+    assert np.abs(lightness - np.linspace(lightness[0], lightness[-1], 101)).max() < 3
+    assert np.array_equal(viridis(np.array([-9.0, 9.0]), 0, 1), viridis(np.array([0.0, 1.0]), 0, 1))
+
+
+def test_the_command_writes_four_files(pets: Path, tmp_path: Path, call: Cli):
+    """Picture, numbers, CSV and their order are written, and a summary is printed."""
+    result = call("matrix", pets / "00.png", pets, "--out", tmp_path / "out", "--encoder", "colours")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("queries    1 of 00.png\ngallery    23 of pets\nencoder    colours\n")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "similarity.csv",
+        "similarity.json",
+        "similarity.npy",
+        "similarity.png",
+    ]
+    answer = json.loads((tmp_path / "out" / "similarity.json").read_text("utf-8"))
+    assert (answer["version"], answer["shape"], answer["stamp"]["name"]) == (1, [1, 23], "colours")
+    assert answer["queries"]["pictures"] == [{"path": "00.png", "label": None}]
+    assert answer["gallery"]["pictures"][0]["label"] == "ant, red"
+    with Image.open(tmp_path / "out" / "similarity.png") as picture:
+        assert picture.width > 300
+    again = call("matrix", pets / "00.png", pets, "--out", tmp_path / "out", "--encoder", "colours", "--json")
+    assert json.loads(again.out) == answer
+
+
+def test_a_huge_csv_is_written_only_if_asked_for(
+    pets: Path, tmp_path: Path, call: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """Above the limit the CSV is left out with a word about its size, and written with --csv."""
+    monkeypatch.setattr("lookalike.report.matrix_files.CSV_CELLS", 500)
+    result = call("matrix", pets, pets, "--out", tmp_path / "out", "--encoder", "colours")
+    assert result.code == 0
+    assert re.search("no similarity.csv: 23 x 23 cells would take about .* GB; .*--csv writes it", result.err)
+    assert not (tmp_path / "out" / "similarity.csv").exists()
+    assert call("matrix", pets, pets, "--out", tmp_path / "out", "--encoder", "colours", "--csv").err == ""
+    assert (tmp_path / "out" / "similarity.csv").exists()
+
+
+def test_a_gallery_brings_its_encoder_and_its_embeddings(
+    pets: Path, tmp_path: Path, call: Cli, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+):
+    """Without --encoder, the gallery's own is used, and nothing that it has is encoded again."""
+    index(pets, fake).close()
+    before = fake.encoded
+    assert call("matrix", pets, pets, "--out", tmp_path / "out").code == 0
+    assert fake.encoded == before

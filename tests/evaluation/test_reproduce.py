@@ -1,0 +1,257 @@
+"""Reproduce: both experiments as one report, in which nothing is missing without being said to be."""
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from drawing import drawn
+from fakes import FakeEncoder
+from galleries import Result
+from lookalike import Encoder
+from lookalike.errors import EncoderError, EvaluationError, WeightsError
+from lookalike.evaluation import reproduce as reproduction
+from lookalike.evaluation.reproduce import Reproduction, reproduce, shown_queries
+from lookalike.report.report_blocks import Figure, Report, report_markdown, report_page
+from lookalike.report.reproduction import reproduction_report
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def few_corruptions(monkeypatch: pytest.MonkeyPatch):
+    """A quick run of two corruptions, at one severity."""
+    monkeypatch.setattr(reproduction, "QUICK_CORRUPTIONS", ("fog", "boxes_centre"))
+    monkeypatch.setattr(reproduction, "QUICK_SEVERITIES", (5,))
+
+
+@pytest.fixture
+def animals(tmp_path: Path) -> Path:
+    """Cats and dogs under flat names, as Kaggle gives them, one of them damaged."""
+    for number in range(12):
+        drawn(tmp_path / "animals" / f"{('cat', 'dog')[number % 2]}.{number}.jpg", number, (80, 64))
+    (tmp_path / "animals" / "cat.99.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing more")
+    return tmp_path / "animals"
+
+
+@pytest.fixture
+def rail(tmp_path: Path) -> Path:
+    """Railway pictures with scenes, in a CSV."""
+    lines = ["path,label,group"]
+    for number in range(12):
+        drawn(tmp_path / "rail" / f"{number}.png", number // 2, (80 + number, 64))
+        lines.append(f"{number}.png,{('joint', 'clip')[number // 6]},scene {number // 3}")
+    (tmp_path / "rail" / "labels.csv").write_text("\n".join(lines))
+    return tmp_path / "rail"
+
+
+def load(name: str) -> Encoder:
+    """Two encoders that are here, and one that isn't."""
+    if name == "absent":
+        raise WeightsError(
+            "the weights of absent are not on this machine; to fetch them: lookalike encoders pull absent"
+        )
+    return FakeEncoder(name)
+
+
+def made(tmp_path: Path, **datasets: Path) -> Reproduction:
+    """A quick reproduction with those three encoders."""
+    return reproduce(
+        datasets,
+        ["absent", "colours", "others"],
+        folder=tmp_path / "vectors",
+        quick=True,
+        load=load,
+        near_encoder=FakeEncoder(),
+        command="lookalike reproduce as it was typed",
+    )
+
+
+def report_of(result: Reproduction) -> Report:
+    """The report, without examples of damage."""
+    return reproduction_report(result, {})
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch):
+    """The catalogue knows the encoders that these tests name."""
+    monkeypatch.setattr("lookalike.evaluation.compare.catalog.find", lambda _: None)
+
+
+@pytest.mark.usefixtures("known")
+def test_both_datasets_and_every_encoder_are_in_the_report(tmp_path: Path, animals: Path, rail: Path):
+    """Table 1 has a row for each encoder; one not here says how to get it; the first that is here is studied."""
+    result = made(tmp_path, rail=rail, catsdogs=animals)
+    assert [experiment.name for experiment in result.experiments] == ["catsdogs", "rail"]
+    assert result.encoder.name == "colours"
+    markdown = report_markdown(report_of(result), "figures")
+    table = markdown[markdown.index("**Table 1.") : markdown.index("**Table 2.")]
+    assert table.count("| absent | not evaluated: the weights of absent") == 2
+    assert table.count("| colours | ") == table.count("| others | ") == 2 * 4
+    assert "CLIP-Retrieval | 94 | 92" in table
+    assert "not comparable" in table
+
+
+@pytest.mark.usefixtures("known")
+def test_what_isnt_given_is_said_to_be_missing(tmp_path: Path, animals: Path, rail: Path):
+    """A dataset that wasn't named, CLIP's weights, the shortness of a quick run: notices at the head of the report."""
+    for given, absent, option in (("catsdogs", "Railway", "--rail"), ("rail", "Cats vs. Dogs", "--catsdogs")):
+        result = made(tmp_path, **{given: animals if given == "catsdogs" else rail})
+        assert [missing.remedy for missing in result.missing] == [
+            f"{option} DATASET",
+            "lookalike encoders pull clip-vit-b-32-256",
+        ]
+        markdown = report_markdown(report_of(result), "figures")
+        assert f"> **Note.** Missing: {absent}" in markdown
+        assert "> **Note.** Missing: a CLIP encoder" in markdown
+        assert "> **Note.** A quick run" in markdown
+
+
+@pytest.mark.usefixtures("known")
+def test_every_figure_has_a_number_and_a_sentence_of_method(tmp_path: Path, rail: Path):
+    """In both forms, in the same order; the figures of the Markdown are files that the report names."""
+    report = report_of(made(tmp_path, rail=rail))
+    markdown, page = report_markdown(report, "figures"), report_page(report)
+    numbers = re.findall(r"\*\*Figure (\d+)\. [^*]+\*\* \S+", markdown)
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert re.findall(r"<b>Figure (\d+)\.", page) == numbers
+    named = re.findall(r"\]\(figures/([^)]+)\)", markdown)
+    assert named == [figure.file for figure in report.figures()]
+    assert len(set(named)) == len(named)
+    for figure in report.figures():
+        is_svg = isinstance(figure.content, str)
+        assert figure.content[:4] == ("<svg" if is_svg else b"\xff\xd8\xff\xe0"), figure.slug
+    assert all(block.method for block in report.blocks if isinstance(block, Figure))
+
+
+@pytest.mark.usefixtures("known")
+def test_the_pipeline_is_drawn_from_the_running_stamp(tmp_path: Path, rail: Path):
+    """Name, size, dimension, precision and gallery are those that ran."""
+    result = made(tmp_path, rail=rail)
+    (drawing,) = (figure for figure in report_of(result).figures() if figure.slug == "figure-pipeline")
+    for words in ("colours", "fp32", "49", "32 \N{MULTIPLICATION SIGN} 32", "12 photographs"):
+        assert words in drawing.content, words
+
+
+@pytest.mark.usefixtures("known")
+def test_the_page_needs_nothing_else_and_tells_what_made_it(tmp_path: Path, animals: Path, rail: Path):
+    """No file beside it, all elements closed, with stamps, seed, versions, machine and command."""
+    page = report_page(report_of(made(tmp_path, rail=rail, catsdogs=animals)))
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    for words in ("stamp", "Seed", "numpy", "Machine", "lookalike reproduce as it was typed"):
+        assert words in page, words
+    _Nesting().check(page)
+
+
+@pytest.mark.usefixtures("known")
+def test_a_second_run_makes_nothing_again_and_the_same_report(tmp_path: Path, rail: Path):
+    """Every vector is there already; page and Markdown are the same byte for byte."""
+    encoders: list[FakeEncoder] = []
+
+    def counted(name: str) -> Encoder:
+        encoders.append(FakeEncoder(name))
+        return encoders[-1]
+
+    def run() -> Reproduction:
+        return reproduce(
+            {"rail": rail},
+            ["colours"],
+            folder=tmp_path / "vectors",
+            quick=True,
+            load=counted,
+            near_encoder=counted("colours"),
+        )
+
+    first = report_of(run())
+    assert sum(encoder.encoded for encoder in encoders) > 0
+    encoders.clear()
+    second = report_of(run())
+    assert sum(encoder.encoded for encoder in encoders) == 0
+    assert report_page(first) == report_page(second)
+    assert report_markdown(first, "figures") == report_markdown(second, "figures")
+
+
+@pytest.mark.usefixtures("known")
+def test_rankings_are_drawn_and_not_picked(tmp_path: Path, rail: Path):
+    """Every class has its queries, the same for the same seed, whatever comes out of them."""
+    (experiment,) = made(tmp_path, rail=rail).experiments
+    chosen = shown_queries(experiment.evaluation, seed=0)
+    labels = [experiment.evaluation.query(number).label for number in chosen]
+    assert labels == ["clip"] * 3 + ["joint"] * 3
+    assert chosen == shown_queries(experiment.evaluation, seed=0)
+
+
+@pytest.mark.usefixtures("known")
+def test_scenes_are_measured_where_groups_say_what_they_are(tmp_path: Path, animals: Path, rail: Path):
+    """With groups there is a table and a figure of scenes; without, the report says what is missing for it."""
+    animal, railway = made(tmp_path, rail=rail, catsdogs=animals).experiments
+    assert animal.angles is None
+    assert railway.angles is not None
+    assert {railway.angles.query(number).row.group for number in railway.scenes} == {f"scene {n}" for n in range(4)}
+    markdown = report_markdown(report_of(made(tmp_path, rail=rail, catsdogs=animals)), "figures")
+    assert "> **Note.** Not measured: " in markdown
+    assert "no groups are given" in markdown
+    assert "figure-angles-rail.jpg" in markdown
+
+
+def test_nothing_to_work_with_is_refused(tmp_path: Path, rail: Path):
+    """No dataset, a dataset of another name, no encoder that can be made ready: one error each, in words."""
+    with pytest.raises(EvaluationError, match="catsdogs or rail"):
+        reproduce({}, folder=tmp_path)
+    with pytest.raises(EvaluationError, match="catsdogs or rail"):
+        reproduce({"birds": rail}, folder=tmp_path)
+
+    def absent(_: object) -> Encoder:
+        raise EncoderError("not here")
+
+    with pytest.raises(EvaluationError, match="not here"):
+        reproduce({"rail": rail}, ["colours"], folder=tmp_path, load=absent)
+
+
+def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Path, rail: Path, call: Cli):
+    """One page, one Markdown with its figures, and each dataset's comparison and robustness in full."""
+    out = tmp_path / "out"
+    result = call("reproduce", "--catsdogs", animals, "--rail", rail, "--encoder", "resnet50", "--quick", "--out", out)
+    assert (result.code, result.err) == (0, "")
+    assert "written to" in result.out
+    assert "missing: a CLIP encoder" in result.out
+    markdown = (out / "report.md").read_text()
+    for named in re.findall(r"\]\((figures/[^)]+)\)", markdown):
+        assert (out / named).stat().st_size > 0
+    for name in ("catsdogs", "rail"):
+        assert {file.name for file in (out / name).iterdir()} == {
+            *("comparison.html", "comparison.json", "comparison.md"),
+            *("robustness.html", "robustness.json", "robustness.csv"),
+            *(["angles"] if name == "rail" else []),
+        }
+    page = (out / "report.html").read_text()
+    assert f"lookalike reproduce --catsdogs {animals} --rail {rail} --encoder resnet50" in page
+    assert "1 files skipped" in page or "cat.99.jpg" in (out / "catsdogs" / "robustness.html").read_text()
+
+
+def test_the_command_needs_a_dataset(tmp_path: Path, call: Cli):
+    """Wrong usage is told with exit code 2."""
+    result = call("reproduce", "--out", tmp_path / "out")
+    assert result.code == 2
+    assert "--catsdogs DATASET, --rail DATASET" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+class _Nesting(HTMLParser):
+    """Complains about elements that aren't closed in the order in which they were opened."""
+
+    VOID = frozenset({"meta", "img", "br", "wbr"})
+
+    def check(self, page: str) -> None:
+        self.open: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag

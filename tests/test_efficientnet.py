@@ -1,0 +1,48 @@
+"""The embedded encoder agrees with the reference implementation."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike import load_encoder
+
+STORED = Path(__file__).parent / "data" / "efficientnet_lite2.npz"
+
+
+def _photographs(names):
+    """Decoded here, at their full size: this is about the network, not about decoding JPEGs at a fraction."""
+    folder = Path(importlib.util.find_spec("skimage").submodule_search_locations[0]) / "data"
+    return [Image.open(folder / name).convert("RGB") for name in names]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The names of real photographs, and the unit vectors that the reference torch code gave for them."""
+    with np.load(STORED) as stored:
+        features = stored["features"].astype(np.float64)
+        return stored["names"].tolist(), features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_vectors_agree_with_the_reference(isolated_cache, reference, runtime):
+    """On real photographs every vector has a cosine of at least 0.9999 to the reference's, also once centred."""
+    names, expected = reference
+    vectors = load_encoder(runtime=runtime).embed(_photographs(names)).astype(np.float64)
+    assert (vectors * expected).sum(axis=1).min() >= 0.999999
+    assert np.abs(vectors - expected).max() <= 1e-5
+    ours, theirs = vectors - vectors.mean(axis=0), expected - expected.mean(axis=0)
+    centred = (ours * theirs).sum(axis=1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+    assert centred.min() >= 0.9999
+
+
+def test_another_network_would_be_noticed(isolated_cache, reference):
+    """Pictures with red and blue exchanged give vectors that the comparison above would refuse."""
+    names, expected = reference
+    exchanged = [np.asarray(image)[..., ::-1] for image in _photographs(names)]
+    vectors = load_encoder().embed([np.ascontiguousarray(pixels) for pixels in exchanged])
+    assert (vectors * expected).sum(axis=1).min() < 0.99

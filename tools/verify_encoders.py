@@ -1,0 +1,304 @@
+"""Hold every family of encoders, full size, against its reference; print a table; exit 1 if anything differs.
+
+    python tools/verify_encoders.py [PHOTOGRAPHS]
+
+``PHOTOGRAPHS`` is a folder of at least 50 real ones, for preprocessing and EfficientNet-Lite2. Needs the packages of
+``tools/verify-constraints.txt``; fetches nothing. Weights are random (see ``torch_reference``), save EfficientNet's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+
+import reference
+import torch_reference as theirs
+from lookalike.encoders.catalog import CLIP_224
+from lookalike.encoders.checkpoint import Checkpoint, read_checkpoint
+from lookalike.encoders.encoder import find_checkpoint
+from lookalike.encoders.preprocess import prepare_reference
+from lookalike.encoders.runtime import RUNTIMES, NetworkSource
+from lookalike.encoders.spec import Precision
+from lookalike.encoders.tokenizer import load_tokenizer
+
+VOCABULARY: Final = 49408
+LEAST_PHOTOGRAPHS: Final = 50
+LEAST_BF16: Final = 0.99
+
+
+def _clip(side: int, patch: int, *, large: bool = False, quick: bool) -> dict[str, Any]:
+    width, layers, text, dimension = (1024, 24, 768, 768) if large else (768, 12, 512, 512)
+    return {
+        "embed_dim": dimension,
+        "quick_gelu": quick,
+        "vision_cfg": {"image_size": side, "layers": layers, "width": width, "patch_size": patch},
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": VOCABULARY,
+            "width": text,
+            "heads": text // 64,
+            "layers": 12,
+        },
+    }
+
+
+ARCHITECTURES: Final = {
+    "ViT-B/32": _clip(224, 32, quick=True),
+    "ViT-B/32-256": _clip(256, 32, quick=False),
+    "ViT-B/16": _clip(224, 16, quick=True),
+    "ViT-L/14": _clip(224, 14, large=True, quick=True),
+}
+PICTURES: Final = {"ViT-L/14": 4}
+MEMORY_LIMITS: Final = {"ViT-B/32": 900, "ViT-L/14": 3000}
+BASELINES: Final = ("resnet50", "resnet152", "vgg16", "vgg19")
+
+
+class Table:
+    """Prints a row as each check ends, and remembers whether all held."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+        self.started = time.monotonic()
+
+    def row(self, what: str, figures: str, *, holds: bool) -> None:
+        """One check: what it was, what came out, and whether that is as it should be."""
+        seconds = time.monotonic() - self.started
+        print(f"{'ok  ' if holds else 'FAIL'} {what:<62} {figures}  [{seconds:.0f} s]", flush=True)
+        if not holds:
+            self.failed.append(what)
+
+    def agreement(self, what: str, found: reference.Agreement, *, holds: bool | None = None) -> None:
+        """One comparison of features, which holds in fp32 unless told otherwise."""
+        figures = f"cosine {found.cosine:.8f}  centred {found.centred:.6f}  difference {found.difference:.1e}"
+        self.row(what, figures, holds=found.holds if holds is None else holds)
+
+
+def main() -> int:
+    """Run every check; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photographs", nargs="?", type=Path)
+    folder = parser.parse_args().photographs
+    photographs = (
+        sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"}) if folder else []
+    )
+    torch.set_num_threads(os.cpu_count() or 1)
+    table = Table()
+    _verify_tokenizers(table)
+    _verify_preprocessing(table, photographs[:100])
+    if len(photographs) >= LEAST_PHOTOGRAPHS:
+        _verify_efficientnet(table, photographs[: LEAST_PHOTOGRAPHS + 10])
+    else:
+        table.row("EfficientNet-Lite2", f"needs a folder of {LEAST_PHOTOGRAPHS} photographs", holds=False)
+    for name, config in ARCHITECTURES.items():
+        with _scratch() as scratch:
+            _verify_clip(table, name, config, scratch)
+    for name in BASELINES:
+        with _scratch() as scratch:
+            _verify_baseline(table, name, scratch)
+    print(f"\n{len(table.failed)} failed" + "".join(f"\n  {what}" for what in table.failed))
+    return 1 if table.failed else 0
+
+
+class _scratch(tempfile.TemporaryDirectory[str]):  # noqa: N801  it is used as a function
+    """A folder for checkpoints and for what is compiled from them: several gigabytes, gone afterwards."""
+
+    def __enter__(self) -> Path:  # type: ignore[override]
+        path = Path(super().__enter__())
+        os.environ["LOOKALIKE_CACHE"] = str(path / "cache")
+        return path
+
+
+def _verify_clip(table: Table, name: str, config: dict[str, Any], scratch: Path) -> None:
+    """All three conventions in both runtimes; bf16, mutants and memory on the first."""
+    pictures = reference.pixels(config["vision_cfg"]["image_size"], PICTURES.get(name, reference.PICTURES))
+    for index, (library, make, save) in enumerate(_libraries(config)):
+        folder = scratch / library
+        folder.mkdir()
+        model = theirs.draw_weights(make(config), seed=index)
+        save(model, folder)
+        features = theirs.image_features(model, pictures)
+        checkpoint = read_checkpoint(folder)
+        image = checkpoint.image_network()
+        for runtime in RUNTIMES:
+            found = reference.agreement(_run(image, pictures, runtime), features)
+            table.agreement(f"{name} image, {library}, {runtime} fp32", found)
+        if checkpoint.has_text:
+            ids = reference.token_ids(VOCABULARY)
+            texts = theirs.text_features(model, ids)
+            for runtime in RUNTIMES:
+                found = reference.agreement(_run(checkpoint.text_network(), ids, runtime), texts)
+                table.agreement(f"{name} text, {library}, {runtime} fp32", found)
+        del model
+        if index == 0:
+            found = reference.agreement(_run(image, pictures, "openvino", "bf16"), features)
+            table.agreement(f"{name} image, {library}, openvino bf16", found, holds=found.centred >= LEAST_BF16)
+            _verify_mutants(table, name, checkpoint, pictures, features)
+            if name in MEMORY_LIMITS:
+                _verify_memory(table, name, folder, scratch)
+        shutil.rmtree(folder)
+        shutil.rmtree(scratch / "cache", ignore_errors=True)
+
+
+def _libraries(config: dict[str, Any]) -> Iterator[tuple[str, Callable[..., Any], Callable[[Any, Path], None]]]:
+    yield "open_clip", theirs.open_clip_model, lambda model, folder: theirs.save_open_clip(model, config, folder)
+    yield "transformers", theirs.transformers_model, theirs.save_transformers
+    yield "timm", theirs.timm_model, theirs.save_timm
+
+
+def _run(source: NetworkSource, batch: Any, runtime: str, precision: Precision = "fp32") -> reference.Vectors:
+    return RUNTIMES[runtime].load(source, precision).run(batch)
+
+
+def _verify_mutants(
+    table: Table, name: str, checkpoint: Checkpoint, pictures: Any, features: reference.Vectors
+) -> None:
+    """Graphs with one mistake, and pictures in BGR: the comparison must fail for each."""
+    assert checkpoint.clip is not None  # noqa: S101  a CLIP has settings
+    image = checkpoint.image_network()
+    other = "gelu" if checkpoint.clip.activation == "quickgelu" else "quickgelu"
+    wrong = replace(checkpoint, clip=replace(checkpoint.clip, activation=other)).image_network()
+    runs = {"wrong activation": (wrong, pictures), "BGR": (image, pictures[..., ::-1])}
+    for mutant, change in reference.GRAPH_MUTANTS.items():
+        runs[mutant] = (replace(image, build=partial(_mutated, image, change)), pictures)
+    for mutant, (source, batch) in runs.items():
+        found = reference.agreement(_run(source, batch, "onnxruntime"), features)
+        table.agreement(f"{name} mutant must differ: {mutant}", found, holds=not found.holds)
+
+
+def _mutated(source: NetworkSource, change: Callable[[Any], None]) -> Any:
+    model, weights = source.build()
+    change(model)
+    return model, weights
+
+
+def _verify_memory(table: Table, name: str, folder: Path, scratch: Path) -> None:
+    """The peak of a fresh process, its weights behind symbolic links as in the hub's cache: compiling, then warm."""
+    linked = scratch / "linked"
+    linked.mkdir()
+    for file in folder.iterdir():
+        (linked / file.name).symlink_to(file)
+    script = Path(__file__).with_name("peak_memory.py")
+    environment = os.environ | {"LOOKALIKE_CACHE": str(scratch / "cold")}
+    for what, runtime in (("cold", "openvino"), ("warm", "openvino"), ("cold", "onnxruntime")):
+        command = [sys.executable, str(script), str(linked), runtime]
+        peak = int(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+        limit = MEMORY_LIMITS[name]
+        table.row(f"{name} peak memory, {runtime}, {what}, linked", f"{peak} MB of {limit}", holds=peak < limit)
+    shutil.rmtree(scratch / "cold")
+    shutil.rmtree(linked)
+
+
+def _verify_baseline(table: Table, name: str, scratch: Path) -> None:
+    model = theirs.draw_weights(theirs.baseline(name), seed=len(name))
+    theirs.save_timm(model, scratch)
+    pictures = reference.pixels(224, 4)
+    features = theirs.baseline_features(model, pictures)
+    source = read_checkpoint(scratch).image_network()
+    for runtime in RUNTIMES:
+        found = reference.agreement(_run(source, pictures, runtime), features)
+        table.agreement(f"{name}, timm, {runtime} fp32", found)
+    found = reference.agreement(_run(source, pictures[..., ::-1], "onnxruntime"), features)
+    table.agreement(f"{name} mutant must differ: BGR", found, holds=not found.holds)
+
+
+def _verify_efficientnet(table: Table, photographs: list[Path]) -> None:
+    """The real weights on real photographs, prepared once for both sides."""
+    checkpoint = find_checkpoint("efficientnet-lite2")
+    preprocessing = checkpoint.preprocessing
+    batch = np.stack([prepare_reference(Image.open(path), preprocessing) for path in photographs])
+    model = theirs.efficientnet_lite2()
+    features = theirs.efficientnet_features(model, batch)
+    for runtime in RUNTIMES:
+        found = reference.agreement(_run(checkpoint.image_network(), batch, runtime), features)
+        table.agreement(f"EfficientNet-Lite2, {len(batch)} photographs, {runtime} fp32", found)
+
+
+def _verify_preprocessing(table: Table, photographs: list[Path]) -> None:
+    """In reference mode, the pixels of open_clip's own transform, on every size and mode."""
+    transform = theirs.open_clip_transform(CLIP_224.crop)
+    differing, count = [], 0
+    for what, image in (*_generated(), *((path.name, Image.open(path)) for path in photographs)):
+        expected = theirs.pixels_of(transform(image))
+        count += 1
+        if not np.array_equal(prepare_reference(image, CLIP_224), expected):
+            differing.append(what)
+    figures = f"{len(differing)} differ {' '.join(differing[:5])}"
+    table.row(f"Preprocessing against open_clip's, {count} pictures", figures, holds=not differing and count >= 200)  # noqa: PLR2004
+
+
+def _verify_tokenizers(table: Table) -> None:
+    """The numbers of open_clip's own tokenizer, with the checkpoint's tokenizer.json and without one."""
+    texts = list(_texts())
+    expected = theirs.open_clip_tokens(texts)
+    with _scratch() as scratch:
+        theirs.save_tokenizer(scratch)
+        for what, place in (("tokenizer.json", scratch), ("the shared vocabulary", scratch / "without")):
+            ours = load_tokenizer(place / "model.safetensors")(texts)
+            differing = int((ours != expected).any(axis=1).sum())
+            table.row(
+                f"Tokens against open_clip's, {what}", f"{differing} of {len(texts)} texts differ", holds=not differing
+            )
+
+
+def _texts() -> Iterator[str]:
+    """Words of every kind: names of things, marks, contractions, entities, several scripts, noise, too long."""
+    yield from (
+        "a cracked sleeper",
+        "It's 3:45pm, isn't it?",
+        "rail &amp;amp; sleeper",
+        "CAFÉ naïve résumé",
+        "  a\tb\n c ",
+    )
+    yield from (
+        "東京の夜景",
+        "Ελληνικά",
+        "Привет, мир",
+        "مرحبا بالعالم",
+        "नमस्ते दुनिया",
+        "emoji 😀🎉 👩‍👩‍👧 test",
+        "",
+        "!!!",
+        "ﬁne",
+    )
+    yield from (
+        "sleeper " * 200,
+        "x" * 300,
+        "1234567890 12.5% №7",
+        "o'clock they'd we've I'm",
+        "snake_case-and/slashes",
+    )
+    rng = np.random.default_rng(3)
+    for length in rng.integers(1, 60, 300):
+        yield "".join(chr(int(code)) for code in rng.choice(np.r_[32:127, 160:592, 880:1100, 0x4E00:0x4F00], length))
+
+
+def _generated() -> Iterator[tuple[str, Image.Image]]:
+    """Pictures of odd sizes in every mode: noise, which shows the smallest shift."""
+    rng = np.random.default_rng(1)
+    for mode in ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "I", "F"):
+        for _ in range(20):
+            width, height = (int(side) for side in rng.integers(1, 700, 2))
+            noise = Image.fromarray(rng.integers(0, 256, (height, width, 4), np.uint8))
+            rgb = noise.convert("RGB")
+            converted = (
+                noise.convert("LA") if mode == "LA" else rgb.convert("P").convert("PA") if mode == "PA" else None
+            )
+            yield f"{mode} {width}x{height}", converted or (noise if mode == "RGBA" else rgb.convert(mode))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
