@@ -18,6 +18,7 @@ _SUBJECTS = {
     "indexing": "indexing large and small JPEGs",
     "search": "the scan of 100,000 vectors, and lookalike search as a whole",
     "growth": "what a new picture costs in galleries of 1,000, 10,000 and 100,000",
+    "ranking": "the rankings of experiments, 25,000 queries in 25,000 pictures, against the bare matrix product",
     "second_run": "indexing again what hasn't changed",
     "drafts": "what draft decoding does to embeddings",
     "memory": "the peak of indexing (copies 1,000 large pictures, about 5 GB)",

@@ -9,19 +9,17 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.alternation import in_turns, measure
-from benchmarks.indexing import embedding, indexing
+from benchmarks.indexing import embedding
 from benchmarks.photographs import Place
 from benchmarks.report import Alternatives
 from lookalike import embedding as embedding_module
 from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.gallery import update
 from lookalike.images import open_picture
 from lookalike.similarity import cosines
 
 _BATCHES = (1, 2, 4, 8, 16, 32)
 _DECODERS = (1, 2, 3, 4)
 _MARGINS = (1.0, 1.5, 2.0, 4.0)
-_COMMITS = (0.0, 0.5, 2.0, 10.0)
 
 
 def run(place: Place) -> Iterator[Alternatives]:
@@ -30,7 +28,6 @@ def run(place: Place) -> Iterator[Alternatives]:
     yield _batch_sizes(encoder, place)
     yield _decoders(encoder, place)
     yield _draft_margins(encoder, place)
-    yield _commit_seconds(encoder, place)
 
 
 def _batch_sizes(encoder: Encoder, place: Place) -> Alternatives:
@@ -88,20 +85,6 @@ def _draft_margins(encoder: Encoder, place: Place) -> Alternatives:
         rows.append((f"{margin:g}", f"{seconds.cpu / len(paths) * 1e3:.1f}", str(levels), f"{least:.6f}"))
     headings = ("margin", "processor ms/mosaic", "largest difference, levels", "least cosine")
     return Alternatives("Shorter side decoded, in multiples of the resized one", headings, rows)
-
-
-def _commit_seconds(encoder: Encoder, place: Place) -> Alternatives:
-    count = 64 if place.quick else 256
-    folder = place.copies("commits", place.small(64), count)
-    index = indexing(encoder, folder, place.folder / "commits-gallery")
-
-    def commit_every(seconds: float) -> None:
-        with _set(update, "_COMMIT_SECONDS", seconds):
-            index()
-
-    spent = in_turns(*(measure(lambda s=s: commit_every(s)) for s in _COMMITS), rounds=2 if place.quick else 5)
-    rows = [(f"{s:g}", f"{count / took.wall:.1f}") for s, took in zip(_COMMITS, spent, strict=True)]
-    return Alternatives("Seconds between commits (0: each batch)", ("seconds", "pictures/s"), rows)
 
 
 def _set(module: object, name: str, value: object) -> AbstractContextManager[object]:

@@ -14,12 +14,15 @@ from lookalike.gallery.gallery import FOLDER_NAME, Gallery
 from lookalike.picture_files import find_pictures
 
 _SIZES = (1_000, 10_000, 100_000)
-_NEW = 64
+_FEW, _MANY = 32, 256
 _LARGER = 1.1
 
 
 def run(place: Place) -> Iterator[Line]:
-    """An update that adds pictures, less one that finds nothing new in the same folder, against the smallest size."""
+    """An update that adds many pictures, less one that adds few, against the smallest size.
+
+    What an update costs whatever it finds, listing the folder above all, is in both, and stands beside it.
+    """
     encoder = load_encoder()
     smallest = 0.0
     for size in _SIZES[:2] if place.quick else _SIZES:
@@ -32,16 +35,23 @@ def run(place: Place) -> Iterator[Line]:
 
 
 def _cost(place: Place, encoder: Encoder, size: int) -> tuple[float, float]:
-    """Processor seconds for each new picture, and those of an update that finds none."""
+    """Processor seconds for each further new picture, and those of an update that finds none."""
     folder = place.folder / f"grown-{size}"
     _empty_files(folder, size)
     make_gallery(folder / FOLDER_NAME, folder, encoder.spec, find_pictures(folder)[0])
     with Gallery.open(folder, encoder=encoder, writing=True) as opened:
         opened.update()
         idle = measure(opened.update)().cpu
-        for number, path in enumerate(place.small(_NEW)):
-            (folder / f"new {number}.jpg").write_bytes(path.read_bytes() + b"%08d" % size)
-        return (measure(opened.update)().cpu - idle) / _NEW, idle
+        few, many = (_adding(opened, place, folder, number) for number in (_FEW, _MANY))
+        return (many - few) / (_MANY - _FEW), idle
+
+
+def _adding(opened: Gallery, place: Place, folder: Path, number: int) -> float:
+    """Processor seconds of an update that finds so many new pictures."""
+    for path in place.small(number):
+        content = path.read_bytes() + f"{folder.name}, {number}".encode()
+        (folder / f"{number} new, {path.name}").write_bytes(content)
+    return measure(opened.update)().cpu
 
 
 def _empty_files(folder: Path, count: int) -> None:

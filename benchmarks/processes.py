@@ -32,9 +32,14 @@ def peak_memory(*arguments: str, beyond: Path | None = None) -> float | None:
     part of that mapped file does not count: it is the system's to take back. Then all mappings but the file's are
     summed every few milliseconds, and the mark less the file's whole size stands if it is greater.
     """
+    return peak_memory_of(_command(arguments), beyond=beyond)
+
+
+def peak_memory_of(command: Sequence[str], *, beyond: Path | None = None) -> float | None:
+    """The same of any ``command``."""
     if not Path("/proc/self/smaps").exists():
         return None
-    process = subprocess.Popen(_command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     mark = summed = 0
     while process.poll() is None:
         mark = max(mark, _high_water_mark(process.pid))

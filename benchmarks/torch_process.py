@@ -43,16 +43,16 @@ class TorchProcess:
 
     def _spend(self, question: str) -> Spent:
         print(question, file=self.questions, flush=True)
-        wall, cpu = self.answers.readline().split()
-        return Spent(float(wall), float(cpu))
+        answer = self.answers.readline().split()
+        if len(answer) != 2:  # noqa: PLR2004  by the clock, and of processor time
+            raise RuntimeError(f"torch answered {question!r} with {answer}; what it said last stands above")
+        return Spent(*map(float, answer))
 
 
 @contextmanager
 def started(python: Path, network: str, folder: Path) -> Iterator[TorchProcess]:
     """Torch with ``network`` made ready; its checkpoint is in ``folder`` where its weights are random."""
     command = [python, Path(__file__).with_name("torch_peer.py"), network, folder]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         questions, answers = cast("TextIO", process.stdin), cast("TextIO", process.stdout)
         yield TorchProcess(answers.readline().strip(), questions, answers)

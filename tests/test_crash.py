@@ -18,7 +18,6 @@ from galleries import Result, index
 from lookalike import Gallery
 from lookalike.errors import GalleryNotFoundError, GalleryWriteError
 from lookalike.gallery import tables
-from lookalike.gallery import update as update_module
 from lookalike.gallery.database import refusals
 from lookalike.gallery.local_store import LocalStore
 from lookalike.gallery.vector_file import VectorFile
@@ -182,7 +181,6 @@ def test_a_disk_that_says_it_is_full_costs_nothing(
 ):
     """The error says so on one line with exit code 1; the gallery is good, and the next run completes it."""
     place = tmp_path / "gallery"
-    monkeypatch.setattr(update_module, "_COMMIT_SECONDS", 0.0)
     real, calls = getattr(owner, name), []
 
     def sometimes(*arguments: object) -> object:
@@ -217,11 +215,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("free", range(0, 260, 20))
-def test_a_disk_that_is_full_costs_nothing(
-    free: int, folder: Path, fresh: object, small_disk: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_disk_that_is_full_costs_nothing(free: int, folder: Path, fresh: object, small_disk: Path, call: Call):
     """However many kilobytes are left, the error is clear and the gallery good; with room, the next run ends well."""
-    monkeypatch.setattr(update_module, "_COMMIT_SECONDS", 0.0)
     place, ballast = small_disk / "gallery", small_disk / "ballast"
     ballast.write_bytes(bytes(1024 * (512 - 8 - free)))
     result = call("index", folder, "--gallery", place)

@@ -188,8 +188,8 @@ def test_percentiles_are_there_before_an_update_has_ended(folder: Path, fake: Fa
     """A gallery whose first update was interrupted before its end gives the same percentiles as one that went on."""
     with index(folder, fake) as gallery:
         finished = [hit.percentile for hit in gallery.search(draw(5), k=12).hits]
-        with gallery._store.writing():
-            gallery._store.connection.execute("UPDATE stamps SET calibrated_through = NULL")
+        with gallery._store._session.writing():
+            gallery._store._session.connection.execute("UPDATE stamps SET calibrated_through = NULL")
         for _ in range(2):
             assert [hit.percentile for hit in gallery.search(draw(5), k=12).hits] == finished
         gallery.update()

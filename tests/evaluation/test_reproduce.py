@@ -227,7 +227,8 @@ def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Pa
             *(["angles"] if name == "rail" else []),
         }
     page = (out / "report.html").read_text()
-    assert f"lookalike reproduce --catsdogs {animals} --rail {rail} --encoder resnet50" in page
+    assert f"lookalike reproduce --catsdogs {animals} --rail {rail}" in page
+    assert "--encoder resnet50" in page
     assert "1 files skipped" in page or "cat.99.jpg" in (out / "catsdogs" / "robustness.html").read_text()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from lookalike.evaluation.bootstrap import grouped, limits
 from lookalike.evaluation.intervals import intervals
-from lookalike.evaluation.retention import averages_by_family, retention
+from lookalike.evaluation.retention import retention
 
 
 def scenes(number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -87,17 +87,6 @@ def test_intervals_of_retention_cover_the_truth():
         found = retention(corrupted, clean, np.full(160, 0.25), groups, groups % 2, seed=case)
         inside += found.interval.low <= (0.45 - 0.25) / (0.75 - 0.25) <= found.interval.high
     assert 0.87 <= inside / 200 <= 0.995
-
-
-def test_averages_are_taken_within_families_first():
-    """Severities within a corruption, corruptions within a family, then families: no family outweighs another."""
-    retained = {"gaussian": [1.0, 0.5], "shot": [0.25, None], "fog": [0.1], "flip": [None]}
-    families = {"gaussian": "noise", "shot": "noise", "fog": "weather", "flip": "pose"}
-    found = averages_by_family(retained, families)
-    assert found.corruptions == {"gaussian": 0.75, "shot": 0.25, "fog": 0.1, "flip": None}
-    assert found.families == {"noise": 0.5, "weather": 0.1, "pose": None}
-    assert found.overall == pytest.approx(0.3)
-    assert averages_by_family({"flip": [None]}, families).overall is None
 
 
 def test_a_draw_of_failures_only_does_no_harm():

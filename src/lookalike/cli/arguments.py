@@ -41,3 +41,21 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1")
     return number
+
+
+def add_near(parser: argparse.ArgumentParser) -> None:
+    """Add ``--near``."""
+    parser.add_argument(
+        "--near",
+        metavar="COSINE",
+        type=_cosine,
+        default=0.97,
+        help="two pictures above this are near copies (default: %(default)s)",
+    )
+
+
+def _cosine(text: str) -> float:
+    number = float(text)
+    if not -1 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no cosine: they go from -1 to 1")
+    return number

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command
-from lookalike.cli.dataset_options import embed, own_or_named, told
 from lookalike.cli.encoder_options import add_encoder, add_view
-from lookalike.picture_files import shown
+from lookalike.cli.experiment import embed, give, own_or_named, told
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lookalike.cli.arguments import Commands
     from lookalike.evaluation.matrix import SimilarityMatrix
 
@@ -42,13 +42,14 @@ def add_to(commands: Commands) -> None:
     add_view(parser)
     parser.add_argument("--out", metavar="FOLDER", required=True, help="write the files there")
     parser.add_argument("--csv", action="store_true", help="write the CSV also where it has more than 25 million cells")
-    parser.add_argument("--json", action="store_true", help="print similarity.json and nothing else")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.evaluation.datasets import load_pictures
     from lookalike.evaluation.matrix import similarity_of
+    from lookalike.report.matrix_files import matrix_answer, matrix_text
     from lookalike.report.output import output_folder
 
     folder = output_folder(options.out)
@@ -56,45 +57,29 @@ def run(options: argparse.Namespace) -> int:
     encoder = own_or_named(options, gallery)
     columns = embed(gallery, encoder)
     rows = columns if queries == gallery else embed(queries, encoder)
-    _write(similarity_of(rows, columns), folder, options)
-    return 0
+    matrix = similarity_of(rows, columns)
+    options.files = _write(matrix, folder, csv_anyway=options.csv)
+    return give(options, folder, lambda: matrix_answer(matrix), lambda: matrix_text(matrix))
 
 
-def _write(matrix: SimilarityMatrix, folder: Path, options: argparse.Namespace) -> None:
+def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[str]:
+    """Write the matrix in every form, and return the files' names; a giant CSV only where asked for."""
     from lookalike.report.matrix_files import CSV_CELLS, matrix_answer, write_csv, write_npy
     from lookalike.report.matrix_picture import matrix_picture
-    from lookalike.report.output import whole, write_text
-    from lookalike.report.search_json import as_text
+    from lookalike.report.output import whole, write_answer
 
-    answer = as_text(matrix_answer(matrix)) + "\n"
     with whole(folder / "similarity.png") as file:
         matrix_picture(matrix).save(file, "PNG")
     write_npy(folder / "similarity.npy", matrix)
-    write_text(folder / "similarity.json", answer)
-    rows, columns = matrix.shape
+    write_answer(folder / "similarity.json", matrix_answer(matrix))
     names = ["similarity.png", "similarity.npy", "similarity.json"]
-    if rows * columns <= CSV_CELLS or options.csv:
-        write_csv(folder / "similarity.csv", matrix)
-        names.append("similarity.csv")
-    else:
-        print(
-            f"lookalike: no similarity.csv: {rows:,} x {columns:,} cells would take about "
-            f"{rows * columns * 9 / 1e9:.1f} GB; similarity.npy has them, and --csv writes it all the same",
-            file=sys.stderr,
-        )
-    if options.json:
-        sys.stdout.buffer.write(answer.encode())
-        return
-    _print(matrix)
-    print(f"\nwritten to {shown(folder)}: {', '.join(names)}")
-
-
-def _print(matrix: SimilarityMatrix) -> None:
-    extent, means = matrix.summary
     rows, columns = matrix.shape
-    print(f"queries    {rows:,} of {shown(matrix.queries.name)}")
-    print(f"gallery    {columns:,} of {shown(matrix.gallery.name)}")
-    print(f"encoder    {matrix.spec.name}")
-    print(f"cosines    {extent.least:.3f} to {extent.greatest:.3f}, 99 % from {extent.low:.3f} to {extent.high:.3f}")
-    if means.same is not None and means.other is not None:
-        print(f"classes    {means.same:.3f} on average within one, {means.other:.3f} between two (self left out)")
+    if rows * columns <= CSV_CELLS or csv_anyway:
+        write_csv(folder / "similarity.csv", matrix)
+        return [*names, "similarity.csv"]
+    print(
+        f"lookalike: no similarity.csv: {rows:,} x {columns:,} cells would take about "
+        f"{rows * columns * 9 / 1e9:.1f} GB; similarity.npy has them, and --csv writes it all the same",
+        file=sys.stderr,
+    )
+    return names

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 
-def write_json(text: str) -> None:
-    """Write ``text`` as UTF-8, whatever the terminal's encoding; nothing where standard output is closed."""
+def print_answer(answer: dict[str, Any]) -> None:
+    """Print ``answer`` as JSON in UTF-8, whatever the terminal's encoding; nothing where standard output is closed."""
+    from lookalike.report.json_text import as_text
+
     if sys.stdout is not None:
-        sys.stdout.buffer.write(text.encode() + b"\n")
+        sys.stdout.buffer.write(as_text(answer).encode())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, positive
-from lookalike.cli.dataset_options import DATASET_DETAILS
 from lookalike.cli.encoder_options import add_encoder, add_view, load
+from lookalike.cli.experiment import DATASET_DETAILS, add_seed, typed
 from lookalike.cli.progress import stages
 from lookalike.picture_files import shown
 
@@ -46,7 +45,7 @@ def add_to(commands: Commands) -> None:
         "--limit", metavar="N", type=positive, help="pictures of each class for robustness (default: 200)"
     )
     parser.add_argument("--quick", action="store_true", help="few pictures and corruptions, to see what it looks like")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="decides every random draw (default: 0)")
+    add_seed(parser, "every random draw")
     parser.set_defaults(usage=parser)
 
 
@@ -72,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
             limit=options.limit or LIMIT,
             seed=options.seed,
             progress=progress,
-            command=_command(options, given),
+            command=typed(options, "reproduce", *_asked(options, given)),
             load=lambda name: load(options, os.fspath(name)),
             near_encoder=load_encoder(NEAR_ENCODER, precision="fp32"),
         )
@@ -83,17 +82,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _command(options: argparse.Namespace, given: dict[str, str]) -> str:
-    words = ["lookalike", "reproduce"]
-    for name, source in given.items():
-        words += [f"--{name}", source]
-    for name in options.encoder or ():
-        words += ["--encoder", name]
-    words += ["--precision", options.precision, "--view", options.view]
-    words += [] if options.activation is None else ["--activation", options.activation]
+def _asked(options: argparse.Namespace, given: dict[str, str]) -> list[str]:
+    """The options that no other experiment has, as they are typed."""
+    words = [word for name, source in given.items() for word in (f"--{name}", source)]
     words += [] if options.limit is None else ["--limit", str(options.limit)]
     words += ["--quick"] if options.quick else []
-    return shlex.join([*words, "--seed", str(options.seed), "--out", options.out])
+    return [*words, "--out", options.out]
 
 
 def _write(reproduction: Reproduction, folder: Path) -> None:

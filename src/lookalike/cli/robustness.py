@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, positive
-from lookalike.cli.dataset_options import DATASET_DETAILS
-from lookalike.cli.encoder_options import add_encoder, add_view, load
+from lookalike.cli.encoder_options import add_encoder, add_view
+from lookalike.cli.experiment import (
+    DATASET_DETAILS,
+    OWN_OR_BEST,
+    add_dataset,
+    add_junk,
+    add_report,
+    add_seed,
+    give,
+    own_or_named,
+    typed,
+)
 from lookalike.cli.progress import stages
 from lookalike.picture_files import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lookalike.cli.arguments import Commands
-    from lookalike.encoders.encoder import Encoder
     from lookalike.evaluation.dataset import Dataset
     from lookalike.evaluation.robustness_results import Robustness
 
@@ -35,8 +44,7 @@ _MUCH = 1_000_000_000
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
     parser = add_command(commands, "robustness", "measure how retrieval holds when pictures are damaged", run, _DETAILS)
-    parser.add_argument("dataset", metavar="DATASET", nargs="?", help="labelled photographs: see below")
-    parser.add_argument("--labels", metavar="CSV", help="the labels, where they don't lie beside the photographs")
+    add_dataset(parser, optional=True)
     parser.add_argument("--list", action="store_true", help="print all corruptions, each with its sentence")
     parser.add_argument(
         "--corruption", metavar="NAME", action="append", default=[], help="this corruption; several can be named"
@@ -53,32 +61,14 @@ def add_to(commands: Commands) -> None:
         default="query",
         help="what is damaged: the queries (default), the gallery, both, or each gallery picture with probability 0.5",
     )
-    add_encoder(
-        parser,
-        "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the one of the gallery "
-        "that the photographs lie in, else the best on this machine)",
-    )
+    add_encoder(parser, OWN_OR_BEST)
     add_view(parser)
-    parser.add_argument(
-        "--junk",
-        choices=("group", "visit", "none"),
-        default="group",
-        help="whose pictures with the query's label count neither way: its group's (default), its visit's, nobody's",
-    )
+    add_junk(parser)
     parser.add_argument(
         "--limit", metavar="N", type=positive, help="use at most N pictures of each class, drawn by the seed"
     )
-    parser.add_argument(
-        "--seed",
-        metavar="N",
-        type=int,
-        default=0,
-        help="decides all damage, the order of ties and what intervals resample (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--out", metavar="FOLDER", help="write robustness.html, robustness.json and robustness.csv there"
-    )
-    parser.add_argument("--json", action="store_true", help="print robustness.json and nothing else")
+    add_seed(parser, "all damage, the order of ties and what intervals resample")
+    add_report(parser, "robustness.html", "robustness.json", "robustness.csv")
     parser.set_defaults(usage=parser)
 
 
@@ -109,12 +99,14 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.evaluation.robustness import robustness
     from lookalike.evaluation.robustness_grid import chosen, grid, versions_of
     from lookalike.report.output import output_folder
+    from lookalike.report.robustness_json import robustness_answer
+    from lookalike.report.robustness_text import robustness_text
 
     # An unknown name is better known before anything is read.
     cells = grid(chosen(options.corruption, options.family), options.severity)
     dataset = _dataset(options)
     folder = output_folder(options.out) if options.out else None
-    encoder = _encoder(options, dataset)
+    encoder = own_or_named(options, dataset)
     _announce(len(dataset.rows) * len(versions_of(cells, options.side)), encoder.spec.dimension)
     with stages() as progress:
         result = robustness(
@@ -128,12 +120,13 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             folder=None if folder is None else folder / "vectors",
             progress=progress,
-            command=_command(options, encoder),
+            command=typed(options, "robustness", *_asked(options), encoder=encoder),
         )
     if folder is not None:
         write(result, folder)
-    _print(result, folder, as_json=options.json)
-    return 0
+    return give(
+        options, folder, lambda: robustness_answer(result), lambda: f"{robustness_text(result)}\n\n{_made(result)}"
+    )
 
 
 def _announce(vectors: int, dimension: int) -> None:
@@ -152,15 +145,14 @@ def _announce(vectors: int, dimension: int) -> None:
 def write(result: Robustness, folder: Path) -> None:
     """Write the page, the JSON and the CSV of ``result`` into ``folder``."""
     from lookalike.evaluation.robustness_examples import example_row, examples
-    from lookalike.report.output import write_text
+    from lookalike.report.output import write_answer, write_text
     from lookalike.report.robustness_json import robustness_answer, robustness_csv
     from lookalike.report.robustness_page import robustness_page
-    from lookalike.report.search_json import as_text
 
     row = example_row(result)
     page = robustness_page(result, list(examples(result, row)), result.rows[row].path)
     write_text(folder / "robustness.csv", robustness_csv(result))
-    write_text(folder / "robustness.json", as_text(robustness_answer(result)) + "\n")
+    write_answer(folder / "robustness.json", robustness_answer(result))
     write_text(folder / "robustness.html", page)
 
 
@@ -172,46 +164,20 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     return dataset if options.limit is None else subset(dataset, options.limit, seed=options.seed)
 
 
-def _encoder(options: argparse.Namespace, dataset: Dataset) -> Encoder:
-    from lookalike.evaluation.evaluate import own_encoder
-
-    unsaid = options.encoder is None and (options.precision, options.view) == ("auto", "centre")
-    if unsaid and dataset.gallery is not None:
-        return own_encoder(dataset)
-    return load(options, options.encoder or "auto")
-
-
-def _command(options: argparse.Namespace, encoder: Encoder) -> str:
-    spec = encoder.spec
-    words = ["lookalike", "robustness", options.dataset]
-    words += [] if options.labels is None else ["--labels", options.labels]
-    words += ["--encoder", str(encoder.location or spec.name), "--precision", spec.precision, "--view", spec.view]
-    words += [] if options.activation is None else ["--activation", options.activation]
-    words += [word for name in options.corruption for word in ("--corruption", name)]
+def _asked(options: argparse.Namespace) -> list[str]:
+    """The options that no other experiment has, as they are typed."""
+    words = [word for name in options.corruption for word in ("--corruption", name)]
     words += [word for name in options.family for word in ("--family", name)]
-    words += ["--severity", ",".join(map(str, options.severity)), "--side", options.side, "--junk", options.junk]
-    words += [] if options.limit is None else ["--limit", str(options.limit)]
-    return shlex.join([*words, "--seed", str(options.seed)])
-
-
-def _print(result: Robustness, folder: Path | None, *, as_json: bool) -> None:
-    if as_json:
-        from lookalike.report.robustness_json import robustness_answer
-        from lookalike.report.search_json import as_text
-
-        sys.stdout.buffer.write(as_text(robustness_answer(result)).encode() + b"\n")
-        return
-    from lookalike.cli.status import in_megabytes
-    from lookalike.report.robustness_text import robustness_text
-
-    print(robustness_text(result))
-    print(f"\n{_made(result)}; kept in {shown(result.folder)} ({in_megabytes(result.stored)}), which may be deleted")
-    if folder is not None:
-        print(f"written to {shown(folder)}: robustness.html, robustness.json, robustness.csv")
+    words += ["--severity", ",".join(map(str, options.severity)), "--side", options.side]
+    return words if options.limit is None else [*words, "--limit", str(options.limit)]
 
 
 def _made(result: Robustness) -> str:
-    if not result.made:
-        return f"all {result.total:,} vectors were there already"
-    made = f"{result.made:,} of {result.total:,} vectors made now"
-    return f"{made}, {result.made / result.seconds:.1f} a second" if result.seconds > 0 else made
+    """What was encoded, how fast, and where it is kept."""
+    from lookalike.cli.status import in_megabytes
+
+    made = f"all {result.total:,} vectors were there already"
+    if result.made:
+        speed = f", {result.made / result.seconds:.1f} a second" if result.seconds > 0 else ""
+        made = f"{result.made:,} of {result.total:,} vectors made now{speed}"
+    return f"{made}; kept in {shown(result.folder)} ({in_megabytes(result.stored)}), which may be deleted"

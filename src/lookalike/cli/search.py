@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.arguments import add_command, add_gallery, positive
 from lookalike.cli.encoder_options import add_encoder
-from lookalike.cli.output import write_json
+from lookalike.cli.output import print_answer
 from lookalike.errors import OutputError
 from lookalike.picture_files import shown
 from lookalike.query import Query
@@ -153,9 +153,9 @@ def _use_encoder(gallery: Gallery, options: argparse.Namespace) -> None:
 
 
 def _print_json(gallery: Gallery, rankings: list[Ranking]) -> None:
-    from lookalike.report.search_json import as_text, search_answer
+    from lookalike.report.search_json import search_answer
 
-    write_json(as_text(search_answer(gallery.stamp.name, gallery.path, rankings)))
+    print_answer(search_answer(gallery.stamp.name, gallery.path, rankings))
 
 
 def _print_table(rankings: list[Ranking]) -> None:

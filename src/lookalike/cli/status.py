@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
-from lookalike.cli.output import write_json
+from lookalike.cli.output import print_answer
 from lookalike.picture_files import shown
 
 if TYPE_CHECKING:
@@ -28,7 +27,9 @@ def run(options: argparse.Namespace) -> int:
 
     with Gallery.open(options.gallery or ".") as gallery:
         if options.json:
-            _print_json(gallery)
+            from lookalike.report.status_json import status_answer
+
+            print_answer(status_answer(gallery))
         else:
             _print_text(gallery)
     return 0
@@ -45,24 +46,6 @@ def _print_text(gallery: Gallery) -> None:
     print(f"skipped    {len(status.skipped):,}")
     for skipped in status.skipped:
         print(f"  {shown(skipped.path)}: {skipped.reason}")
-
-
-def _print_json(gallery: Gallery) -> None:
-    from lookalike.report.search_json import VERSION, as_text, path_fields
-
-    status = gallery.status()
-    answer = {
-        "version": VERSION,
-        "gallery": path_fields(gallery.path)["path"],
-        "folder": path_fields(gallery.root)["path"],
-        "encoder": {**asdict(gallery.stamp), "fingerprint": gallery.stamp.fingerprint},
-        "pictures": status.pictures,
-        "disk_bytes": status.disk_bytes,
-        "skipped": [
-            {**path_fields(skipped.path), "kind": skipped.kind, "reason": skipped.reason} for skipped in status.skipped
-        ],
-    }
-    write_json(as_text(answer))
 
 
 def in_megabytes(size: int) -> str:

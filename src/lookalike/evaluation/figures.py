@@ -48,9 +48,6 @@ def figure_names(ks: Sequence[int]) -> tuple[str, ...]:
     return (*(f"{name}@{k}" for name in _AT_K for k in ks), "map", "map@r", "accuracy")
 
 
-FIGURES: Final = figure_names
-
-
 def deepest(ks: Sequence[int]) -> int:
     """How many first places a ranking must keep for the figures at ``ks``."""
     return max(*ks, VOTERS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,18 +27,6 @@ class Retention:
     value: float | None
     raw: float | None
     interval: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionAverages:
-    """Means of retention: over each corruption's severities, over each family's corruptions, over the families.
-
-    None stands where everything that a mean would be over is n/a; otherwise what is n/a is left out.
-    """
-
-    corruptions: dict[str, float | None]
-    families: dict[str, float | None]
-    overall: float | None
 
 
 def retention(
@@ -74,21 +61,6 @@ def retention(
     return Retention(value, raw, Interval(float(low[0]), float(high[0]), len(units), len(units) < ENOUGH))
 
 
-def averages_by_family(
-    retained: Mapping[str, Sequence[float | None]], family_of: Mapping[str, str]
-) -> RetentionAverages:
-    """Average ``retained`` (for each corruption, at each severity) within corruption, then family, then families.
-
-    ``family_of`` tells every corruption's family; families stand in the order of their first corruption.
-    """
-    corruptions = {name: _mean(values) for name, values in retained.items()}
-    members: dict[str, list[float | None]] = {}
-    for name, value in corruptions.items():
-        members.setdefault(family_of[name], []).append(value)
-    families = {family: _mean(values) for family, values in members.items()}
-    return RetentionAverages(corruptions, families, _mean(list(families.values())))
-
-
 def _ratio(totals: Floats) -> Floats:
     """(corrupted - chance) / (clean - chance) (m, 1) of totals (m, c, 4) by class; nan never, at worst far off."""
     everything = totals.sum(axis=1)
@@ -98,8 +70,3 @@ def _ratio(totals: Floats) -> Floats:
     least = 1e-6 * np.maximum(everything[:, 3], 1e-6)
     ratio: Floats = (above / np.where(np.abs(whole) < least, least, whole))[:, np.newaxis]
     return ratio
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None

@@ -20,7 +20,7 @@ from lookalike.gallery import calibration
 from lookalike.gallery.database import DATABASE
 from lookalike.gallery.local_store import LocalStore
 from lookalike.gallery.reencode import reencode
-from lookalike.gallery.store import Calibration
+from lookalike.gallery.store import Calibration, Store
 from lookalike.gallery.update import UpdateReport, update
 from lookalike.images import DEFAULT_PIXEL_CAP, open_picture
 from lookalike.picture_files import Skipped, has_pictures, named, open_file, sha256, shown
@@ -48,7 +48,7 @@ class Gallery:
     A gallery is read by any number of processes and threads while one writes. Close it, or use it in ``with``.
     """
 
-    def __init__(self, store: LocalStore, encoder: Encoder | None = None) -> None:
+    def __init__(self, store: Store, encoder: Encoder | None = None) -> None:
         self._store = store
         self._given = encoder
         self._provisional: Calibration | None = None
@@ -142,7 +142,7 @@ class Gallery:
 
         Files whose size, modification time and inode are unchanged are not read unless ``verify`` is set. Pictures of
         more than ``pixel_cap`` pixels are skipped, and so are those whose name promises another format than they
-        hold, unless ``any_extension`` is set. Work is committed every two seconds, so a stopped update goes on where
+        hold, unless ``any_extension`` is set. Every batch is committed as it is made, so a stopped update goes on where
         it was; ``progress`` is told how many of how many files are done. Raises
         :class:`~lookalike.errors.GalleryWriteError` (full disk and the like; what was committed is kept), and
         :class:`~lookalike.errors.GalleryError` where the gallery is open for reading only or no picture is found.

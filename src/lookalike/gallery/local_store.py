@@ -8,35 +8,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import GalleryError, GalleryExistsError, GalleryWriteError
+from lookalike.errors import GalleryError
 from lookalike.gallery import schema, tables
-from lookalike.gallery.database import (
-    DATABASE,
-    LOCK,
-    connect_to_read,
-    connect_to_write,
-    damaged,
-    locked,
-    new_database,
-    refusals,
-)
+from lookalike.gallery.database import DATABASE, damaged
 from lookalike.gallery.index import ExactIndex
+from lookalike.gallery.replacement import LocalReplacement
+from lookalike.gallery.session import Session
 from lookalike.gallery.store import Calibration, Changes, Entry, Vectors, Write
 from lookalike.gallery.vector_file import VectorFile
 from lookalike.picture_files import Skipped, shown
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 _UNUSED: Final = "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM entries)"
 _SWEEP: Final = (
@@ -56,23 +45,20 @@ class LocalStore:
     Opened for reading, it never writes; opened for writing, it holds the writer's lock until closed.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
-        self.folder = folder
-        self.connection = connection
-        self._lock = lock
-        self._turn = threading.RLock()
+    def __init__(self, session: Session) -> None:
+        self._session = session
         try:
-            self.identify()
+            self._identify()
         except BaseException:
             self.close()
             raise
 
-    def identify(self) -> None:
+    def _identify(self) -> None:
         """Read which encoder serves now, and where the photographs are."""
         with self.snapshot():
-            schema.check_readable(self.connection, self.folder / DATABASE)
-            stamp = self._one("SELECT id, spec, location FROM stamps WHERE serving = 1")
-            root = self._one("SELECT value FROM meta WHERE key = 'root'")
+            schema.check_readable(self._session.connection, self.folder / DATABASE)
+            stamp = self._session.one("SELECT id, spec, location FROM stamps WHERE serving = 1")
+            root = self._session.one("SELECT value FROM meta WHERE key = 'root'")
         try:
             self._root = Path(os.path.normpath(self.folder.resolve() / os.fsdecode(root[0])))
             location = None if stamp[2] is None else Path(os.fsdecode(stamp[2]))
@@ -99,23 +85,14 @@ class LocalStore:
         Raises :class:`~lookalike.errors.GalleryExistsError`, and :class:`~lookalike.errors.GalleryWriteError` where
         the folder can't be written to.
         """
-        folder = folder.absolute()
-        with refusals(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _refuse_foreign(folder)
-        lock = locked(folder)
-        try:
-            _refuse_existing(folder)
-            with refusals(folder):
-                VectorFile(folder / tables.vector_file_name(1), stamp.dimension).create()
-                with new_database(folder) as connection:
-                    schema.migrate(connection)
-                    tables.name_stamp(connection, 1, stamp, location, serving=True)
-                    connection.execute("INSERT INTO meta VALUES ('root', ?)", (tables.stored_root(folder, root),))
-                return cls(folder, connect_to_write(folder), lock)
-        except BaseException:
-            lock.release()
-            raise
+
+        def fill(connection: sqlite3.Connection) -> None:
+            VectorFile(folder / vectors, stamp.dimension).create()
+            tables.name_stamp(connection, 1, stamp, location, serving=True)
+            connection.execute("INSERT INTO meta VALUES ('root', ?)", (tables.stored_root(folder, root),))
+
+        folder, vectors = folder.absolute(), tables.vector_file_name(1)
+        return cls(Session.create(folder, [vectors], fill))
 
     @classmethod
     def open(cls, folder: Path, *, writing: bool = False) -> Self:
@@ -124,20 +101,12 @@ class LocalStore:
         Raises :class:`~lookalike.errors.GalleryLockedError` where another process is writing, and
         :class:`~lookalike.errors.GalleryDamagedError` where the files can't be read.
         """
-        lock = locked(folder) if writing else None
-        try:
-            with refusals(folder):
-                connection = connect_to_write(folder) if writing else connect_to_read(folder)
-                schema.check_ours(connection, folder / DATABASE)
-                if writing:
-                    with connection:
-                        connection.execute("BEGIN IMMEDIATE")
-                        schema.migrate(connection)
-                return cls(folder, connection, lock)
-        except BaseException:
-            if lock is not None:
-                lock.release()
-            raise
+        return cls(Session.open(folder, writing=writing))
+
+    @property
+    def folder(self) -> Path:
+        """See :class:`Store`."""
+        return self._session.folder
 
     @property
     def stamp(self) -> EncoderSpec:
@@ -146,54 +115,58 @@ class LocalStore:
 
     @property
     def root(self) -> Path:
-        """The folder of photographs."""
+        """See :class:`Store`."""
         return self._root
 
     @property
     def is_writable(self) -> bool:
-        """Whether it was opened for writing."""
-        return self._lock is not None
+        """See :class:`Store`."""
+        return self._session.is_writable
 
     @property
     def location(self) -> Path | None:
-        """Where the encoder's weights were; None for encoders of the catalogue."""
+        """See :class:`Store`."""
         return self._location
 
     def move_weights(self, location: Path) -> None:
-        """Note that the encoder's weights now lie at ``location``."""
-        with self.writing():
+        """See :class:`Store`."""
+        with self._session.writing():
             values = (os.fsencode(location.resolve()), self._stamp_id)
-            self.connection.execute("UPDATE stamps SET location = ? WHERE id = ?", values)
+            self._session.connection.execute("UPDATE stamps SET location = ? WHERE id = ?", values)
         self._location = location
 
     def move_root(self, root: Path) -> None:
-        """Note that the folder of photographs now lies at ``root``."""
-        with self.writing():
+        """See :class:`Store`."""
+        with self._session.writing():
             stored = tables.stored_root(self.folder, root)
-            self.connection.execute("UPDATE meta SET value = ? WHERE key = 'root'", (stored,))
+            self._session.connection.execute("UPDATE meta SET value = ? WHERE key = 'root'", (stored,))
         self._root = root
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """See :class:`Store`."""
+        return self._session.snapshot()
 
     def entries(self) -> list[Entry]:
         """See :class:`Store`."""
         with self.snapshot():
-            return list(tables.entries(self.connection))
+            return list(tables.entries(self._session.connection))
 
     def skips(self) -> list[Skipped]:
         """See :class:`Store`."""
         with self.snapshot():
-            return list(tables.skips(self.connection))
+            return list(tables.skips(self._session.connection))
 
     def paths(self, ids: Sequence[int]) -> list[str]:
         """See :class:`Store`."""
         with self.snapshot():
-            found = (self._one("SELECT path FROM entries WHERE id = ?", number) for number in ids)
+            found = (self._session.one("SELECT path FROM entries WHERE id = ?", number) for number in ids)
             return ["" if row is None else os.fsdecode(row[0]) for row in found]
 
     def filter(self, *, digest: bytes) -> NDArray[np.int64]:
         """See :class:`Store`."""
         with self.snapshot():
             return _integers(
-                self.connection.execute(
+                self._session.connection.execute(
                     "SELECT e.id FROM entries e JOIN contents c ON c.id = e.content WHERE digest = ?", (digest,)
                 )
             )
@@ -214,21 +187,21 @@ class LocalStore:
     def calibration(self) -> Calibration | None:
         """See :class:`Store`."""
         with self.snapshot():
-            (through,) = self._one("SELECT calibrated_through FROM stamps WHERE id = ?", self._stamp_id) or (None,)
-            if through is None:
+            stamp = self._session.one("SELECT calibrated_through FROM stamps WHERE id = ?", self._stamp_id)
+            if stamp is None or stamp[0] is None:
                 return None
-            table = self.connection.execute(
+            table = self._session.connection.execute(
                 "SELECT row, best_row, score FROM calibration WHERE stamp = ? ORDER BY row", (self._stamp_id,)
             ).fetchall()
         rows, best_rows, scores = zip(*table, strict=True) if table else ((), (), ())
-        return Calibration(np.array(rows, np.int64), np.array(best_rows, np.int64), np.array(scores, float), through)
+        return Calibration(np.array(rows, np.int64), np.array(best_rows, np.int64), np.array(scores, float), stamp[0])
 
     def sample(self, size: int) -> NDArray[np.int64]:
         """See :class:`Store`."""
         with self.snapshot():
             return np.sort(
                 _integers(
-                    self.connection.execute(
+                    self._session.connection.execute(
                         "SELECT row FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ? "
                         "ORDER BY lot LIMIT ?",
                         (self._stamp_id, size),
@@ -237,52 +210,53 @@ class LocalStore:
             )
 
     def written(self) -> int:
-        """How many rows of vectors have been written; rows are never used twice."""
+        """See :class:`Store`."""
         with self.snapshot():
-            return int(self._one("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)[0])
+            return int(self._session.one("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)[0])
 
     def commit(self, changes: Changes) -> None:
         """See :class:`Store`."""
-        with self._turn, refusals(self.folder):
+        with self._session.turn():
             fresh = self._fresh(changes.writes)
             first = self.written()
             if fresh:
                 self._file.write(first, np.stack(list(fresh.values())))
-            with self.writing():
-                tables.embed(self.connection, self._stamp_id, list(fresh), first)
+            with self._session.writing():
+                tables.embed(self._session.connection, self._stamp_id, list(fresh), first)
                 for write in changes.writes:
-                    tables.enter(self.connection, write)
+                    tables.enter(self._session.connection, write)
                 self._many("DELETE FROM entries WHERE path = ?", [(os.fsencode(path),) for path in changes.removed])
                 self._many("DELETE FROM skips WHERE path = ?", [(os.fsencode(path),) for path in changes.unskipped])
                 for skipped in changes.skipped:
-                    tables.skip(self.connection, skipped)
+                    tables.skip(self._session.connection, skipped)
 
     def sweep(self) -> None:
         """See :class:`Store`."""
         with self.snapshot():
-            if self._one(f"{_UNUSED} LIMIT 1") is None:
+            if self._session.one(f"{_UNUSED} LIMIT 1") is None:
                 return
-        with self.writing():
+        with self._session.writing():
             for statement in _SWEEP:
-                self.connection.execute(statement, {"stamp": self._stamp_id})
+                self._session.connection.execute(statement, {"stamp": self._stamp_id})
 
     def calibrate(self, calibration: Calibration) -> None:
         """See :class:`Store`."""
         table = zip(calibration.rows.tolist(), calibration.best_rows.tolist(), calibration.scores.tolist(), strict=True)
-        with self.writing():
-            self.connection.execute("DELETE FROM calibration WHERE stamp = ?", (self._stamp_id,))
+        with self._session.writing():
+            self._session.connection.execute("DELETE FROM calibration WHERE stamp = ?", (self._stamp_id,))
             self._many("INSERT INTO calibration VALUES (?, ?, ?, ?)", [(self._stamp_id, *row) for row in table])
-            self.connection.execute(
+            self._session.connection.execute(
                 "UPDATE stamps SET calibrated_through = ? WHERE id = ?", (calibration.through, self._stamp_id)
             )
 
+    def replacement(self, stamp: EncoderSpec, location: Path | None) -> LocalReplacement:
+        """See :class:`Store`."""
+        return LocalReplacement(self._session, stamp, location, promoted=self._identify)
+
     def close(self) -> None:
         """See :class:`Store`."""
-        with self._turn:
-            self._index = None
-            self.connection.close()
-            if self._lock is not None:
-                self._lock.release()
+        self._index = None
+        self._session.close()
 
     def _fresh(self, writes: Iterable[Write]) -> dict[bytes, NDArray[np.float32]]:
         """The contents that come with a vector and have none here yet."""
@@ -290,7 +264,7 @@ class LocalStore:
             write.digest: write.vector
             for write in writes
             if write.vector is not None
-            and self._one(
+            and self._session.one(
                 "SELECT 1 FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ? WHERE digest = ?",
                 self._stamp_id,
                 write.digest,
@@ -301,21 +275,21 @@ class LocalStore:
     def _current_index(self) -> ExactIndex:
         """The index over what is committed now; the last one while nothing has been committed since."""
         with self.snapshot():
-            version = self._one("PRAGMA data_version")[0], self.connection.total_changes
+            version = self._session.one("PRAGMA data_version")[0], self._session.connection.total_changes
             if self._index is None or self._index_version != version:
                 self._index = ExactIndex(self._load())
                 self._index_version = version
             return self._index
 
     def _load(self) -> Vectors:
-        if self._one("SELECT 1 FROM stamps WHERE id = ?", self._stamp_id) is None:
+        if self._session.one("SELECT 1 FROM stamps WHERE id = ?", self._stamp_id) is None:
             raise GalleryError(
                 f"{shown(self.folder)}: this gallery has been moved to another encoder meanwhile; open it again"
             )
         # Joined here rather than in SQL, and read packed: on 100,000 pictures that takes a third of the time.
-        ids, wanted = tables.packed(self.connection, "SELECT id, content AS number FROM entries ORDER BY path")
+        ids, wanted = tables.packed(self._session.connection, "SELECT id, content AS number FROM entries ORDER BY path")
         contents, rows = tables.packed(
-            self.connection,
+            self._session.connection,
             "SELECT content AS id, row AS number FROM embeddings WHERE stamp = ? ORDER BY content",
             self._stamp_id,
         )
@@ -323,48 +297,8 @@ class LocalStore:
         embedded = np.append(contents, -1)[places] == wanted
         return Vectors(ids[embedded], rows[places[embedded]], self._file.rows(self.written()))
 
-    def _one(self, statement: str, *values: object) -> Any:
-        return self.connection.execute(statement, values).fetchone()
-
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        self.connection.executemany(statement, rows)
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Everything read inside belongs to one commit."""
-        with self._turn, refusals(self.folder):
-            if self.connection.in_transaction:
-                yield
-                return
-            self.connection.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self.connection.rollback()
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Everything written inside is committed together, or not at all."""
-        if self._lock is None:
-            raise GalleryError(f"{shown(self.folder)}: this gallery is open for reading only")
-        with self._turn, refusals(self.folder), self.connection:
-            self.connection.execute("BEGIN IMMEDIATE")
-            yield
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """A gallery gets a folder of its own; what an interrupted creation left there is no hindrance."""
-    ours = (DATABASE, LOCK, tables.vector_file_name(1))
-    foreign = next((entry.name for entry in folder.iterdir() if not entry.name.startswith(ours)), None)
-    if foreign is not None:
-        raise GalleryWriteError(
-            f"{shown(folder)}: other things are in this folder ({shown(foreign)}); give the gallery one of its own"
-        )
-
-
-def _refuse_existing(folder: Path) -> None:
-    if (folder / DATABASE).exists():
-        raise GalleryExistsError(f"{shown(folder)}: there is a gallery here already")
+        self._session.connection.executemany(statement, rows)
 
 
 def _integers(cursor: sqlite3.Cursor) -> NDArray[np.int64]:

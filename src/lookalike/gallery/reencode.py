@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lookalike.embedding import Progress, Reading, embed_files
+from lookalike.embedding import Embedded, Progress, Reading, embed_files
 from lookalike.encoders.encoder import Encoder
-from lookalike.gallery.local_store import LocalStore
-from lookalike.gallery.replacement import Replacement
-from lookalike.picture_files import Skipped
+from lookalike.gallery.store import Store
 
-_COMMIT_SECONDS: Final = 2.0
 _REASON: Final = "couldn't be read while the gallery was moved to another encoder; the next lookalike index tries again"
 
 
-def reencode(store: LocalStore, encoder: Encoder, reading: Reading, progress: Progress | None = None) -> int:
+def reencode(store: Store, encoder: Encoder, reading: Reading, progress: Progress | None = None) -> int:
     """Embed every content of the gallery with ``encoder``, then let it serve; returns how many were embedded.
 
     Stopped or killed, the next call goes on from there. Files that have changed meanwhile, or can't be read, become
     skipped files without a stat: an update reads them afresh.
     """
-    replacement = Replacement(store, encoder.spec, encoder.location)
+    replacement = store.replacement(encoder.spec, encoder.location)
     missing = replacement.missing()
     expected = {file.path: digest for digest, file in missing}
     files = [file for _, file in missing]
-    pending: dict[bytes, NDArray[np.float32]] = {}
-    done, embedded, since = 0, 0, time.monotonic()
+    done = embedded = 0
     for batch in embed_files(encoder, store.root, files, reading=reading):
-        for outcome in batch:
-            if isinstance(outcome, Skipped) or outcome.vector is None:
-                continue
-            if expected[outcome.file.path] == outcome.digest:
-                pending[outcome.digest] = outcome.vector
+        vectors = {
+            outcome.digest: outcome.vector
+            for outcome in batch
+            if isinstance(outcome, Embedded)
+            and outcome.vector is not None
+            and expected[outcome.file.path] == outcome.digest
+        }
+        if vectors:
+            replacement.embed(vectors)
+        embedded += len(vectors)
         done += len(batch)
         if progress is not None:
             progress(done, len(files))
-        if pending and (time.monotonic() - since >= _COMMIT_SECONDS or done == len(files)):
-            replacement.embed(pending)
-            embedded += len(pending)
-            pending, since = {}, time.monotonic()
     replacement.promote(_REASON)
     return embedded

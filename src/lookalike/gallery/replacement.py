@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,31 +11,34 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery import tables
-from lookalike.gallery.database import refusals
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.session import Session
 from lookalike.gallery.vector_file import VectorFile
 from lookalike.picture_files import FileStat, Found, SkipKind
 
 _LACKING = "content NOT IN (SELECT content FROM embeddings WHERE stamp = :stamp)"
 
 
-class Replacement:
-    """The embeddings of a gallery's contents by another encoder.
+class LocalReplacement:
+    """Another encoder's embeddings of a gallery's contents; a :class:`~lookalike.gallery.store.Replacement`.
 
     One can be in the making at a time; asked for again, it goes on from what has been embedded so far, and asked for
     with yet another encoder, it forgets that.
     """
 
-    def __init__(self, store: LocalStore, stamp: EncoderSpec, location: Path | None = None) -> None:
-        self._store = store
-        self._connection = store.connection
-        with store.writing():
+    def __init__(
+        self, session: Session, stamp: EncoderSpec, location: Path | None = None, *, promoted: Callable[[], None]
+    ) -> None:
+        """Begin, or go on; ``promoted`` is called once this encoder serves."""
+        self._session = session
+        self._connection = session.connection
+        self._promoted = promoted
+        with session.writing():
             self._number = self._begun(stamp) or self._begin(stamp, location)
-        self._file = VectorFile(store.folder / tables.vector_file_name(self._number), stamp.dimension)
+        self._file = VectorFile(session.folder / tables.vector_file_name(self._number), stamp.dimension)
 
     def missing(self) -> list[tuple[bytes, Found]]:
-        """The contents that are not embedded yet: each one's digest, and a file that has it, in the order of paths."""
-        with self._store.snapshot():
+        """See :class:`~lookalike.gallery.store.Replacement`."""
+        with self._session.snapshot():
             return [
                 (digest, Found(os.fsdecode(path), FileStat(*stat)))
                 for digest, path, *stat in self._connection.execute(
@@ -45,23 +49,23 @@ class Replacement:
             ]
 
     def embed(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
-        """Keep the embeddings of contents, by digest, durably."""
-        with refusals(self._store.folder):
+        """See :class:`~lookalike.gallery.store.Replacement`."""
+        with self._session.turn():
             (first,) = self._connection.execute("SELECT next_row FROM stamps WHERE id = ?", (self._number,)).fetchone()
             self._file.write(first, np.stack(list(vectors.values())))
-            with self._store.writing():
+            with self._session.writing():
                 tables.embed(self._connection, self._number, list(vectors), first)
 
     def promote(self, reason: str) -> None:
-        """Let this encoder serve, and forget the other; entries that it couldn't embed are skipped for ``reason``."""
+        """See :class:`~lookalike.gallery.store.Replacement`."""
         stamp = {"stamp": self._number, "kind": SkipKind.UNREADABLE, "reason": reason}
-        with self._store.writing():
+        with self._session.writing():
             skip = "INSERT OR REPLACE INTO skips SELECT path, :kind, :reason, NULL, NULL, NULL FROM entries"
             self._connection.execute(f"{skip} WHERE {_LACKING}", stamp)
             self._connection.execute(f"DELETE FROM entries WHERE {_LACKING}", stamp)
             self._forget("<>")
             self._connection.execute("UPDATE stamps SET serving = 1")
-        self._store.identify()
+        self._promoted()
         self._tidy()
 
     def _begun(self, stamp: EncoderSpec) -> int | None:
@@ -76,7 +80,7 @@ class Replacement:
 
     def _begin(self, stamp: EncoderSpec, location: Path | None) -> int:
         (number,) = self._connection.execute("SELECT max(id) + 1 FROM stamps").fetchone()
-        VectorFile(self._store.folder / tables.vector_file_name(number), stamp.dimension).create()
+        VectorFile(self._session.folder / tables.vector_file_name(number), stamp.dimension).create()
         tables.name_stamp(self._connection, number, stamp, location, serving=False)
         return int(number)
 
@@ -87,7 +91,7 @@ class Replacement:
 
     def _tidy(self) -> None:
         """Remove vector files that belong to no stamp any more."""
-        kept = self._store.folder / tables.vector_file_name(self._number)
-        for file in self._store.folder.glob(tables.vector_file_name("*")):
+        kept = self._session.folder / tables.vector_file_name(self._number)
+        for file in self._session.folder.glob(tables.vector_file_name("*")):
             if file != kept:
                 file.unlink()

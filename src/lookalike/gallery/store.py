@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.picture_files import FileStat, Skipped
+from lookalike.picture_files import FileStat, Found, Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,52 @@ class Calibration:
     through: int
 
 
+class Replacement(Protocol):
+    """Another encoder's embeddings in the making, beside those that serve."""
+
+    def missing(self) -> list[tuple[bytes, Found]]:
+        """The contents that are not embedded yet: each one's digest, and a file that has it, in the order of paths."""
+        ...
+
+    def embed(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
+        """Make the embeddings of contents, by digest, durable."""
+        ...
+
+    def promote(self, reason: str) -> None:
+        """Let this encoder serve, and forget the other; entries that it couldn't embed are skipped for ``reason``."""
+        ...
+
+
 class Store(Protocol):
     """Keeps one gallery. Any number of readers, one writer at a time; a reader sees whole commits only."""
 
     @property
+    def folder(self) -> Path:
+        """Where the gallery's own files lie on this machine."""
+        ...
+
+    @property
+    def root(self) -> Path:
+        """The folder of photographs."""
+        ...
+
+    @property
     def stamp(self) -> EncoderSpec:
         """The encoder that every embedding here was made with."""
+        ...
+
+    @property
+    def location(self) -> Path | None:
+        """Where that encoder's weights were; None for encoders of the catalogue."""
+        ...
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it was opened for writing."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything read inside belongs to one commit."""
         ...
 
     def entries(self) -> list[Entry]:
@@ -130,6 +172,10 @@ class Store(Protocol):
         """The rows of a seeded sample of up to ``size`` contents; it changes little while the gallery grows."""
         ...
 
+    def written(self) -> int:
+        """How many rows of vectors have been written; rows are never used twice."""
+        ...
+
     def commit(self, changes: Changes) -> None:
         """Make ``changes`` durable, all or none; raises :class:`~lookalike.errors.GalleryWriteError`."""
         ...
@@ -140,6 +186,18 @@ class Store(Protocol):
 
     def calibrate(self, calibration: Calibration) -> None:
         """Make ``calibration`` durable in the place of the last."""
+        ...
+
+    def move_root(self, root: Path) -> None:
+        """Note that the folder of photographs now lies at ``root``."""
+        ...
+
+    def move_weights(self, location: Path) -> None:
+        """Note that the encoder's weights now lie at ``location``."""
+        ...
+
+    def replacement(self, stamp: EncoderSpec, location: Path | None) -> Replacement:
+        """Begin to move to another encoder, or go on with it where it was begun."""
         ...
 
     def close(self) -> None:

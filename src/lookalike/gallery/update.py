@@ -5,20 +5,15 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from lookalike.embedding import Embedded, Progress, Reading, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError
 from lookalike.gallery import calibration
-from lookalike.gallery.local_store import LocalStore
-from lookalike.gallery.store import Changes, Entry, Write
+from lookalike.gallery.store import Changes, Entry, Store, Write
 from lookalike.picture_files import Found, SkipKind, Skipped, find_pictures, shown
-
-# Each commit waits for the disk twice; at this pace that is lost in the noise, and a kill costs two seconds of work.
-_COMMIT_SECONDS: Final = 2.0
-_COMMIT_FILES: Final = 4096
 
 # What is wrong with these files stays wrong until they change; other reasons may go away by themselves.
 _LASTING: Final = frozenset({SkipKind.EMPTY, SkipKind.NOT_A_PICTURE, SkipKind.DAMAGED, SkipKind.WRONG_EXTENSION})
@@ -48,7 +43,7 @@ class UpdateReport:
 
 
 def update(
-    store: LocalStore,
+    store: Store,
     encoder: Callable[[], Encoder],
     *,
     verify: bool = False,
@@ -79,21 +74,10 @@ def update(
     return run.report
 
 
-@dataclass(slots=True)
-class _Pending:
-    """Changes gathered since the last commit."""
-
-    changes: Changes = field(default_factory=Changes)
-    since: float = field(default_factory=time.monotonic)
-
-    def is_due(self) -> bool:
-        return len(self.changes) >= _COMMIT_FILES or time.monotonic() - self.since >= _COMMIT_SECONDS
-
-
 class _Run:
     """One update: what was known before it, what was found, and what has been done so far."""
 
-    def __init__(self, store: LocalStore, reading: Reading, found: list[Found], problems: list[Skipped]) -> None:
+    def __init__(self, store: Store, reading: Reading, found: list[Found], problems: list[Skipped]) -> None:
         self.store = store
         self.reading = reading
         self.problems = problems
@@ -104,7 +88,7 @@ class _Run:
         self.paths = {file.path for file in found}
         self.unlisted = tuple(f"{p.path}/" for p in problems if p.kind == SkipKind.UNREADABLE_FOLDER)
         self.gone = self._gone()
-        self.pending = _Pending()
+        self.changes = Changes()
 
     def kept_as_it_was(self) -> str:
         return "; the gallery is kept as it was" if self.entries else ""
@@ -125,33 +109,33 @@ class _Run:
         )
 
     def process(self, encoder: Encoder, files: list[Found], progress: Progress | None) -> None:
-        """Read ``files`` and commit what comes of them as it comes; stopped from the keyboard, keep what is done."""
+        """Read ``files`` and commit what comes of them, a batch at a time: a kill loses no more than the one in hand.
+
+        A commit waits for the disk twice, which takes far less time than a batch does.
+        """
         done = 0
         batches = embed_files(encoder, self.store.root, files, known=self.known.__contains__, reading=self.reading)
-        try:
-            for batch in batches:
-                for outcome in batch:
-                    if isinstance(outcome, Skipped):
-                        self._skip(outcome)
-                    else:
-                        self._enter(outcome)
-                done += len(batch)
-                if progress is not None:
-                    progress(done, len(files))
-                if self.pending.is_due():
-                    self._commit()
-        finally:
+        for batch in batches:
+            for outcome in batch:
+                if isinstance(outcome, Skipped):
+                    self._skip(outcome)
+                else:
+                    self._enter(outcome)
             self._commit()
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(files))
 
     def finish(self) -> None:
         """Let go of what is gone, and bring the calibration up to date."""
         leaving = [entry.path for entries in self.gone.values() for entry in entries]
         self.report.removed += len(leaving)
-        changes = self.pending.changes
-        changes.removed += leaving
-        changes.skipped += self._new_problems()
+        self.changes.removed += leaving
+        self.changes.skipped += self._new_problems()
         still = self.paths | {problem.path for problem in self.problems}
-        changes.unskipped += [path for path in self.skips if path not in still and not path.startswith(self.unlisted)]
+        self.changes.unskipped += [
+            path for path in self.skips if path not in still and not path.startswith(self.unlisted)
+        ]
         self._commit()
         self.store.sweep()
         self.report.skipped = len(self.store.skips())
@@ -178,27 +162,27 @@ class _Run:
         else:
             self.report.added += 1
         self.report.encoded += outcome.vector is not None
-        self.pending.changes.writes.append(Write(file.path, file.stat, outcome.digest, outcome.vector, moved))
+        self.changes.writes.append(Write(file.path, file.stat, outcome.digest, outcome.vector, moved))
         if file.path in self.skips:
-            self.pending.changes.unskipped.append(file.path)
+            self.changes.unskipped.append(file.path)
 
     def _skip(self, skipped: Skipped) -> None:
-        self.pending.changes.skipped.append(skipped)
+        self.changes.skipped.append(skipped)
         if skipped.path in self.entries:
-            self.pending.changes.removed.append(skipped.path)
+            self.changes.removed.append(skipped.path)
             self.report.removed += 1
 
     def _new_problems(self) -> Iterable[Skipped]:
         return [problem for problem in self.problems if self.skips.get(problem.path) != problem]
 
     def _commit(self) -> None:
-        changes, self.pending = self.pending.changes, _Pending()
+        changes, self.changes = self.changes, Changes()
         if changes:
             self.store.commit(changes)
             self.known.update(write.digest for write in changes.writes)
 
 
-def recalibrate(store: LocalStore) -> None:
+def recalibrate(store: Store) -> None:
     """Bring the stored calibration up to date, if it isn't."""
     sample, last, written = store.sample(calibration.SAMPLE_SIZE), store.calibration(), store.written()
     if not calibration.is_current(sample, last, written):

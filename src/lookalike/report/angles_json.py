@@ -11,7 +11,7 @@ from typing import Any, Final
 from lookalike.evaluation.angles import AngleQuery, Angles
 from lookalike.report.definitions import definitions, interval_notes, order
 from lookalike.report.evaluation_json import interval_pair, made_with, skipped_files, stamp, words
-from lookalike.report.search_json import path_fields
+from lookalike.report.json_text import path_fields
 
 VERSION: Final = 1
 WHAT: Final = "same scene, other frame"

@@ -9,7 +9,7 @@ from lookalike.evaluation.published import HEADING, PUBLISHED
 from lookalike.report.comparison_tables import test_remarks
 from lookalike.report.definitions import definitions, interval_notes
 from lookalike.report.evaluation_json import figures_answer, interval_pair, made_with, skipped_files, stamp, words
-from lookalike.report.search_json import path_fields
+from lookalike.report.json_text import path_fields
 
 if TYPE_CHECKING:
     from lookalike.evaluation.compare import ComparedEncoder, Comparison

@@ -22,8 +22,7 @@ def comparison_page(comparison: Comparison) -> str:
     return render(
         "comparison.html",
         {
-            "dataset": comparison.dataset.name,
-            "understood": comparison.dataset.understood,
+            "dataset": comparison.dataset,
             "summary": summary(comparison),
             "notes": notes(first),
             "excluded": first.figures.excluded,

@@ -9,7 +9,7 @@ from lookalike.evaluation.dataset import Row
 from lookalike.evaluation.dataset_display import DatasetDisplay, Part
 from lookalike.evaluation.near_copies import NearPair
 from lookalike.report.evaluation_json import skipped_files, stamp, words
-from lookalike.report.search_json import path_fields
+from lookalike.report.json_text import path_fields
 
 VERSION: Final = 1
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.report.definitions import definitions, interval_notes, order
-from lookalike.report.search_json import path_fields
+from lookalike.report.json_text import path_fields
 
 if TYPE_CHECKING:
     from lookalike.encoders.spec import EncoderSpec

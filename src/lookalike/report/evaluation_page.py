@@ -29,9 +29,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
     return render(
         "evaluation.html",
         {
-            "dataset": evaluation.dataset.name,
-            "understood": evaluation.dataset.understood,
-            "groups_known": evaluation.dataset.has_groups,
+            "dataset": evaluation.dataset,
             "notes": notes(evaluation),
             "split": evaluation.split,
             "encoder": evaluation.encoder,

@@ -1,18 +1,20 @@
-"""A similarity matrix for programs: numpy's own file, a CSV, and JSON about both."""
+"""A similarity matrix as files (numpy's own, a CSV, JSON about both), and what it comes to in words."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from lookalike.evaluation.matrix import Side, SimilarityMatrix
+from lookalike.picture_files import shown
 from lookalike.report.evaluation_json import stamp, words
+from lookalike.report.json_text import path_fields
 from lookalike.report.output import whole
-from lookalike.report.search_json import path_fields
 
 VERSION: Final = 1
 
@@ -74,3 +76,19 @@ def _side(side: Side) -> dict[str, Any]:
         "folder": path_fields(side.embedded.dataset.root)["path"],
         "pictures": [{**path_fields(row.path), "label": words(row.label) or None} for row in side.rows],
     }
+
+
+def matrix_text(matrix: SimilarityMatrix) -> str:
+    """Lines for people: what is compared with what, and how similar it is."""
+    return "\n".join(_facts(matrix))
+
+
+def _facts(matrix: SimilarityMatrix) -> Iterator[str]:
+    extent, means = matrix.summary
+    rows, columns = matrix.shape
+    yield f"queries    {rows:,} of {shown(matrix.queries.name)}"
+    yield f"gallery    {columns:,} of {shown(matrix.gallery.name)}"
+    yield f"encoder    {matrix.spec.name}"
+    yield f"cosines    {extent.least:.3f} to {extent.greatest:.3f}, 99 % from {extent.low:.3f} to {extent.high:.3f}"
+    if means.same is not None and means.other is not None:
+        yield f"classes    {means.same:.3f} on average within one, {means.other:.3f} between two (self left out)"

@@ -7,10 +7,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lookalike.errors import OutputError
 from lookalike.picture_files import shown
+from lookalike.report.json_text import as_text
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
@@ -36,6 +37,11 @@ def write_text(file: Path, text: str) -> Path:
     with whole(file) as opened:
         opened.write(text.encode("utf-8", "backslashreplace"))
     return file
+
+
+def write_answer(file: Path, answer: dict[str, Any]) -> Path:
+    """Write ``answer`` as JSON to ``file``, as :func:`write_text` does."""
+    return write_text(file, as_text(answer))
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.evaluation.corruptions import STANDARD_SIDE
 from lookalike.report.evaluation_json import interval_pair, made_with, skipped_files, stamp, words
+from lookalike.report.json_text import path_fields
 from lookalike.report.robustness_definitions import SIDES, robustness_definitions, robustness_interval_notes
-from lookalike.report.search_json import path_fields
 
 if TYPE_CHECKING:
     from lookalike.evaluation.robustness_results import (

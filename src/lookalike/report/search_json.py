@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from lookalike.query import Query, Term
 from lookalike.ranking import Hit, Ranking
+from lookalike.report.json_text import path_fields
 
 VERSION = 1
-
-
-def path_fields(path: str | os.PathLike[str]) -> dict[str, str]:
-    """``path`` as JSON can carry it: bytes that are no UTF-8 are replaced, and the true ones go along in base 64."""
-    raw = os.fsencode(path)
-    fields = {"path": raw.decode("utf-8", "replace")}
-    if fields["path"].encode() != raw:
-        fields["path_base64"] = base64.b64encode(raw).decode("ascii")
-    return fields
 
 
 def search_answer(encoder: str, gallery: Path, rankings: Iterable[Ranking]) -> dict[str, Any]:
@@ -38,11 +27,6 @@ def search_answer(encoder: str, gallery: Path, rankings: Iterable[Ranking]) -> d
             for ranking in rankings
         ],
     }
-
-
-def as_text(answer: dict[str, Any]) -> str:
-    """JSON for people and programs: two spaces deep, letters of every script as themselves."""
-    return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
 def _query(query: Query) -> dict[str, Any]:

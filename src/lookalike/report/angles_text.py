@@ -1,0 +1,51 @@
+"""Same scene, other frame, for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lookalike.picture_files import shown
+from lookalike.report.angles_json import WHAT, figure_keys
+from lookalike.report.definitions import interval_notes
+from lookalike.report.evaluation_text import interval_text, skipped_lines, table
+from lookalike.report.pages import share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lookalike.evaluation.angle_results import Angles
+
+
+def angles_text(found: Angles) -> str:
+    """Lines for people: what was measured, what was left out, and all figures."""
+    return "\n".join([*_heading(found), "", *_figures(found), "", interval_notes(found.scenes)])
+
+
+def _heading(found: Angles) -> Iterator[str]:
+    excluded = sum(found.excluded.values())
+    yield f"{WHAT}: {shown(found.dataset.name)} by {found.encoder.name}"
+    yield f"{found.scored:,} queries of {found.scenes:,} scenes, {found.gallery:,} pictures, {excluded:,} excluded"
+    for reason, count in found.excluded.items():
+        yield f"  excluded: {count:,} {reason}"
+    yield (
+        f"  junk: {found.near_frames:,} pairs of one scene and {found.near_others:,} others are near copies (above "
+        f"{found.threshold:g} by {found.near_encoder.name})"
+    )
+    yield from skipped_lines(found.skipped)
+
+
+def _figures(found: Angles) -> list[str]:
+    header = ["FIGURE", "MICRO", "95 % INTERVAL", "BY SCENE", "MACRO", "CHANCE", "CEILING"]
+    rows = [
+        [
+            key,
+            share(found.micro[key]),
+            interval_text(found.intervals.get(key)),
+            share(found.by_scene[key]),
+            share(found.macro[key]),
+            share(found.chance.get(key)),
+            share(found.ceilings[key.replace("precision", "ceiling")]) if key.startswith("precision") else "",
+        ]
+        for key in figure_keys(found.ks)
+    ]
+    return table([header, *rows])
