@@ -34,8 +34,8 @@ def _batch_sizes(encoder: Encoder, place: Place) -> Alternatives:
     pixels = [encoder.prepare(open_picture(path)) for path in place.small(64)]
 
     def encode(batch: int) -> None:
-        for start in range(0, len(pixels), batch):
-            encoder.embed_prepared(pixels[start : start + batch])
+        with _set(encoder, "batch", batch):
+            encoder.embed_prepared(pixels)
 
     spent = in_turns(*(measure(lambda n=n: encode(n)) for n in _BATCHES), rounds=3 if place.quick else 9)
     rows = [

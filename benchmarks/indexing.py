@@ -11,7 +11,7 @@ from benchmarks.machine import cores
 from benchmarks.photographs import Place
 from benchmarks.report import Line, Target
 from lookalike.embedding import embed_files
-from lookalike.encoders.encoder import BATCH, Encoder, load_encoder
+from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.gallery.gallery import Gallery
 from lookalike.images import open_picture
 from lookalike.picture_files import find_pictures, sha256
@@ -48,7 +48,8 @@ def _small(encoder: Encoder, place: Place, rounds: int) -> Iterator[Line]:
     index = indexing(encoder, folder, place.folder / "small-gallery")
     paths = [folder / file.path for file in find_pictures(folder)[0]]
     prepared = [encoder.prepare(open_picture(path, least_side=encoder.least_side)) for path in paths]
-    batches = [prepared[start : start + BATCH] for start in range(0, len(prepared), BATCH)]
+    size = encoder.batch
+    batches = [prepared[start : start + size] for start in range(0, len(prepared), size)]
     whole, reading, encoding = in_turns(
         measure(index),
         measure(lambda: [_read(encoder, path) for path in paths]),

@@ -3,7 +3,7 @@
 Started as ``python torch_peer.py NETWORK FOLDER`` by :mod:`benchmarks.torch_process`. It makes the reference's own
 network, saves a checkpoint of it in ``FOLDER`` where its weights are drawn at random (all but EfficientNet-Lite2), and
 answers each line of standard input with the seconds that it took, by the clock and of processor time:
-``image 32`` for encoding so many pictures in fp32, ``gemm bfloat16`` for one large matrix product.
+``image 32 1`` for encoding so many pictures in fp32 so many times, ``gemm bfloat16 1`` for a large matrix product.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def main(name: str, folder: str) -> None:
     print(torch.__version__, flush=True)
     with torch.inference_mode():
         for line in sys.stdin:
-            what, value = line.split()
+            what, value, times = line.split()
             action = _product(value) if what == "gemm" else lambda: features(pictures[: int(value)])  # noqa: B023
             wall, cpu = time.perf_counter(), time.process_time()
-            action()
+            for _ in range(int(times)):
+                action()
             print(time.perf_counter() - wall, time.process_time() - cpu, flush=True)
 
 

@@ -33,13 +33,13 @@ class TorchProcess:
     questions: TextIO
     answers: TextIO
 
-    def encoding(self, batch: int) -> Measure:
-        """Measure the network on so many pictures, in fp32."""
-        return lambda: self._spend(f"image {batch}")
+    def encoding(self, batch: int, times: int = 1) -> Measure:
+        """Measure the network on so many pictures at once, so many times in a row, in fp32."""
+        return lambda: self._spend(f"image {batch} {times}")
 
     def product(self, dtype: str) -> Measure:
         """Measure one large matrix product."""
-        return lambda: self._spend(f"gemm {dtype}")
+        return lambda: self._spend(f"gemm {dtype} 1")
 
     def _spend(self, question: str) -> Spent:
         print(question, file=self.questions, flush=True)

@@ -15,15 +15,13 @@ import numpy as np
 from lookalike.encoders.checkpoint import read_checkpoint
 from lookalike.encoders.runtime import RUNTIMES
 
-BATCH = 8
-
 
 def main() -> None:
     """Build, compile and run; then say how much memory that took at most."""
     checkpoint = read_checkpoint(Path(sys.argv[1]))
     network = RUNTIMES[sys.argv[2]].load(checkpoint.image_network(), "fp32")
     side = checkpoint.preprocessing.crop
-    for count in (1, BATCH):
+    for count in (1, checkpoint.batch):
         network.run(np.zeros((count, side, side, 3), np.uint8))
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) * 1024 // 1_000_000)

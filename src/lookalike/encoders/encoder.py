@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,6 @@ from lookalike.query import ImageLike
 
 _T = TypeVar("_T")
 
-BATCH: Final = 8
-"""Pictures encoded together. More were no faster on a CPU (docs/measurements.md), and hold more memory."""
-
 
 class Encoder:
     """An encoder ready to run on this machine. Make one with :func:`load_encoder`; use it from any thread."""
@@ -39,14 +36,17 @@ class Encoder:
         *,
         texts: Callable[[], TextEncoder] | None = None,
         location: Path | None = None,
+        batch: int = catalog.BATCH,
     ) -> None:
         """Wrap a network that is ready to run.
 
         ``texts`` makes the text tower ready when it is first needed; None for encoders of pictures only. ``location``
-        is the checkpoint's path, where it is not one of the catalogue.
+        is the checkpoint's path, where it is not one of the catalogue, ``batch`` how many pictures are best encoded
+        together.
         """
         self.spec = spec
         self.location = location
+        self.batch = batch
         self._runtime = runtime
         self._make_texts = texts
 
@@ -56,7 +56,7 @@ class Encoder:
         Raises :class:`~lookalike.errors.PictureError` at the first image that can't be used.
         """
         prepared = (self.prepare(_opened(image, self.least_side)) for image in images)
-        rows = [self.embed_prepared(batch) for batch in _batched(prepared, BATCH)]
+        rows = [self.embed_prepared(batch) for batch in _batched(prepared, self.batch)]
         return np.concatenate(rows) if rows else np.empty((0, self.spec.dimension), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -78,7 +78,8 @@ class Encoder:
     def embed_prepared(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """The embeddings of pictures that :meth:`prepare` made ready: float32 (n, dimension), each of length 1."""
         images = np.concatenate(batch)
-        features = np.concatenate([self._runtime.run(images[part]) for part in _batches(len(images))])
+        parts = (images[start : start + self.batch] for start in range(0, len(images), self.batch))
+        features = np.concatenate([self._runtime.run(part) for part in parts])
         vectors = unit(features, self.spec.name)
         if len(images) == len(batch):
             return vectors
@@ -151,6 +152,7 @@ def load_encoder(
         load(checkpoint.image_network()),
         texts=texts if checkpoint.has_text else None,
         location=None if checkpoint.catalogued else checkpoint.path,
+        batch=checkpoint.batch,
     )
 
 
@@ -171,10 +173,6 @@ def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
     """Lists of up to ``size`` items (itertools has this from Python 3.12 on)."""
     remaining = iter(items)
     return iter(lambda: list(islice(remaining, size)), [])
-
-
-def _batches(count: int) -> Iterator[slice]:
-    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
 
 
 def _opened(image: ImageLike, side: int) -> Picture:

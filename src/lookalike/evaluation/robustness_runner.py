@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.embedding import Progress
-from lookalike.encoders.encoder import BATCH, Encoder
+from lookalike.encoders.encoder import Encoder
 from lookalike.evaluation.contents import contents_of, nothing_usable
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
 from lookalike.evaluation.corruptions.corruption import Donor
@@ -150,10 +150,10 @@ def _fill(plan: Plan, encoder: Encoder, seed: int, progress: Progress | None) ->
                 tell(done, total)
             continue
         waiting += prepared
-        while len(waiting) >= BATCH or (job.last and waiting):
-            record.append(encoder.embed_prepared(waiting[:BATCH]))
+        while len(waiting) >= encoder.batch or (job.last and waiting):
+            record.append(encoder.embed_prepared(waiting[: encoder.batch]))
             done += len(record[-1])
-            del waiting[:BATCH]
+            del waiting[: encoder.batch]
             tell(done, total)
         if job.last:
             job.segment.append(np.concatenate(record))
