@@ -172,7 +172,7 @@ def test_status_tells_what_is_there_and_what_was_skipped(made: Path, call: Cli):
     lines = dict(line.split(maxsplit=1) for line in result.out.splitlines()[:7])
     assert lines["gallery"] == str(made / ".lookalike")
     assert lines["folder"] == str(made)
-    assert lines["encoder"] == "colours, 49-d, fp32"
+    assert lines["encoder"] == "colours, 49-d, fp32, centre view"
     assert re.fullmatch(r"[0-9a-f]{16} \(weights 0{16}\)", lines["stamp"])
     assert lines["pictures"] == "8"
     assert re.search(r"^on disk    0\.\d MB$", result.out, re.MULTILINE)
@@ -283,7 +283,7 @@ def test_unknown_and_other_encoders_are_refused(made: Path, call: Cli, monkeypat
     assert "efficientnet-lite2" in message
     for place in ((made,), ("--gallery", made)):
         message = refusal(call("index", *place, "--encoder", "efficientnet-lite2"))
-        assert "made with colours, not efficientnet-lite2" in message
+        assert "this gallery's encoder is colours, not efficientnet-lite2" in message
         assert str(made / ".lookalike") in message
     monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: FakeEncoder("others"))
     assert "others (49-d" in refusal(call("search", made / "0.png"))

@@ -1,11 +1,13 @@
 """Similarities and the exact nearest by them."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lookalike.similarity import ROUNDING, blocks, cosines, nearest, similarity_matrix
+from lookalike.errors import QueryError
+from lookalike.similarity import ROUNDING, blocks, combined, cosines, nearest, similarity_matrix
 
 SCORES = arrays(
     np.float32,
@@ -80,3 +82,19 @@ def test_blocks_cover_everything_once(length: int, row_bytes: int):
     """The slices follow one another from the first row to the last, whatever a row's size."""
     covered = [place for part in blocks(length, row_bytes or 1 << 20) for place in range(part.start, part.stop)]
     assert covered == list(range(length))
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e200, 1e308])
+def test_only_the_proportions_of_weights_count(scale: float):
+    """Terms weighed a thousand times as much, each of them, make the same query."""
+    one, other = np.eye(4, dtype=np.float32)[:2]
+    found = combined([(one, scale), (other, -0.5 * scale)])
+    assert found == pytest.approx(np.array([1, -0.5, 0, 0]) / np.hypot(1, 0.5))
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 0.0])
+def test_weights_are_numbers(weight: float):
+    """A weight that is none, endless or nothing at all is refused before it spoils every score."""
+    one, other = np.eye(4, dtype=np.float32)[:2]
+    with pytest.raises(QueryError, match="numbers"):
+        combined([(one, weight), (other, weight)])

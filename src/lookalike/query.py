@@ -39,10 +39,15 @@ class Term:
 class Query:
     """What is looked for: the sum of the terms' embeddings times their weights, brought back to length 1.
 
-    The scores are cosines therefore, whatever the terms. The first term gives the query its name.
+    The scores are cosines therefore, whatever the terms. The first term gives the query its name. Raises ValueError
+    where there is none.
     """
 
     terms: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ValueError("a query has at least one term")
 
     @classmethod
     def picture(cls, image: ImageLike) -> Query:

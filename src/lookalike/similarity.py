@@ -41,12 +41,16 @@ def cosines(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray
 def combined(terms: Sequence[tuple[NDArray[np.float32], float]]) -> NDArray[np.float32]:
     """The sum of vectors (d,) times their weights, brought back to length 1: float32 (d,).
 
-    A single vector comes out as it is. Raises
-    :class:`~lookalike.errors.QueryError` where the terms cancel out.
+    Weights count by their proportions; a single vector comes out as it is. Raises
+    :class:`~lookalike.errors.QueryError` where a weight is no number, or the terms cancel out.
     """
+    largest = max(abs(weight) for _, weight in terms)
+    if not 0 < largest < np.inf or any(np.isnan(weight) for _, weight in terms):
+        raise QueryError("the weights of a query's terms are numbers, not all of them 0")
     if len(terms) == 1 and terms[0][1] > 0:
         return terms[0][0]
-    total = sum((weight * vector.astype(np.float64) for vector, weight in terms), np.zeros(len(terms[0][0])))
+    parts = (weight / largest * vector.astype(np.float64) for vector, weight in terms)
+    total = sum(parts, np.zeros(len(terms[0][0])))
     length = float(np.linalg.norm(total))
     if length < ROUNDING:
         raise QueryError("the terms of the query cancel out: nothing is left to look for")

@@ -12,7 +12,6 @@ from PIL import Image
 
 from drawing import drawn
 from lookalike import Gallery, Query, load_encoder
-from lookalike.embedding import Reading
 from lookalike.encoders.encoder import TextEncoder
 from lookalike.encoders.views import VIEWS, least_side_of, prepare_views
 from lookalike.errors import EncoderError, GalleryError, QueryError, StampMismatchError, WeightsError
@@ -240,7 +239,7 @@ def test_the_old_encoder_serves_until_the_new_one_is_whole(checkpoint, checkpoin
     with Gallery.open(photos) as gallery:
         assert gallery.stamp.name.startswith("resnet")
         assert len(gallery.search(photos / "0.png").hits) == 5
-    assert reencode(store, encoder, Reading()) == 2
+    assert reencode(store, encoder) == 2
     store.close()
     with Gallery.open(photos) as gallery:
         assert gallery.stamp.name == "rail-clip"
@@ -291,7 +290,7 @@ def test_the_command_line_does_all_of_it(checkpoint, checkpoint_folder, photos, 
     assert "resnet" in cli("status", "--gallery", photos).out
     moved = cli("index", photos, "--reencode", checkpoint)
     assert (moved.code, moved.err) == (0, "")
-    assert moved.out.startswith("0 added, 0 updated, 0 moved, 0 removed, 0 skipped")
+    assert moved.out.startswith("moved to rail-clip, 6 encoded; 0 added, 0 updated, 0 moved, 0 removed, 0 skipped")
     answer = json.loads(cli("search", photos / "0.png", "--plus", photos / "1.png", "--weight", "0.5", "--json").out)
     assert answer["encoder"] == "rail-clip"
     assert answer["results"][0]["query"]["plus"][0]["weight"] == 0.5

@@ -14,6 +14,7 @@ from lookalike.picture_files import shown
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
+    from lookalike.encoders.encoder import Encoder
     from lookalike.gallery.gallery import Gallery
     from lookalike.gallery.update import UpdateReport
 
@@ -56,20 +57,25 @@ def add_to(commands: Commands) -> None:
         default=200,
         help="skip larger pictures without decoding them (default: %(default)s)",
     )
+    # None is the gallery's own, where there is a gallery already.
+    parser.set_defaults(usage=parser, precision=None, view=None)
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
+    if options.reencode and options.encoder:
+        options.usage.error("--encoder is for a new gallery, --reencode for one that is there: give one of them")
     with _gallery(options) as gallery, progress_bar() as progress:
+        reading = {
+            "verify": options.verify,
+            "pixel_cap": options.max_megapixels * 1_000_000,
+            "any_extension": options.any_extension,
+        }
         if options.reencode:
-            report = gallery.reencode(load(options, options.reencode), progress=progress)
+            report = gallery.reencode(_new_encoder(options, gallery), **reading, progress=progress)
+            print(f"moved to {gallery.stamp.name}, {report.encoded:,} encoded; ", end="")
         else:
-            report = gallery.update(
-                verify=options.verify,
-                pixel_cap=options.max_megapixels * 1_000_000,
-                any_extension=options.any_extension,
-                progress=progress,
-            )
+            report = gallery.update(**reading, progress=progress)
     print(_summary(report))
     return 0
 
@@ -87,7 +93,8 @@ def _gallery(options: argparse.Namespace) -> Gallery:
         gallery = Gallery.open(place, writing=True)
         gallery.expect_root(options.folder)
     try:
-        _expect_encoder(gallery, options)
+        if not options.reencode:
+            _expect_encoder(gallery, options)
     except BaseException:
         gallery.close()
         raise
@@ -99,27 +106,45 @@ def _new_gallery(options: argparse.Namespace) -> Gallery:
 
     check_root(options.folder)  # before anything is asked or downloaded
     name = options.reencode or options.encoder or "auto"
+    options.precision, options.view = options.precision or "auto", options.view or "centre"
     encoder = load(options, automatic(yes=options.yes) if name == "auto" else name)
     return Gallery.create(options.folder, options.gallery, encoder=encoder)
 
 
+def _new_encoder(options: argparse.Namespace, gallery: Gallery) -> Encoder:
+    """The encoder that the gallery is to move to; it looks at the same view unless told otherwise."""
+    options.precision, options.view = options.precision or "auto", options.view or gallery.stamp.view
+    return load(options, options.reencode)
+
+
 def _expect_encoder(gallery: Gallery, options: argparse.Namespace) -> None:
-    """Make sure that the gallery was made with the encoder that the options name, if they name one."""
+    """Make sure that the gallery was made with what the options name; what they don't name is the gallery's own."""
+    stamp, name = gallery.stamp, None if options.encoder == "auto" else options.encoder
+    activation = stamp.clip.activation if stamp.clip else None
+    for option, wanted, own in (
+        ("precision", None if options.precision == "auto" else options.precision, stamp.precision),
+        ("view", options.view, stamp.view),
+        ("activation", options.activation, activation),
+        ("encoder", name if name and _is_known(name) and gallery.weights is None else None, stamp.name),
+    ):
+        if wanted not in (None, own):
+            raise StampMismatchError(
+                f"{shown(gallery.path)}: this gallery's {option} is {own}, not {wanted}; update it without --{option}, "
+                "move it with --reencode NAME, or index into another with --gallery"
+            )
+    if name is None or (_is_known(name) and gallery.weights is None):
+        return  # its own encoder, which it loads only if there is something to encode
+    options.precision, options.view, options.activation = stamp.precision, stamp.view, activation
+    gallery.use(load(options, name))
+
+
+def _is_known(name: str) -> bool:
+    """Whether the catalogue has an encoder of that name; raises, naming those it has, where no file has it either."""
     from lookalike.encoders import catalog
 
-    if options.encoder in (None, "auto") or options.reencode:
-        return
-    known = any(row.name == options.encoder for row in catalog.CATALOG)
-    if not known and not Path(options.encoder).exists():
-        catalog.find(options.encoder)  # raises, naming those that are known
-    if known and options.encoder == gallery.stamp.name and (options.precision, options.view) == ("auto", "centre"):
-        return  # its own encoder, which it loads only if there is something to encode
-    if known and options.encoder != gallery.stamp.name:
-        raise StampMismatchError(
-            f"{shown(gallery.path)}: this gallery was made with {gallery.stamp.name}, not {options.encoder}; update it "
-            f"without --encoder, move it with --reencode {options.encoder}, or index into another with --gallery"
-        )
-    gallery.use(load(options, options.encoder))
+    if Path(name).exists() and not any(row.name == name for row in catalog.CATALOG):
+        return False
+    return catalog.find(name) is not None
 
 
 def _summary(report: UpdateReport) -> str:

@@ -39,7 +39,7 @@ def _print_text(gallery: Gallery) -> None:
     status, stamp = gallery.status(), gallery.stamp
     print(f"gallery    {shown(gallery.path)}")
     print(f"folder     {shown(gallery.root)}")
-    print(f"encoder    {stamp.name}, {stamp.dimension}-d, {stamp.precision}")
+    print(f"encoder    {stamp.name}, {stamp.dimension}-d, {stamp.precision}, {stamp.view} view")
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
     print(f"pictures   {status.pictures:,}")
     print(f"on disk    {in_megabytes(status.disk_bytes)}")

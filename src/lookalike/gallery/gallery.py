@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -160,17 +161,32 @@ class Gallery:
                 "was. If the folder was moved: lookalike index NEW_FOLDER --gallery " + shown(self.path)
             )
 
-    def reencode(self, encoder: Encoder, *, progress: Progress | None = None) -> UpdateReport:
+    def reencode(
+        self,
+        encoder: Encoder,
+        *,
+        verify: bool = False,
+        pixel_cap: int = DEFAULT_PIXEL_CAP,
+        any_extension: bool = False,
+        progress: Progress | None = None,
+    ) -> UpdateReport:
         """Move this gallery to another encoder, and bring it up to date with its folder.
 
-        The old embeddings serve until the new ones are whole; stopped, the next call goes on where it was. Raises
-        what :meth:`update` does.
+        The old embeddings serve until the new ones are whole; stopped, the next call goes on where it was. Moving to
+        its own encoder gives up a move that was begun. The other arguments, and what is raised, are :meth:`update`'s.
         """
-        if not self._same(encoder.spec, encoder):
+        started, moved = time.monotonic(), 0
+        if self._same(encoder.spec, encoder):
+            self._store.forget_replacement()
+        else:
             self._need_root()
-            reencode(self._store, encoder, Reading(), progress)
+            moved = reencode(self._store, encoder, progress)
+        seconds = time.monotonic() - started
         self.use(encoder)
-        return self.update(progress=progress)
+        report = self.update(verify=verify, pixel_cap=pixel_cap, any_extension=any_extension, progress=progress)
+        report.encoded += moved
+        report.seconds += seconds
+        return report
 
     def search(self, query: ImageLike | Query, k: int = 10, *, include_self: bool = False) -> Ranking:
         """The ``k`` pictures most like ``query``, best first; ties in the order of their paths' bytes.
@@ -199,8 +215,9 @@ class Gallery:
         self._check(encoder)
         self._given = encoder
         self.__dict__.pop("encoder", None)
-        if self._store.is_writable and encoder.location is not None and encoder.location != self._store.location:
-            self._store.move_weights(encoder.location)
+        location = None if encoder.location is None else encoder.location.absolute()
+        if self._store.is_writable and location is not None and location != self._store.location:
+            self._store.move_weights(location)
 
     @property
     def weights(self) -> Path | None:

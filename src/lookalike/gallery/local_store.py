@@ -21,7 +21,7 @@ from lookalike.errors import GalleryError
 from lookalike.gallery import schema, tables
 from lookalike.gallery.database import DATABASE, damaged
 from lookalike.gallery.index import ExactIndex
-from lookalike.gallery.replacement import LocalReplacement
+from lookalike.gallery.replacement import LocalReplacement, forget_unfinished
 from lookalike.gallery.session import Session
 from lookalike.gallery.store import Calibration, Changes, Entry, Vectors, Write
 from lookalike.gallery.vector_file import VectorFile
@@ -131,9 +131,9 @@ class LocalStore:
     def move_weights(self, location: Path) -> None:
         """See :class:`Store`."""
         with self._session.writing():
-            values = (os.fsencode(location.resolve()), self._stamp_id)
+            values = (tables.stored_location(location), self._stamp_id)
             self._session.connection.execute("UPDATE stamps SET location = ? WHERE id = ?", values)
-        self._location = location
+        self._location = location.absolute()
 
     def move_root(self, root: Path) -> None:
         """See :class:`Store`."""
@@ -252,6 +252,10 @@ class LocalStore:
     def replacement(self, stamp: EncoderSpec, location: Path | None) -> LocalReplacement:
         """See :class:`Store`."""
         return LocalReplacement(self._session, stamp, location, promoted=self._identify)
+
+    def forget_replacement(self) -> None:
+        """See :class:`Store`."""
+        forget_unfinished(self._session, self._stamp_id)
 
     def close(self) -> None:
         """See :class:`Store`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from lookalike.embedding import Embedded, Progress, Reading, embed_files
@@ -11,7 +12,11 @@ from lookalike.gallery.store import Store
 _REASON: Final = "couldn't be read while the gallery was moved to another encoder; the next lookalike index tries again"
 
 
-def reencode(store: Store, encoder: Encoder, reading: Reading, progress: Progress | None = None) -> int:
+# What is in the gallery was taken in under whatever limits; it isn't judged a second time.
+_WITHOUT_LIMITS: Final = Reading(pixel_cap=sys.maxsize, any_extension=True)
+
+
+def reencode(store: Store, encoder: Encoder, progress: Progress | None = None) -> int:
     """Embed every content of the gallery with ``encoder``, then let it serve; returns how many were embedded.
 
     Stopped or killed, the next call goes on from there. Files that have changed meanwhile, or can't be read, become
@@ -22,7 +27,7 @@ def reencode(store: Store, encoder: Encoder, reading: Reading, progress: Progres
     expected = {file.path: digest for digest, file in missing}
     files = [file for _, file in missing]
     done = embedded = 0
-    for batch in embed_files(encoder, store.root, files, reading=reading):
+    for batch in embed_files(encoder, store.root, files, reading=_WITHOUT_LIMITS):
         vectors = {
             outcome.digest: outcome.vector
             for outcome in batch

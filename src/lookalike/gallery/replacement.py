@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,10 +64,10 @@ class LocalReplacement:
             skip = "INSERT OR REPLACE INTO skips SELECT path, :kind, :reason, NULL, NULL, NULL FROM entries"
             self._connection.execute(f"{skip} WHERE {_LACKING}", stamp)
             self._connection.execute(f"DELETE FROM entries WHERE {_LACKING}", stamp)
-            self._forget("<>")
+            _forget(self._connection, "id <> ?", self._number)
             self._connection.execute("UPDATE stamps SET serving = 1")
         self._promoted()
-        self._tidy()
+        _tidy(self._session.folder, self._number)
 
     def _begun(self, stamp: EncoderSpec) -> int | None:
         row = self._connection.execute("SELECT id, spec FROM stamps WHERE serving = 0").fetchone()
@@ -75,7 +76,7 @@ class LocalReplacement:
         self._number = int(row[0])
         if row[1] == stamp.to_json():
             return self._number
-        self._forget("=")
+        _forget(self._connection, "id = ?", self._number)
         return None
 
     def _begin(self, stamp: EncoderSpec, location: Path | None) -> int:
@@ -84,14 +85,28 @@ class LocalReplacement:
         tables.name_stamp(self._connection, number, stamp, location, serving=False)
         return int(number)
 
-    def _forget(self, comparison: str) -> None:
-        """Forget the stamps that compare so with this one's number, and all that is theirs."""
-        for table, column in (("calibration", "stamp"), ("embeddings", "stamp"), ("stamps", "id")):
-            self._connection.execute(f"DELETE FROM {table} WHERE {column} {comparison} ?", (self._number,))
 
-    def _tidy(self) -> None:
-        """Remove vector files that belong to no stamp any more."""
-        kept = self._session.folder / tables.vector_file_name(self._number)
-        for file in self._session.folder.glob(tables.vector_file_name("*")):
-            if file != kept:
-                file.unlink()
+def forget_unfinished(session: Session, serving: int) -> None:
+    """Forget what was begun beside the stamp ``serving`` and not finished, and remove its vectors."""
+    with session.snapshot():
+        begun = session.one("SELECT 1 FROM stamps WHERE serving = 0")
+    if begun is not None:
+        with session.writing():
+            _forget(session.connection, "id <> ?", serving)
+        _tidy(session.folder, serving)
+
+
+def _forget(connection: sqlite3.Connection, which: str, number: int) -> None:
+    """Forget the stamps of which ``which`` is true, ``number`` standing for its ``?``, and all that is theirs."""
+    stamps = f"SELECT id FROM stamps WHERE {which}"
+    for table in ("calibration", "embeddings"):
+        connection.execute(f"DELETE FROM {table} WHERE stamp IN ({stamps})", (number,))
+    connection.execute(f"DELETE FROM stamps WHERE {which}", (number,))
+
+
+def _tidy(folder: Path, serving: int) -> None:
+    """Remove vector files that belong to no stamp any more."""
+    kept = folder / tables.vector_file_name(serving)
+    for file in folder.glob(tables.vector_file_name("*")):
+        if file != kept:
+            file.unlink()

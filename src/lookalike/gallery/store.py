@@ -200,6 +200,10 @@ class Store(Protocol):
         """Begin to move to another encoder, or go on with it where it was begun."""
         ...
 
+    def forget_replacement(self) -> None:
+        """Forget a move to another encoder that was begun and not finished."""
+        ...
+
     def close(self) -> None:
         """Let go of every file."""
         ...

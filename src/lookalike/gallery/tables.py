@@ -75,7 +75,7 @@ def name_stamp(
     connection: sqlite3.Connection, number: int, stamp: EncoderSpec, location: Path | None, *, serving: bool
 ) -> None:
     """Enter an encoder under ``number``; ``location`` is where its weights are, if they aren't the catalogue's."""
-    where = None if location is None else os.fsencode(location.resolve())
+    where = None if location is None else stored_location(location)
     connection.execute(
         "INSERT INTO stamps (id, spec, location, serving) VALUES (?, ?, ?, ?)",
         (number, stamp.to_json(), where, serving),
@@ -85,6 +85,11 @@ def name_stamp(
 def vector_file_name(stamp_id: int | str) -> str:
     """The name of the file that holds the vectors of the stamp of that number."""
     return f"vectors-{stamp_id}.f32"
+
+
+def stored_location(location: Path) -> bytes:
+    """Where weights are, as kept: links aren't followed, for a checkpoint's config lies beside the link."""
+    return os.fsencode(location.absolute())
 
 
 def stored_root(folder: Path, root: Path) -> bytes:
