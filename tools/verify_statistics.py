@@ -30,7 +30,7 @@ from lookalike.evaluation.paired_test import sign_flip_p
 
 LEVEL: Final = 0.05
 CASES: Final = 4000
-COARSE: Final = 30
+COARSE: Final = 100
 """In as many groups or fewer, sums of 0 and 1 are too coarse for a test at 5 %."""
 
 PIECES: Final = 8
