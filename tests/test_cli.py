@@ -337,7 +337,7 @@ def test_options_reach_the_reading_of_files(folder: Path, call: Cli):
     assert "8 added, 0 updated, 0 moved, 0 removed, 3 skipped" in call("index", folder, "--max-megapixels", "1").out
     status = call("status", "--gallery", folder).out
     assert "large.png: 1500 x 1000 pixels are 2 megapixels; the limit is 1" in status
-    assert "png.jpg: holds a PNG picture but is named .jpg: rename it, or index with --any-extension" in status
+    assert "png.jpg: named .jpg, but what it holds is PNG: rename it, or index with --any-extension" in status
     assert call("index", folder, "--any-extension").out.startswith("2 added, 0 updated, 0 moved, 0 removed, 1 skipped")
     path = folder / "0.png"
     state = path.stat()
@@ -426,7 +426,7 @@ def test_a_picture_that_has_vanished_leaves_a_placeholder(made: Path, call: Cli)
 @pytest.mark.parametrize("name", ["nowhere/page.html", "sub"])
 def test_a_page_that_cannot_be_written_is_an_error(name: str, made: Path, call: Cli):
     """The error names the page's file."""
-    assert f"{name}: the page can't be written there" in refusal(call("search", "0.png", "--html", name, cwd=made))
+    assert f"{name}: it can't be written" in refusal(call("search", "0.png", "--html", name, cwd=made))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows doesn't allow such names")
@@ -583,3 +583,30 @@ def test_a_terminal_is_shown_a_bar_with_rate_and_time_left(tmp_path: Path):
     assert re.search(r"\d+%\|.*\| 8/40 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+(?: pictures/s|s/ pictures)\]", bars), bars
     assert "40/40" in bars
     assert bars.rstrip(" ").endswith("\r")
+
+
+def test_a_page_is_not_written_over_a_picture(made: Path, call: Cli):
+    """A page whose name is a picture's is refused as wrong usage, before anything is searched."""
+    before = (made / "0.png").read_bytes()
+    result = call("search", made / "0.png", "--html", made / "0.png")
+    assert (result.code, "not of a page" in result.err) == (2, True)
+    assert (made / "0.png").read_bytes() == before
+
+
+def test_a_gallery_that_is_named_is_the_one_that_is_meant(made: Path, call: Cli):
+    """A mistyped --gallery isn't answered from another one that lies above."""
+    assert "no gallery here" in refusal(call("search", made / "0.png", "--gallery", made / "typo" / "nope"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_a_closed_standard_error_changes_nothing(indexed: Path):
+    """With standard error closed, indexing works, and no message gets into the answer on standard output."""
+    drawn(indexed / "new.png", 99)
+    program = f"{shlex.quote(sys.executable)} -m lookalike.cli.main"
+    for words in ("index .", "search new.png --json --precision bf16", "status --json"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{program} {words} 2>&-"], cwd=indexed, capture_output=True, check=True
+        )
+        if "--json" in words:
+            json.loads(done.stdout)
+    assert json.loads(done.stdout)["pictures"] == 9

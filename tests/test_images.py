@@ -17,6 +17,8 @@ from lookalike import PictureError
 from lookalike.images import as_picture, content_format, open_picture
 from lookalike.picture_files import EXTENSIONS, SkipKind
 
+DATA = Path(__file__).parent / "data"
+
 LAID_DOWN = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -261,9 +263,27 @@ def test_only_the_first_frame_counts(form: str):
 
 def test_heic_is_opened_upright():
     """A HEIC stored lying on its side, as phones do, is opened upright."""
-    picture = open_picture(Path(__file__).parent / "data" / "turned.heic")
+    picture = open_picture(DATA / "turned.heic")
     assert picture.size == picture.pixels.size == (96, 64)
     assert_upright(picture.pixels)
+
+
+@pytest.mark.parametrize("brand", [b"mif1", b"msf1", b"heix", b"heic"])
+def test_heic_is_told_by_all_its_brands(brand: bytes):
+    """Whichever of its brands a writer puts first, a file that HEIF decoders can read is HEIF, and is opened."""
+    content = (DATA / "turned.heic").read_bytes()
+    assert content[4:12] == b"ftypheic"
+    file = io.BytesIO(content[:8] + brand + content[12:])
+    assert content_format(file) == "HEIF"
+    assert open_picture(file).size == open_picture(DATA / "turned.heic").size
+
+
+def test_avif_is_told_by_its_brands_too():
+    """A picture that says mif1 first, and avif among the brands it is compatible with, is AVIF."""
+    content = saved(quarters((96, 64)), "AVIF").getvalue()
+    file = io.BytesIO(content[:8] + b"mif1" + content[12:])
+    assert content_format(file) == "AVIF"
+    assert_upright(open_picture(file).pixels)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
@@ -279,7 +299,7 @@ def test_the_format_is_told_from_the_content(form: str, tmp_path: Path):
 
 def test_every_format_that_an_extension_promises_is_known():
     """Each promised format is one of those that a content can have."""
-    heic = (Path(__file__).parent / "data" / "turned.heic").read_bytes()
+    heic = (DATA / "turned.heic").read_bytes()
     assert content_format(io.BytesIO(heic)) == "HEIF"
     assert set(EXTENSIONS.values()) == {"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"}
 
@@ -399,3 +419,60 @@ def test_a_bomb_is_refused_before_it_is_decoded(form: str, tmp_path: Path):
         check=True,
     )
     assert done.stdout == "too-large\n"
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "P", "F", "I"])
+def test_giants_look_the_same_strip_by_strip(mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A giant is shrunk while it is converted: what comes out is what converting all of it and shrinking it gives."""
+    rng = np.random.default_rng(0)
+    grey = Image.fromarray(rng.integers(0, 256, (30, 21), np.uint8)).resize((210, 300), Image.Resampling.BICUBIC)
+    if mode in ("RGBA", "LA"):
+        image = grey.convert(mode)
+        image.putalpha(grey.transpose(Image.Transpose.FLIP_TOP_BOTTOM))
+    elif mode == "P":
+        image = grey.convert("P")
+    else:
+        levels = np.asarray(grey).astype({"I;16": np.uint16, "F": np.float32, "I": np.int32}[mode])
+        image = Image.fromarray(levels * {"I;16": 200, "F": 1, "I": 9000}[mode])
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    image.save(tmp_path / "giant.tif", exif=tags)
+    whole = open_picture(tmp_path / "giant.tif", least_side=40)
+    monkeypatch.setattr("lookalike.images._LARGE", 1000)
+    monkeypatch.setattr("lookalike.images._STRIP_PIXELS", 4000)
+    strips = open_picture(tmp_path / "giant.tif", least_side=40)
+    assert strips.size == whole.size == (300, 210)
+    assert strips.pixels.size == (60, 42)
+    difference = np.subtract(np.asarray(strips.pixels, int), np.asarray(whole.pixels.reduce(5), int))
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's peak in kilobytes")
+def test_a_giant_takes_little_more_memory_than_its_pixels(tmp_path: Path):
+    """100 megapixels with alpha are 400 MB decoded; made ready for an encoder, they take no second copy of that."""
+    side = 10_000
+    (tmp_path / "giant.png").write_bytes(png((side, side), 8, 6, bytes(side * (4 * side + 1))))
+    program = (
+        "import resource, sys; from lookalike.images import open_picture; "
+        "print(open_picture(sys.argv[1], least_side=594).pixels.size); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    words = [sys.executable, "-c", program, tmp_path / "giant.png"]
+    size, peak = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert size == "(625, 625)"
+    assert int(peak) < 600_000
+
+
+@pytest.mark.parametrize("image", [Image.new("RGB", (0, 0)), Image.new("L", (0, 5))])
+def test_images_without_pixels_are_no_pictures(image: Image.Image):
+    """An image in memory that has no pixels is refused like a file that isn't one."""
+    with pytest.raises(PictureError, match="not a picture"):
+        as_picture(image)
+
+
+def test_images_that_are_still_in_a_damaged_file_are_refused(tmp_path: Path):
+    """A Pillow image that reads its file only now raises what a file's path would raise."""
+    content = saved(Image.effect_noise((200, 200), 90), "JPEG").getvalue()
+    (tmp_path / "cut.jpg").write_bytes(content[: len(content) // 2])
+    with Image.open(tmp_path / "cut.jpg") as image, pytest.raises(PictureError, match="truncated or damaged"):
+        as_picture(image)

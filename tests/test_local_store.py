@@ -317,6 +317,35 @@ def missing_table(file: Path) -> None:
         connection.executescript("DROP TABLE entries")
 
 
+def _overwritten(file: Path, value: float) -> None:
+    vectors = bytearray(file.read_bytes())
+    row = HEADER + 5 * ROW
+    vectors[row : row + ROW] = np.full(SPEC.dimension, value, "<f4").tobytes()
+    file.write_bytes(vectors)
+
+
+def too_long_a_vector(file: Path) -> None:
+    """Make one vector of sevens."""
+    _overwritten(file, 7.0)
+
+
+def a_vector_of_zeros(file: Path) -> None:
+    """Make one vector nothing, as a page that was never written is."""
+    _overwritten(file, 0.0)
+
+
+def rows_beyond_the_end(file: Path) -> None:
+    """Name vectors that were never written."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript("UPDATE embeddings SET row = row + 100")
+
+
+def unknown_kind(file: Path) -> None:
+    """Give a skipped file a kind that nobody knows."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript("INSERT INTO skips VALUES (x'61', 'moonlight', '', NULL, NULL, NULL)")
+
+
 def use(root: Path, encoder: FakeEncoder) -> None:
     """Open a gallery and read all that there is to read."""
     with Gallery.open(root, encoder=encoder) as gallery:
@@ -339,6 +368,10 @@ def use(root: Path, encoder: FakeEncoder) -> None:
         (VECTORS, cut_short),
         (VECTORS, other_dimension),
         (VECTORS, not_numbers),
+        (VECTORS, too_long_a_vector),
+        (VECTORS, a_vector_of_zeros),
+        (DATABASE, rows_beyond_the_end),
+        (DATABASE, unknown_kind),
     ],
 )
 def test_damage_is_told_with_the_file_and_the_way_out(
@@ -357,6 +390,18 @@ def test_damage_is_told_with_the_file_and_the_way_out(
     (folder / DATABASE).unlink()
     with index(tmp_path, fake) as gallery:
         assert len(ranked(gallery, tmp_path / "3.png", 100)) == 39
+
+
+@pytest.mark.parametrize("damage", [cut_short, Path.unlink, garbage])
+def test_an_update_that_finds_nothing_new_tells_of_damage(damage: Callable[[Path], None], tmp_path: Path):
+    """Vectors that are missing are told of even where nothing has to be read or written."""
+    encoder = FakeEncoder()
+    for number in range(3):
+        drawn(tmp_path / f"{number}.png", number)
+    with index(tmp_path, encoder) as gallery:
+        damage(gallery.path / VECTORS)
+        with pytest.raises(GalleryDamagedError, match=VECTORS):
+            gallery.update()
 
 
 @pytest.mark.parametrize("damage", [cut_short, Path.unlink, garbage])
@@ -450,6 +495,21 @@ def test_a_gallery_that_cannot_be_written_to_can_be_read(interrupted: bool, tmp_
     with unprivileged(), closing(LocalStore.open(folder)) as reader:
         assert check(reader) == ["a.jpg", "b.jpg"]
     folder.chmod(0o755)
+
+
+def test_a_reader_that_may_not_write_sees_what_others_commit(tmp_path: Path, unprivileged: AsNobody):
+    """It was opened when nobody wrote, and stays open: entries of later commits are in its next answer."""
+    made(tmp_path, "a.jpg").close()
+    folder = tmp_path / ".lookalike"
+    folder.chmod(0o555)
+    with unprivileged():
+        reader = LocalStore.open(folder)
+        assert check(reader) == ["a.jpg"]
+    folder.chmod(0o755)
+    with closing(LocalStore.open(folder, writing=True)) as writer:
+        writer.commit(Changes(writes=[write("b.jpg")]))
+    with unprivileged(), closing(reader):
+        assert check(reader) == ["a.jpg", "b.jpg"]
 
 
 def test_commits_that_cannot_be_read_are_not_overlooked(tmp_path: Path, unprivileged: AsNobody):

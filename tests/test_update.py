@@ -170,6 +170,53 @@ def test_pictures_that_swap_names_are_told_apart(gallery: Gallery, folder: Path,
     assert fake.encoded == encoded
     after = hits(gallery)
     assert (after["0.png"].score, after["1.png"].score) == (before["1.png"].score, before["0.png"].score)
+    assert (after["0.png"].id, after["1.png"].id) == (before["1.png"].id, before["0.png"].id)
+    assert_fresh(gallery, folder)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ids_follow_pictures_through_any_renaming(seed: int, tmp_path: Path, fake: FakeEncoder):
+    """Numbers shifted up or down, or every name dealt out anew: each picture keeps its id, and none is encoded."""
+    folder, rng = tmp_path / "renamed", np.random.default_rng(seed)
+    for number in range(40):
+        drawn(folder / f"{number:02}.png", number)
+    shifts = {0: [*range(1, 41)], 1: [40, *range(39)]}
+    target = shifts.get(seed, rng.permutation(50)[:40].tolist())
+    with Gallery.create(folder, encoder=fake) as gallery:
+        gallery.update()
+        before = {hit.path: hit.id for hit in gallery.search(folder / "00.png", 99, include_self=True).hits}
+        for number in range(40):
+            (folder / f"{number:02}.png").rename(folder / f"{number:02}.aside")
+        for number in range(40):
+            (folder / f"{number:02}.aside").rename(folder / f"{target[number]:02}.png")
+        report = gallery.update()
+        place = folder / f"{target[0]:02}.png"
+        after = {hit.path: hit.id for hit in gallery.search(place, 99, include_self=True).hits}
+    stayed = sum(number == other for number, other in enumerate(target))
+    assert (report.moved, report.unchanged) == (40 - stayed, stayed)
+    assert (report.added, report.updated, report.removed, report.skipped) == (0, 0, 0, 0)
+    assert after == {f"{target[number]:02}.png": before[f"{number:02}.png"] for number in range(40)}
+    assert fake.encoded == 40 + 2  # the two queries
+
+
+def test_a_new_picture_under_the_name_of_one_that_moved_is_another(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """The old picture takes its id along; what has its name now gets one of its own."""
+    before = hits(gallery)["0.png"]
+    (folder / "0.png").rename(folder / "9.png")
+    drawn(folder / "0.png", 60)
+    assert counts(gallery.update()) == {"added": 1, "moved": 1, "unchanged": 5, "encoded": 1}
+    after = hits(gallery)
+    assert after["9.png"].id == before.id
+    assert after["0.png"].id not in {hit.id for path, hit in after.items() if path != "0.png"}
+    assert_fresh(gallery, folder)
+
+
+def test_a_picture_moved_over_another_takes_its_place(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """The one that was overwritten leaves; the other keeps its id under the new name."""
+    before = hits(gallery)["0.png"]
+    (folder / "0.png").replace(folder / "1.png")
+    assert counts(gallery.update()) == {"moved": 1, "removed": 1, "unchanged": 4}
+    assert hits(gallery)["1.png"].id == before.id
     assert_fresh(gallery, folder)
 
 
@@ -312,7 +359,7 @@ def test_a_wrong_extension_counts_whether_the_content_is_known_or_not(kind: str,
     gallery.update()
     (item,) = gallery.status().skipped
     assert (item.path, item.kind) == ("x.jpg", SkipKind.WRONG_EXTENSION)
-    assert item.reason == "holds a PNG picture but is named .jpg: rename it, or index with --any-extension"
+    assert item.reason == "named .jpg, but what it holds is PNG: rename it, or index with --any-extension"
     assert gallery.update(any_extension=True).skipped == 0
     assert "x.jpg" in hits(gallery)
 

@@ -118,7 +118,7 @@ class _Loader:
         if content is not None and content != EXTENSIONS[extension] and not self.reading.any_extension:
             raise refusal(
                 SkipKind.WRONG_EXTENSION,
-                f"holds a {content} picture but is named {extension}: rename it, or index with --any-extension",
+                f"named {extension}, but what it holds is {content}: rename it, or index with --any-extension",
             )
 
     def _pixels(self, opened: BinaryIO) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, BinaryIO, Final
@@ -34,6 +34,12 @@ DEFAULT_PIXEL_CAP: Final = 200_000_000
 # Above this many pixels a picture is decoded alone, so that several threads can't hold several giants at once.
 _LARGE = 40_000_000
 _one_giant = threading.Lock()
+# So many pixels of a giant are converted at a time.
+_STRIP_PIXELS: Final = 4_000_000
+
+_HEAD_BYTES: Final = 128
+# Those of the HEIF brands that libheif decodes: HEVC, single or in sequences, and the common one, mif1.
+_HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -105,17 +111,27 @@ def picture_extent(source: str | os.PathLike[str]) -> Extent:
 
 
 def as_picture(image: Image.Image) -> Picture:
-    """Make a picture of an image that is already in memory: upright by its own EXIF tag, RGB."""
-    upright = to_rgb(_turned_upright(image))
+    """Make a picture of an image that is already in memory: upright by its own EXIF tag, RGB.
+
+    Raises :class:`PictureError` where it has no pixels, or its file turns out to be damaged.
+    """
+    if 0 in image.size:
+        raise refusal(SkipKind.NOT_A_PICTURE, f"not a picture: it is {image.width} x {image.height} pixels")
+    try:
+        upright = _upright(to_rgb(image), _orientation(image))
+    except (MemoryError, PictureError):
+        raise
+    except Exception as error:  # as in open_picture: the image may be read from its file only now
+        raise _damaged(error) from error
     return Picture(upright, upright.size)
 
 
 def content_format(file: BinaryIO) -> str | None:
     """The format that the first bytes of an open file promise, one of ``FORMATS``; None if none."""
-    head = file.read(32)
+    head = file.read(_HEAD_BYTES)
     file.seek(0)
     if head[4:8] == b"ftyp":
-        _learn_heif()
+        return _of_brands(head)
     for name in FORMATS:
         _, accept = Image.OPEN.get(name, (None, None))
         if accept is not None and accept(head) is True:
@@ -123,12 +139,30 @@ def content_format(file: BinaryIO) -> str | None:
     return None
 
 
+def _of_brands(head: bytes) -> str | None:
+    """AVIF or HEIF, by the brands that a file of the ISO family says it is compatible with; None if neither.
+
+    The major brand alone often is the one that both have in common (mif1).
+    """
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12], *(head[start : start + 4] for start in range(16, end - 3, 4))}
+    if brands & {b"avif", b"avis"}:
+        return "AVIF"
+    _learn_heif()
+    return "HEIF" if brands & _HEIF_BRANDS else None
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow mode as 8-bit RGB: alpha over white, 16 bits scaled, CMYK through its own colour profile if any."""
+    return _as_rgb(image, _levels(image))
+
+
+def _as_rgb(image: Image.Image, levels: tuple[float, float]) -> Image.Image:
+    """The same of a picture, or of a part of one whose wide grey ``levels`` are known."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image).convert("RGB")
+        return _eight_bits(image, levels).convert("RGB")
     if image.mode in ("CMYK", "LAB"):
         return _through_profile(image)
     if image.has_transparency_data:
@@ -136,6 +170,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _reduced_rgb(image: Image.Image, factor: int) -> Image.Image:
+    """A giant as RGB, shrunk by a whole ``factor``, strip by strip: copies of all of it would take gigabytes."""
+    levels, top = _levels(image), 0
+    small = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    for strip in _strips(image, factor):
+        part = _as_rgb(strip, levels).reduce(factor)
+        small.paste(part, (0, top))
+        top += part.height
+    return small
 
 
 def _decode(file: BinaryIO, least_side: int | None, pixel_cap: int) -> Picture:
@@ -154,13 +199,15 @@ def _decode(file: BinaryIO, least_side: int | None, pixel_cap: int) -> Picture:
     if least_side is not None:
         short = min(width, height)
         image.draft(None, (-(-width * least_side // short), -(-height * least_side // short)))
-    reduced = image.size != (width, height)
-    with _one_giant if image.width * image.height > _LARGE else contextlib.nullcontext():
+    drafted = image.size != (width, height)
+    giant = image.width * image.height > _LARGE
+    with _one_giant if giant else contextlib.nullcontext():
         image.load()
-        pixels = to_rgb(_turned_upright(image))
-    if not reduced:
-        return Picture(pixels, pixels.size)
-    return Picture(pixels, (height, width) if _orientation(image) in _SIDEWAYS else (width, height))
+        factor = min(image.size) // least_side if giant and least_side is not None else 1
+        pixels = to_rgb(image) if factor < 2 else _reduced_rgb(image, factor)  # noqa: PLR2004  nothing to reduce
+    # Asked after loading, since some decoders (TIFF) turn pictures themselves, and then report orientation 1.
+    turned, size = _orientation(image), (width, height) if drafted else image.size
+    return Picture(_upright(pixels, turned), size[::-1] if turned in _SIDEWAYS else size)
 
 
 def _extent(file: BinaryIO) -> Extent:
@@ -176,6 +223,8 @@ def _extent(file: BinaryIO) -> Extent:
 
 
 def _damaged(error: Exception) -> PictureError:
+    if isinstance(error, Image.DecompressionBombError):  # Pillow's own limit, for what it learns while it decodes
+        return refusal(SkipKind.TOO_LARGE, "too many pixels in one of its frames")
     return refusal(SkipKind.DAMAGED, f"truncated or damaged ({str(error) or type(error).__name__})")
 
 
@@ -195,24 +244,44 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _turned_upright(image: Image.Image) -> Image.Image:
-    # ImageOps.exif_transpose also writes the remaining EXIF anew, and fails where that is damaged. Some decoders (TIFF)
-    # turn pictures themselves while they load, and then report orientation 1.
-    method = _UPRIGHT.get(_orientation(image))
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    # ImageOps.exif_transpose also writes the remaining EXIF anew, and fails where that is damaged.
+    method = _UPRIGHT.get(orientation)
     return image if method is None else image.transpose(method)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Wide grey levels as 8 bits: 16-bit ones by their range, others (32-bit, float) from 0..1 or by their extremes."""
-    levels = np.asarray(image).astype(np.float32)
-    numbers = levels[np.isfinite(levels)]
-    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
-    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and high <= 65535):  # noqa: PLR2004
-        low, high = 0.0, 65535.0
-    elif image.mode == "F" and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
+def _levels(image: Image.Image) -> tuple[float, float]:
+    """What is black and what is white in wide grey: the range of 16 bits, else 0 to 1, else the extremes."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    if not image.mode.startswith(("I", "F")):
+        return 0.0, 255.0
+    low, high = np.inf, -np.inf
+    for strip in _strips(image):
+        levels = np.asarray(strip)
+        numbers = levels[np.isfinite(levels)]
+        if numbers.size:
+            low, high = min(low, float(numbers.min())), max(high, float(numbers.max()))
+    if image.mode == "I" and low >= 0 and high <= 65535:  # noqa: PLR2004  the range of 16 bits
+        return 0.0, 65535.0
+    if image.mode == "F" and low >= 0 and high <= 1:
+        return 0.0, 1.0
+    return (low, high) if low <= high else (0.0, 0.0)
+
+
+def _strips(image: Image.Image, step: int = 1) -> Iterator[Image.Image]:
+    """``image`` in strips of its whole width, from the top, each but the last of a multiple of ``step`` rows."""
+    rows = step * max(1, _STRIP_PIXELS // (image.width * step))
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _eight_bits(image: Image.Image, levels: tuple[float, float]) -> Image.Image:
+    """Wide grey levels as 8 bits, from black to white."""
+    low, high = levels
+    wide = np.asarray(image).astype(np.float32)
     scale = 255.0 / (high - low) if high > low else 0.0
-    scaled = np.nan_to_num(levels, nan=low, posinf=high, neginf=low) * scale + (0.5 - low * scale)
+    scaled = np.nan_to_num(wide, nan=low, posinf=high, neginf=low) * scale + (0.5 - low * scale)
     return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
 
 

@@ -22,7 +22,8 @@ _DETAILS = """\
 The gallery is kept in FOLDER/.lookalike, or where --gallery says (for a folder that can't be written to).
 The first run encodes every picture; later runs read only files whose size, time or inode changed, know renamed
 and moved ones by their content, and forget what is gone. Stop it whenever you like: the next run goes on from
-there. Pictures: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, MPO, AVIF, HEIC. Hidden folders are left out."""
+there. Pictures: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, MPO, AVIF, HEIC, in any case of extension. Hidden
+files and folders (a dot in front) are left out."""
 
 
 def add_to(commands: Commands) -> None:
@@ -65,6 +66,11 @@ def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     if options.reencode and options.encoder:
         options.usage.error("--encoder is for a new gallery, --reencode for one that is there: give one of them")
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = (
+        options.max_megapixels * 1_000_000
+    )  # Pillow's own limit, for what a file's head doesn't tell
     with _gallery(options) as gallery, progress_bar() as progress:
         reading = {
             "verify": options.verify,

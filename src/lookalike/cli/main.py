@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 from lookalike import __version__
 from lookalike.cli import (
@@ -41,6 +42,8 @@ Everything stays on this machine."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (without the program's name) and return the exit code."""
     warnings.filterwarnings("ignore", module="PIL")  # remarks on odd metadata; what matters becomes a skipped file
+    if sys.stderr is None:  # closed: messages must not go to standard output, which may be JSON, and must not fail
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may have letters that a terminal's encoding hasn't
     try:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lookalike.cli.arguments import add_command, add_gallery, positive
 from lookalike.cli.encoder_options import add_encoder
 from lookalike.cli.output import print_answer
-from lookalike.errors import OutputError
-from lookalike.picture_files import shown
+from lookalike.picture_files import EXTENSIONS, shown
 from lookalike.query import Query
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def add_to(commands: Commands) -> None:
     add_gallery(parser)
     parser.add_argument("-k", metavar="N", type=positive, default=10, help="how many hits (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    parser.add_argument("--html", metavar="FILE", help="write a page of results, pictures inside")
+    parser.add_argument("--html", metavar="FILE", type=_page_file, help="write a page of results, pictures inside")
     parser.add_argument(
         "--include-self", action="store_true", help="keep the query's own entry (same content) among the hits"
     )
@@ -84,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     with _gallery(options) as gallery:
         rankings = [gallery.search(query, options.k, include_self=options.include_self) for query in queries]
         if options.html:
-            _write_page(gallery, rankings, Path(options.html))
+            _write_page(gallery, rankings, options.html)
         if options.json:
             _print_json(gallery, rankings)
         else:
@@ -172,10 +171,14 @@ def _print_table(rankings: list[Ranking]) -> None:
 
 
 def _write_page(gallery: Gallery, rankings: list[Ranking], file: Path) -> None:
+    from lookalike.report.output import write_text
     from lookalike.report.results_page import results_page
 
-    page = results_page(gallery.stamp, gallery.status().pictures, gallery.root, rankings)
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{shown(file)}: the page can't be written there ({error.strerror})") from error
+    write_text(file, results_page(gallery.stamp, gallery.status().pictures, gallery.root, rankings))
+
+
+def _page_file(text: str) -> Path:
+    file = Path(text)
+    if file.suffix.lower() in EXTENSIONS:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is the name of a picture, not of a page; write results.html")
+    return file

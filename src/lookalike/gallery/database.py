@@ -51,8 +51,11 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_to_read(folder: Path) -> sqlite3.Connection:
-    """Open the database in ``folder`` for reading, also where nothing can be written."""
+def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open the database in ``folder`` for reading, also where nothing can be written.
+
+    The second value tells whether commits of others are seen through this connection.
+    """
     address = (folder / DATABASE).absolute().as_uri()
     connection = _connect(f"{address}?mode=ro")
     try:
@@ -61,10 +64,16 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
         connection.close()
         if not error.sqlite_errorname.startswith(_CANNOT_SHARE) or _has_log(folder):
             raise
-        # On a medium that can't be written to, or is full, SQLite can't make the files that readers and writers share.
-        # Nobody is writing there, then, and none are needed.
-        connection = _connect(f"{address}?immutable=1")
-    return connection
+        # Where nothing may be written, or the disk is full, SQLite can't make the files that readers and writers share.
+        # It then reads the file as if nobody ever changed it.
+        return _connect(f"{address}?immutable=1"), False
+    return connection, True
+
+
+def state_of(folder: Path) -> tuple[int, int, bool]:
+    """What changes when somebody commits: time and size of the database, and whether commits wait in its log."""
+    status = (folder / DATABASE).stat()
+    return status.st_mtime_ns, status.st_size, _has_log(folder)
 
 
 def _has_log(folder: Path) -> bool:

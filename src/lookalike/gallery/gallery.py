@@ -21,6 +21,7 @@ from lookalike.gallery import calibration
 from lookalike.gallery.database import DATABASE
 from lookalike.gallery.local_store import LocalStore
 from lookalike.gallery.reencode import reencode
+from lookalike.gallery.session import read_only
 from lookalike.gallery.store import Calibration, Store
 from lookalike.gallery.update import UpdateReport, update
 from lookalike.images import DEFAULT_PIXEL_CAP, open_picture
@@ -155,6 +156,8 @@ class Gallery:
         )
 
     def _need_root(self) -> None:
+        if not self._store.is_writable:
+            raise read_only(self.path)
         if not self._store.root.is_dir():
             raise GalleryError(
                 f"{shown(self.root)}: the folder of this gallery's photographs is not there; the gallery is kept as it "
@@ -319,8 +322,13 @@ class Gallery:
 
 
 def find_gallery(path: str | os.PathLike[str]) -> Path | None:
-    """The gallery at ``path``, or of the folder ``path``, or of the nearest folder above it; None if there is none."""
+    """The gallery at ``path``, or of the folder ``path``, or of the nearest folder above it; None if there is none.
+
+    Above a path that doesn't exist none is looked for.
+    """
     start = Path(path).resolve()  # so that ".." leads up, also in the middle of a path
+    if not start.exists():  # mistyped, most likely: what lies above it isn't what was meant
+        return None
     return next(filter(None, map(gallery_at, (start, *start.parents))), None)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.gallery.store import Vectors
-from lookalike.similarity import nearest, similarity_matrix
+from lookalike.similarity import ROUNDING, blocks, nearest, similarity_matrix
+
+_UNIT: Final = 1e-3
+"""How far from 1 the length of a unit vector may be."""
 
 
 class ExactIndex:
@@ -22,14 +26,30 @@ class ExactIndex:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Ids and embeddings among which the ``k`` nearest surely are; see :meth:`Store.candidates`.
 
-        Raises ArithmeticError where a vector is no vector of numbers.
+        Raises ArithmeticError where a vector that matters isn't of length 1.
         """
-        by_row = similarity_matrix(query[np.newaxis], self.vectors.matrix)[0]
+        with np.errstate(invalid="ignore", over="ignore"):
+            by_row = similarity_matrix(query[np.newaxis], self.vectors.matrix)[0]
         scores = by_row[self.vectors.rows]
-        if not np.isfinite(scores).all():
-            raise ArithmeticError("some vectors are not numbers")
+        # A score of exactly 0, and of more than 1, is what damage gives; sound vectors hardly ever do.
+        with np.errstate(invalid="ignore"):
+            odd = np.flatnonzero(~(np.abs(scores) <= 1 + ROUNDING) | (scores == 0))
         left_out = list(without)
         if left_out:
             scores[np.isin(self.vectors.ids, left_out)] = -np.inf
+        _check_lengths(self._of(odd))
         places = nearest(scores, k)
-        return self.vectors.ids[places], self.vectors.matrix[self.vectors.rows[places]]
+        vectors = self._of(places)
+        _check_lengths(vectors)
+        return self.vectors.ids[places], vectors
+
+    def _of(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The embeddings of the entries at these places."""
+        return self.vectors.matrix[self.vectors.rows[places]]
+
+
+def _check_lengths(vectors: NDArray[np.float32]) -> None:
+    for part in blocks(len(vectors), 8 * vectors.shape[1]):
+        lengths = np.linalg.norm(vectors[part].astype(np.float64), axis=1)
+        if not (np.abs(lengths - 1) <= _UNIT).all():
+            raise ArithmeticError("some vectors are not of length 1")

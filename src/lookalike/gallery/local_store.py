@@ -74,7 +74,7 @@ class LocalStore:
         self._location = location
         self._file = VectorFile(self.folder / tables.vector_file_name(stamp_id), stamp.dimension)
         self._index: ExactIndex | None = None
-        self._index_version: tuple[int, int] | None = None
+        self._index_version: tuple[int, ...] | None = None
 
     @classmethod
     def create(cls, folder: Path, root: Path, stamp: EncoderSpec, location: Path | None = None) -> Self:
@@ -154,7 +154,12 @@ class LocalStore:
     def skips(self) -> list[Skipped]:
         """See :class:`Store`."""
         with self.snapshot():
-            return list(tables.skips(self._session.connection))
+            try:
+                return list(tables.skips(self._session.connection))
+            except ValueError as error:
+                raise damaged(
+                    self.folder / DATABASE, f"a skipped file has a reason that isn't known ({error})"
+                ) from error
 
     def paths(self, ids: Sequence[int]) -> list[str]:
         """See :class:`Store`."""
@@ -208,6 +213,10 @@ class LocalStore:
                     )
                 )
             )
+
+    def check(self) -> None:
+        """See :class:`Store`."""
+        self._file.rows(self.written())
 
     def written(self) -> int:
         """See :class:`Store`."""
@@ -279,7 +288,7 @@ class LocalStore:
     def _current_index(self) -> ExactIndex:
         """The index over what is committed now; the last one while nothing has been committed since."""
         with self.snapshot():
-            version = self._session.one("PRAGMA data_version")[0], self._session.connection.total_changes
+            version = self._session.version
             if self._index is None or self._index_version != version:
                 self._index = ExactIndex(self._load())
                 self._index_version = version
@@ -299,7 +308,10 @@ class LocalStore:
         )
         places = np.searchsorted(contents, wanted)
         embedded = np.append(contents, -1)[places] == wanted
-        return Vectors(ids[embedded], rows[places[embedded]], self._file.rows(self.written()))
+        used, matrix = rows[places[embedded]], self._file.rows(self.written())
+        if len(used) and not 0 <= used.min() <= used.max() < len(matrix):
+            raise damaged(self.folder / DATABASE, "it names vectors that were never written")
+        return Vectors(ids[embedded], used, matrix)
 
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         self._session.connection.executemany(statement, rows)

@@ -19,6 +19,7 @@ from lookalike.gallery.database import (
     locked,
     new_database,
     refusals,
+    state_of,
 )
 from lookalike.picture_files import shown
 
@@ -34,11 +35,16 @@ class Session:
     It may be used from any thread; threads take turns.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+    def __init__(
+        self, folder: Path, connection: sqlite3.Connection, lock: FileLock | None = None, *, shared: bool = True
+    ) -> None:
         self.folder = folder
         self.connection = connection
         self._lock = lock
         self._turn = threading.RLock()
+        # Where commits of others aren't seen, the file's own time and size tell of them.
+        self._state = None if shared else state_of(folder)
+        self._reopened = 0
 
     @classmethod
     def create(cls, folder: Path, ours: Sequence[str], fill: Callable[[sqlite3.Connection], None]) -> Self:
@@ -74,13 +80,13 @@ class Session:
         lock = locked(folder) if writing else None
         try:
             with refusals(folder):
-                connection = connect_to_write(folder) if writing else connect_to_read(folder)
+                connection, shared = (connect_to_write(folder), True) if writing else connect_to_read(folder)
                 schema.check_ours(connection, folder / DATABASE)
                 if writing:
                     with connection:
                         connection.execute("BEGIN IMMEDIATE")
                         schema.migrate(connection)
-                return cls(folder, connection, lock)
+                return cls(folder, connection, lock, shared=shared)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -98,6 +104,7 @@ class Session:
             if self.connection.in_transaction:
                 yield
                 return
+            self._renew()
             self.connection.execute("BEGIN")
             try:
                 yield
@@ -114,10 +121,25 @@ class Session:
     def writing(self) -> Iterator[None]:
         """Everything written inside is committed together, or not at all."""
         if self._lock is None:
-            raise GalleryError(f"{shown(self.folder)}: this gallery is open for reading only")
+            raise GalleryError(
+                f"{shown(self.folder)}: this gallery is open for reading only: open it with writing=True"
+            )
         with self._turn, refusals(self.folder), self.connection:
             self.connection.execute("BEGIN IMMEDIATE")
             yield
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """What changes with every commit, one's own or another's."""
+        return self._reopened, self.one("PRAGMA data_version")[0], self.connection.total_changes
+
+    def _renew(self) -> None:
+        """Open the file anew if somebody has changed it where this connection can't see that."""
+        if self._state is not None and self._state != (state := state_of(self.folder)):
+            self.connection.close()
+            self.connection, shared = connect_to_read(self.folder)
+            self._state = None if shared else state
+            self._reopened += 1
 
     def one(self, statement: str, *values: object) -> Any:
         """The first row that ``statement`` gives, None where there is none."""
@@ -129,6 +151,11 @@ class Session:
             self.connection.close()
             if self._lock is not None:
                 self._lock.release()
+
+
+def read_only(folder: Path) -> GalleryError:
+    """The error for writing to a gallery that was opened for reading."""
+    return GalleryError(f"{shown(folder)}: this gallery is open for reading only; open it with writing=True")
 
 
 def _refuse_foreign(folder: Path, ours: tuple[str, ...]) -> None:

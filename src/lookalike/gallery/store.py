@@ -27,13 +27,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A file to enter at ``path``, or to bring up to date; ``moved`` is the entry that was moved there, if one was."""
+    """A file to enter at ``path``, or to bring up to date.
+
+    ``moved`` is the entry that was moved there, if one was; it may have left the store by then, when another took its
+    place, and comes back with its id. ``displaces`` where an entry that is at ``path`` isn't this picture's.
+    """
 
     path: str
     stat: FileStat
     digest: bytes
     vector: NDArray[np.float32] | None = None
     moved: int | None = None
+    displaces: bool = False
 
 
 @dataclass(slots=True)
@@ -170,6 +175,10 @@ class Store(Protocol):
 
     def sample(self, size: int) -> NDArray[np.int64]:
         """The rows of a seeded sample of up to ``size`` contents; it changes little while the gallery grows."""
+        ...
+
+    def check(self) -> None:
+        """Raise :class:`~lookalike.errors.GalleryDamagedError` where embeddings are missing, which is seen at once."""
         ...
 
     def written(self) -> int:

@@ -31,14 +31,14 @@ def entries(connection: sqlite3.Connection) -> Iterator[Entry]:
 def enter(connection: sqlite3.Connection, write: Write) -> None:
     """Make the entry that ``write`` asks for, or bring it up to date; its content is there already."""
     path = os.fsencode(write.path)
-    if write.moved is not None:
-        connection.execute("UPDATE entries SET path = ? WHERE id = ?", (path, write.moved))
+    if write.moved is not None or write.displaces:
+        connection.execute("DELETE FROM entries WHERE path = ? OR id = ?", (path, write.moved))
     connection.execute(
-        "INSERT INTO entries (path, size, mtime_ns, inode, content) "
-        "VALUES (?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?)) "
+        "INSERT INTO entries (id, path, size, mtime_ns, inode, content) "
+        "VALUES (?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?)) "
         "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
         "inode = excluded.inode, content = excluded.content",
-        (path, write.stat.size, write.stat.mtime_ns, write.stat.inode, write.digest),
+        (write.moved, path, write.stat.size, write.stat.mtime_ns, write.stat.inode, write.digest),
     )
 
 

@@ -63,6 +63,7 @@ def update(
         raise GalleryError(
             f"{shown(store.root)}: this folder can't be listed ({error.strerror}); the gallery is kept as it was"
         ) from error
+    store.check()
     run = _Run(store, reading or Reading(), found, problems)
     if not found:
         raise GalleryError(f"{shown(store.root)}: no pictures in this folder" + run.kept_as_it_was())
@@ -87,7 +88,8 @@ class _Run:
         self.known = {entry.digest for entry in self.entries.values()}
         self.paths = {file.path for file in found}
         self.unlisted = tuple(f"{p.path}/" for p in problems if p.kind == SkipKind.UNREADABLE_FOLDER)
-        self.gone = self._gone()
+        self.elsewhere = self._elsewhere(found)
+        self.away = {entry.id for entries in self.elsewhere.values() for entry in entries}
         self.changes = Changes()
 
     def kept_as_it_was(self) -> str:
@@ -128,9 +130,9 @@ class _Run:
 
     def finish(self) -> None:
         """Let go of what is gone, and bring the calibration up to date."""
-        leaving = [entry.path for entries in self.gone.values() for entry in entries]
-        self.report.removed += len(leaving)
-        self.changes.removed += leaving
+        left = [entry for entries in self.elsewhere.values() for entry in entries]
+        self.report.removed += len(left)
+        self.changes.removed += [entry.path for entry in left if entry.path not in self.paths]
         self.changes.skipped += self._new_problems()
         still = self.paths | {problem.path for problem in self.problems}
         self.changes.unskipped += [
@@ -141,36 +143,63 @@ class _Run:
         self.report.skipped = len(self.store.skips())
         recalibrate(self.store)
 
-    def _gone(self) -> dict[bytes, list[Entry]]:
-        """Entries whose file wasn't found, by content; not those in a folder that couldn't be listed."""
-        gone = defaultdict(list)
+    def _elsewhere(self, found: list[Found]) -> dict[bytes, list[Entry]]:
+        """Entries that are not at their paths any more, by content; not those in a folder that couldn't be listed.
+
+        Their files weren't found; or are under other names by now, as their inodes tell, and others have taken theirs.
+        """
+        now, elsewhere = {file.path: file.stat for file in found}, defaultdict(list)
+        known = set(now.values())
         for entry in self.entries.values():
-            if entry.path not in self.paths and not entry.path.startswith(self.unlisted):
-                gone[entry.digest].append(entry)
-        return gone
+            if entry.path in now:
+                away = now[entry.path] != entry.stat and entry.stat in known
+            else:
+                away = not entry.path.startswith(self.unlisted)
+            if away:
+                elsewhere[entry.digest].append(entry)
+        return elsewhere
 
     def _enter(self, outcome: Embedded) -> None:
-        file, entry = outcome.file, self.entries.get(outcome.file.path)
-        moved = None
-        if entry is not None and entry.digest == outcome.digest:
+        file, digest, entry = outcome.file, outcome.digest, self.entries.get(outcome.file.path)
+        moved, displaces = None, False
+        if entry is not None and entry.digest == digest:
+            self._forget_elsewhere(entry)
             self.report.unchanged += 1
-        elif entry is not None:
-            self.report.updated += 1
-        elif self.gone.get(outcome.digest):
-            moved = self.gone[outcome.digest].pop(0).id
-            self.report.moved += 1
         else:
-            self.report.added += 1
+            moved = self._moved_to(file, digest)
+            away = entry is not None and entry.id in self.away
+            displaces = entry is not None and (away or moved is not None)
+            if moved is not None:
+                self.report.moved += 1
+                self.report.removed += entry is not None and not away
+            elif entry is None or away:
+                self.report.added += 1
+            else:
+                self.report.updated += 1
         self.report.encoded += outcome.vector is not None
-        self.changes.writes.append(Write(file.path, file.stat, outcome.digest, outcome.vector, moved))
+        self.changes.writes.append(Write(file.path, file.stat, digest, outcome.vector, moved, displaces))
         if file.path in self.skips:
             self.changes.unskipped.append(file.path)
 
+    def _moved_to(self, file: Found, digest: bytes) -> int | None:
+        """The id of the entry that ``file`` was, of several with this content the one whose inode it has."""
+        candidates = self.elsewhere.get(digest, [])
+        entry = next((one for one in candidates if one.stat == file.stat), next(iter(candidates), None))
+        if entry is None:
+            return None
+        candidates.remove(entry)
+        return entry.id
+
+    def _forget_elsewhere(self, entry: Entry) -> None:
+        if entry in (candidates := self.elsewhere.get(entry.digest, [])):
+            candidates.remove(entry)
+
     def _skip(self, skipped: Skipped) -> None:
         self.changes.skipped.append(skipped)
-        if skipped.path in self.entries:
+        if entry := self.entries.get(skipped.path):
             self.changes.removed.append(skipped.path)
-            self.report.removed += 1
+            # One that is elsewhere comes back from there, or is counted in the end.
+            self.report.removed += entry.id not in self.away
 
     def _new_problems(self) -> Iterable[Skipped]:
         return [problem for problem in self.problems if self.skips.get(problem.path) != problem]
