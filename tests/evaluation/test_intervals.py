@@ -107,13 +107,6 @@ def test_a_figure_without_failures_is_still_uncertain(value: float, ends: tuple[
     assert (found.low, found.high) == pytest.approx(ends)
 
 
-def test_a_figure_that_is_the_same_for_all_is_certain():
-    """Where every group gives the same, and it is neither 0 nor 1, resampling can't move it."""
-    _, group, label = sample(40)
-    found = one(np.full(160, 0.3), group, label)
-    assert (found.low, found.high) == pytest.approx((0.3, 0.3))
-
-
 def test_groups_are_added_up_by_class():
     """A group's queries of two classes are kept apart, and its stratum is the class that most of them have."""
     values = np.array([[1.0], [2.0], [4.0], [8.0], [16.0]])
@@ -180,3 +173,20 @@ def test_students_quantiles_are_scipys(freedom: float, share: float):
     """The expansion is good to four thousandths from three degrees of freedom on, and soon much better."""
     error = abs(student_quantile(share, freedom) - stats.t.ppf(share, freedom))
     assert error < (0.004 if freedom < 5 else 0.001)
+
+
+def test_a_figure_that_is_the_same_everywhere_has_no_interval():
+    """Where every group has the same figure, neither 0 nor 1, resampling says nothing, and nothing is claimed."""
+    groups = np.arange(40)
+    found = intervals({"even": np.full(40, 0.5), "odd": groups % 2 / 1.0}, groups, np.zeros(40, int), seed=0)
+    assert found["even"] is None
+    assert found["odd"] is not None
+
+
+@pytest.mark.parametrize("seed", [-1, 2**80])
+def test_intervals_take_any_seed(seed: int):
+    """A negative or giant seed gives limits like any other."""
+    groups = np.arange(40)
+    found = intervals({"odd": groups % 2 / 1.0}, groups, np.zeros(40, int), seed=seed)["odd"]
+    assert found is not None
+    assert 0.2 < found.low < 0.5 < found.high < 0.8

@@ -78,7 +78,7 @@ def add_report(parser: argparse.ArgumentParser, *files: str) -> None:
 
 def _ranks(text: str) -> tuple[int, ...]:
     """Whole numbers of at least 1 with commas between them."""
-    return tuple(sorted({positive(part) for part in text.split(",")}))
+    return tuple(sorted({positive(part.strip()) for part in text.split(",")}))
 
 
 def read_dataset(options: argparse.Namespace, *, one_class: bool = False) -> Dataset:

@@ -135,7 +135,7 @@ def _shares(drawn: Floats, value: float, acceleration: float, reach: float) -> t
 
 def _drawn_weights(groups: Groups, seed: int, draws: int) -> Iterator[Floats]:
     """The weights of the groups in all draws, a block of draws (m, g) at a time."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed % (1 << 64))  # numpy takes no negative seeds
     members = [np.flatnonzero(groups.strata == stratum) for stratum in range(int(groups.strata.max()) + 1)]
     block = max(1, _CELLS // len(groups))
     for start in range(0, draws, block):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, get_args
 
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.errors import EvaluationError
@@ -87,6 +87,8 @@ def rules(dataset: Dataset, junk: Junk) -> tuple[Junk, ...]:
 def check(embedded: EmbeddedDataset, ks: Sequence[int], junk: Junk) -> None:
     """Raise :class:`~lookalike.errors.EvaluationError` for what would give figures that say nothing."""
     name = shown(embedded.dataset.source)
+    if junk not in get_args(Junk):
+        raise EvaluationError(f"there is no junk rule {junk!r}; there are {', '.join(get_args(Junk))}")
     queries, gallery = embedded.sides()
     searched = len(gallery) - (0 if embedded.dataset.has_split else 1)
     if not len(queries) or searched < 1:

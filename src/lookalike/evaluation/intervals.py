@@ -20,6 +20,9 @@ DRAWS: Final = 2000
 FEWEST: Final = 10
 """With fewer groups there is no interval."""
 
+NO_SPREAD: Final = 1e-12
+"""Where all draws are within this of one another, resampling says nothing about how far a figure may be off."""
+
 ENOUGH: Final = 30
 """With fewer groups an interval is only approximate: it covers the truth less often than in 95 % of cases."""
 
@@ -47,8 +50,8 @@ def intervals(
 
     ``values`` are figures from 0 to 1 (q,), nan where a query has none; ``groups`` and ``labels`` (q,) are codes, and a
     query without a group is one of its own. Groups are drawn within the class that most of their queries have. None
-    where fewer than 10 groups have a figure. Where a figure is 0 or 1 in every group, resampling shows no spread, and
-    the limit is the share of groups for which that is just likely enough (Clopper and Pearson's).
+    where fewer than 10 groups have a figure, and where all groups have the same, since resampling shows no spread then;
+    but if that is 0 or 1, the limit is the share of groups for which it is just likely enough (Clopper and Pearson's).
     """
     result: dict[str, Interval | None] = dict.fromkeys(values)
     together: dict[bytes, list[str]] = {}
@@ -64,8 +67,9 @@ def intervals(
             continue
         mean, low, high = limits(units, macro_means if macro else micro_means, seed=seed, draws=draws)
         for place, name in enumerate(names):
-            ends = _ends(float(mean[place]), float(low[place]), float(high[place]), units)
-            result[name] = Interval(*ends, len(units), len(units) < ENOUGH)
+            bottom, top = _ends(float(mean[place]), float(low[place]), float(high[place]), units)
+            if top - bottom >= NO_SPREAD:
+                result[name] = Interval(bottom, top, len(units), len(units) < ENOUGH)
     return result
 
 
@@ -88,9 +92,8 @@ def macro_means(totals: Floats) -> Floats:
 def _ends(mean: float, low: float, high: float, units: Groups) -> tuple[float, float]:
     """The limits within 0 to 1, and those of a figure that is 0 or 1 everywhere."""
     likely = float(((1 - LEVEL) / 2) ** (1 / len(units)))
-    rounding = 1e-12
-    if mean >= 1 - rounding:
+    if mean >= 1 - NO_SPREAD:
         return likely, 1.0
-    if mean <= rounding:
+    if mean <= NO_SPREAD:
         return 0.0, 1 - likely
     return low, high

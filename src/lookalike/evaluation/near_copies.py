@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.evaluation.dataset import Row
 from lookalike.evaluation.embedded import EmbeddedDataset
+from lookalike.evaluation.relevance import codes
 
 NEAR: Final = 0.97
 """Above this cosine, by :data:`NEAR_ENCODER`, two pictures are near copies of one another."""
@@ -101,7 +102,7 @@ def near_pairs(embedded: EmbeddedDataset, threshold: float = NEAR, *, keep: int 
     """
     rows = embedded.rows
     labels, groups, contents = (
-        _numbers(values)
+        codes(values)
         for values in (
             [row.label for row in rows],
             [row.group or f"\0{n}" for n, row in enumerate(rows)],
@@ -171,8 +172,3 @@ def _blocks(
         scores[contents[start : start + _BLOCK, np.newaxis] == contents[start:]] = -np.inf
         first, second = np.nonzero(scores > threshold)
         yield first + start, second + start, np.minimum(scores[first, second], 1), float(scores.max())
-
-
-def _numbers(values: Sequence[str] | Sequence[bytes]) -> NDArray[np.intp]:
-    known: dict[str | bytes, int] = {}
-    return np.array([known.setdefault(value, len(known)) for value in values], np.intp)

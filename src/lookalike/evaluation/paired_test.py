@@ -37,7 +37,7 @@ def sign_flip_p(differences: NDArray[np.float64], groups: NDArray[np.int64], *, 
     if len(sums) <= MOST_EXACT:
         patterns = np.arange(1 << len(sums))[:, np.newaxis] >> np.arange(len(sums)) & 1
         return float(np.mean(np.abs((2 * patterns - 1) @ sums) >= seen))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed % (1 << 64))  # numpy takes no negative seeds
     block = max(1, _CELLS // len(sums))
     as_far = 0
     for start in range(0, DRAWS, block):

@@ -27,7 +27,7 @@ from lookalike.evaluation.results import Evaluation
 from lookalike.evaluation.robustness import robustness
 from lookalike.evaluation.robustness_results import Robustness
 from lookalike.evaluation.sampling import drawn, subset
-from lookalike.evaluation.scoring import Progress
+from lookalike.evaluation.scoring import Progress, silent
 
 TITLES: Final = {"catsdogs": "Cats vs. Dogs", "rail": "Railway photographs"}
 """The datasets of the published experiments, by the names that they are given under."""
@@ -141,7 +141,7 @@ def reproduce(
         quick=quick,
         limit=QUICK_ROBUSTNESS_LIMIT if quick else limit,
         seed=seed,
-        progress=progress or (lambda *_: None),
+        progress=progress or silent,
     )
     return Reproduction(
         encoder=encoder.spec,

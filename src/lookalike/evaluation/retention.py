@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.bootstrap import Floats, grouped, limits
-from lookalike.evaluation.intervals import DRAWS, ENOUGH, FEWEST, Interval
+from lookalike.evaluation.intervals import DRAWS, ENOUGH, FEWEST, NO_SPREAD, Interval
 
 LEAST_ABOVE_CHANCE: Final = 0.05
 """Where clean figures are no more than this above chance there is nothing to retain."""
@@ -21,7 +21,8 @@ class Retention:
 
     ``value`` is (corrupted - chance) / (clean - chance): 1 where nothing is lost, 0 at chance level, below 0 beneath
     it; None (n/a) where clean - chance < 0.05. ``raw`` is corrupted / clean, None where clean is 0. ``interval`` is
-    that of ``value``, None where there is none, and with fewer than 10 groups.
+    that of ``value``; None where there is none, with fewer than 10 groups, and where it is the same in every draw, so
+    that resampling says nothing about it.
     """
 
     value: float | None
@@ -58,6 +59,8 @@ def retention(
     if len(units) < FEWEST:
         return Retention(value, raw, None)
     _, low, high = limits(units, _ratio, seed=seed, draws=draws)
+    if high[0] - low[0] < NO_SPREAD:
+        return Retention(value, raw, None)
     return Retention(value, raw, Interval(float(low[0]), float(high[0]), len(units), len(units) < ENOUGH))
 
 

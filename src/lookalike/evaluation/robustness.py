@@ -20,7 +20,16 @@ from lookalike.evaluation.embedded import EmbeddedDataset
 from lookalike.evaluation.evaluate import check, own_encoder, rules
 from lookalike.evaluation.provenance import provenance
 from lookalike.evaluation.relevance import Junk
-from lookalike.evaluation.robustness_grid import CLEAN, SIDES, Cell, Side, chosen, grid, versions_of
+from lookalike.evaluation.robustness_grid import (
+    CLEAN,
+    SIDES,
+    Cell,
+    Side,
+    chosen,
+    grid,
+    versions_of,
+    without_severities,
+)
 from lookalike.evaluation.robustness_results import (
     CellResult,
     CorruptionResult,
@@ -31,7 +40,7 @@ from lookalike.evaluation.robustness_results import (
 )
 from lookalike.evaluation.robustness_runner import GridVectors, encode_grid
 from lookalike.evaluation.robustness_scoring import CellScores, Judge, Values, mean_values, score_cell
-from lookalike.evaluation.scoring import Progress
+from lookalike.evaluation.scoring import Progress, silent
 
 _DEEPEST: Final = 10
 
@@ -72,7 +81,7 @@ def robustness(
         encoder = own_encoder(found)
     elif not isinstance(encoder, Encoder):
         encoder = load_encoder(encoder)
-    tell = progress or (lambda *_: None)
+    tell = progress or silent
     _check_beforehand(found, encoder, junk)
     vectors = encode_grid(
         found,
@@ -103,7 +112,12 @@ def robustness(
         findings=findings,
         others=tuple(others),
         donors=vectors.donors,
-        notes=(*found.notes, *notes, *(vectors.donors.notes() if vectors.donors else ())),
+        notes=(
+            *found.notes,
+            *notes,
+            *without_severities(asked, severities),
+            *(vectors.donors.notes() if vectors.donors else ()),
+        ),
         made=vectors.made,
         total=vectors.total,
         seconds=vectors.seconds,

@@ -106,6 +106,12 @@ def grid(corruptions: Sequence[Corruption], severities: Sequence[int] = SEVERITI
     return cells
 
 
+def without_severities(corruptions: Sequence[Corruption], severities: Sequence[int]) -> list[str]:
+    """What has none of the ``severities`` and is in no figure therefore, in words."""
+    left = [one.name for one in corruptions if not set(severities) & set(one.severities)]
+    return [f"left out, having none of the severities asked for: {', '.join(left)}"] if left else []
+
+
 def versions_of(cells: Sequence[Cell], side: Side) -> tuple[Version, ...]:
     """All versions that these cells need, the clean one first, each once."""
     needed = [CLEAN]

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.encoders.encoder import Encoder
-from lookalike.errors import PictureError
+from lookalike.errors import DatasetError, PictureError
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE, Context, standardise
+from lookalike.evaluation.corruptions.background import marked
 from lookalike.evaluation.dataset import Dataset, Row
 from lookalike.evaluation.donors import Donors
 from lookalike.evaluation.robustness_grid import Version, identity
 from lookalike.evaluation.robustness_store import Segment
 from lookalike.images import as_picture, open_picture
-from lookalike.picture_files import SkipKind, Skipped
+from lookalike.picture_files import SkipKind, Skipped, shown
 
 NARROWEST: Final = 32
 """A picture whose longer side is more than so many times its shorter one is skipped: scaled up, it would be huge."""
@@ -43,18 +44,32 @@ class Source:
             return self._decoded
 
     def _decode(self) -> tuple[Image.Image, Image.Image | None] | Skipped:
-        path, mask = self._row.path, self._dataset.mask(self._row)
+        path = self._row.path
         try:
             picture = open_picture(self._dataset.file(self._row), least_side=2 * STANDARD_SIDE)
             longer, shorter = max(picture.size), min(picture.size)
             if longer > NARROWEST * shorter:
                 reason = f"{longer} x {shorter} pixels are too narrow to be scaled up and damaged"
                 return Skipped(path, SkipKind.TOO_LARGE, reason)
-            return standardise(picture.pixels), None if mask is None else open_picture(mask).pixels
+            mask = self._mask()
+            return mask if isinstance(mask, Skipped) else (standardise(picture.pixels), mask)
         except PictureError as error:
             return Skipped(path, SkipKind(error.kind), error.reason)
         except MemoryError:
             return Skipped(path, SkipKind.TOO_LARGE, "too large for this machine's memory")
+
+    def _mask(self) -> Image.Image | Skipped | None:
+        """The mask of the subject, or why the picture can't be used with it; None where it has none."""
+        place, name = self._dataset.mask(self._row), shown(self._row.mask or "")
+        if place is None:
+            return None
+        try:
+            mask = open_picture(place).pixels
+        except PictureError as error:
+            return Skipped(self._row.path, SkipKind(error.kind), f"its mask {name}: {error.reason}")
+        if not marked(mask).any():
+            return Skipped(self._row.path, SkipKind.NOT_A_PICTURE, f"its mask {name} marks nothing: it is all black")
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,11 @@ class Job:
             return [encoder.prepare(as_picture(image))]
         corruption = CORRUPTIONS[first.corruption]
         context = Context(self._donor(), mask)
+        if corruption.donor is not None and context.donor is None:
+            raise DatasetError(
+                f"{corruption.name} lends each picture the surround of one of another class, and of the pictures drawn "
+                "for that none can be used; mend them, or leave this corruption out"
+            )
         known = identity(self.digest, first.draw)
         damaged = (
             corruption.apply(image, version.severity, corruption.generator(known, seed=seed), context)

@@ -109,12 +109,12 @@ def test_a_name_that_is_nearly_right_is_answered_with_what_was_meant(name: str, 
     with pytest.raises(UnknownCorruptionError, match=rf"{name}'; did you mean .*{meant}") as caught:
         find(name)
     assert isinstance(caught.value, LookalikeError)
-    assert f"--help lists all {len(CORRUPTIONS)}" in str(caught.value)
+    assert f"--list names all {len(CORRUPTIONS)}" in str(caught.value)
 
 
 def test_a_name_like_no_other_is_answered_without_guessing():
     """Where nothing is near, no guess is made, but the way to the list is told all the same."""
-    with pytest.raises(UnknownCorruptionError, match=r"'qqqq'\. .* lists all") as caught:
+    with pytest.raises(UnknownCorruptionError, match=r"'qqqq'\. .* names all") as caught:
         find("qqqq")
     assert "did you mean" not in str(caught.value)
 

@@ -185,7 +185,7 @@ def test_the_surround_gives_way_from_outside_inwards(mask: Image.Image | None):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "I", "RGB"])
-def test_a_mask_of_any_mode_marks_what_is_not_0(mode: str):
+def test_a_mask_of_any_mode_marks_what_is_bright(mode: str):
     """Masks in black and white, grey, palettes, wide numbers and colours mean the same object."""
     marked = np.asarray(disc_mask())
     mask = {

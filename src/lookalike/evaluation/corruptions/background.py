@@ -51,14 +51,21 @@ def _around_mask(case: Case) -> Pixels:
     return np.asarray(outside * smooth_step(away, edge - 1, edge + 1)) if edge > 1 else outside
 
 
+def marked(mask: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Where a mask marks the object, bool (rows, columns): what is brighter than half its brightest pixel.
+
+    So it doesn't matter whether the object is 255 or 1, nor what JPEG did to the edges. A mask that is black all over
+    marks nothing.
+    """
+    levels = np.asarray(mask.convert("RGB")).max(axis=2)
+    return np.asarray(levels > levels.max() / 2)
+
+
 def _object(case: Case) -> Image.Image:
     """The mask at the picture's size: 255 where the object is, 0 elsewhere."""
-    marked = np.asarray(case.context.mask) != 0
-    if marked.ndim > 2:  # noqa: PLR2004  a colour mask
-        marked = marked.any(axis=2)
-    if not marked.any():
+    if case.context.mask is None or not (object_ := marked(case.context.mask)).any():
         raise ValueError("the mask marks no object: every pixel of it is 0")
-    return Image.fromarray(np.uint8(255) * marked).resize(case.image.size, Image.Resampling.NEAREST)
+    return Image.fromarray(np.uint8(255) * object_).resize(case.image.size, Image.Resampling.NEAREST)
 
 
 def _distances(marked: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Pixels:

@@ -42,7 +42,7 @@ def find(name: str) -> Corruption:
     near = (kin or get_close_matches(spelt, CORRUPTIONS, n=_GUESSES))[:_GUESSES]
     guess = f"; did you mean {' or '.join(near)}?" if near else "."
     raise UnknownCorruptionError(
-        f"no corruption is called {name!r}{guess} lookalike robustness --help lists all {len(CORRUPTIONS)}"
+        f"no corruption is called {name!r}{guess} lookalike robustness --list names all {len(CORRUPTIONS)}"
     )
 
 

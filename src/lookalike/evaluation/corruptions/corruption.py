@@ -25,7 +25,7 @@ class Context:
     """What some corruptions need beside the picture itself.
 
     ``donor`` is the picture that lends its surround, RGB, of any size. ``mask`` marks the object, of any size and mode:
-    every pixel that isn't 0 belongs to it.
+    every pixel brighter than half of its brightest belongs to it.
     """
 
     donor: Image.Image | None = None
