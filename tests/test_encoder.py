@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from lookalike import EncoderSpec, load_encoder
 from lookalike.encoders import cache
+from lookalike.encoders.runtime import NetworkSource, _compiled_copy
 from lookalike.errors import EncoderError, PictureError, UnknownEncoderError
 
 
@@ -118,6 +120,48 @@ def test_a_compiled_copy_is_used_and_mended(tmp_path, monkeypatch, pictures):
         assert len(kept.read_bytes()) == len(whole)
 
 
+def test_a_checksum_that_is_no_text_is_a_damaged_copy(tmp_path, monkeypatch, pictures):
+    """Whatever bytes stand where a compiled copy's checksum should be, the copy is made anew."""
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))
+    first = load_encoder().embed(pictures[:1])
+    (checksum,) = (tmp_path / "compiled").glob("*.sha256")
+    checksum.write_bytes(b"\xff\xfe")
+    assert np.abs(load_encoder().embed(pictures[:1]) - first).max() < 1e-6
+    assert checksum.read_text() == cache.file_sha256(checksum.with_suffix(".blob"))
+
+
+def test_a_compiled_copy_that_is_taken_away_is_made_anew(tmp_path, monkeypatch, pictures):
+    """A copy that another process removes between its check and its use is missed by nobody."""
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache.CompiledCopy, "is_intact", lambda _: True)
+    assert load_encoder().embed(pictures[:1]).shape == (1, 1280)
+    assert len([*(tmp_path / "compiled").glob("*.blob")]) == 1
+
+
+def test_a_compiled_copy_takes_the_place_of_its_own_kind_alone(tmp_path, monkeypatch):
+    """A new copy removes older ones of the same network, whatever signs its name has, and no other's."""
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))
+
+    def kept(name, key):
+        cache.CompiledCopy(name, key).write(lambda file: file.write(b"a network"))
+        return {path.name for path in (tmp_path / "compiled").iterdir()}
+
+    kept("rail[1]*", "old")
+    kept("rail[1]*-text", "old")
+    kept("rail1", "old")
+    names = ("rail[1]*-new", "rail[1]*-text-old", "rail1-old")
+    assert kept("rail[1]*", "new") == {f"{name}.{kind}" for name in names for kind in ("blob", "sha256")}
+
+
+def test_checkpoints_of_one_name_keep_their_own_compiled_copies(tmp_path, monkeypatch):
+    """Two checkpoints of the same name don't compile each other away, whichever is used in turn."""
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))
+    for sha256 in ("a" * 64, "b" * 64, "a" * 64):
+        source = NetworkSource("rail", sha256, 1, lambda: pytest.fail("nothing is to be built"))
+        _compiled_copy(source, "fp32", "2026.1", "a processor").write(lambda file: file.write(b"a network"))
+    assert len([*(tmp_path / "compiled").glob("*.blob")]) == 2
+
+
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, pictures):
     """Where the cache folder can't be made, encoders work all the same."""
     (tmp_path / "file").write_text("in the way")
@@ -136,6 +180,12 @@ def test_a_checksum_is_computed_once_and_again_when_the_file_changes(tmp_path, m
         assert cache.file_sha256(file) == first
     file.write_bytes(b"other")
     assert cache.file_sha256(file) != first
+    changed = file.stat()
+    file.write_bytes(b"OTHER")
+    os.utime(file, ns=(changed.st_atime_ns, changed.st_mtime_ns))
+    remembered = cache.file_sha256(file)
+    assert cache.file_sha256(file, afresh=True) != remembered
+    assert cache.file_sha256(file) != remembered
     for note in (tmp_path / "cache" / "sha256").iterdir():
         note.write_text("{")
     assert cache.file_sha256(file) != first

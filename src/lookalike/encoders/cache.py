@@ -39,23 +39,31 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> bool:
     return True
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of the file at ``path`` in hex, remembered by its size and modification time once computed."""
+def file_sha256(path: Path, *, afresh: bool = False) -> str:
+    """SHA-256 of the file at ``path`` in hex, remembered by its size and modification time once computed.
+
+    With ``afresh`` it is computed whatever is remembered. Raises :class:`OSError` where the file can't be read.
+    """
     path = path.resolve()
     stat = path.stat()
     identity = [str(path), stat.st_size, stat.st_mtime_ns]
     note = cache_folder() / "sha256" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
-    try:
-        remembered = json.loads(note.read_text())
-        if remembered["of"] == identity:
-            return str(remembered["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # never computed, or the note is damaged: compute it
+    if not afresh and (remembered := _remembered(note, identity)) is not None:
+        return remembered
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     content = json.dumps({"of": identity, "sha256": digest}).encode()
     write_atomically(note, lambda file: file.write(content))
     return digest
+
+
+def _remembered(note: Path, identity: list[object]) -> str | None:
+    """The SHA-256 in ``note`` of the file with that ``identity``; None if it was never computed or can't be read."""
+    try:
+        remembered = json.loads(note.read_text())
+        return str(remembered["sha256"]) if remembered["of"] == identity else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class CompiledCopy:
     def is_intact(self) -> bool:
         """Whether the copy is there and is what :meth:`write` wrote."""
         try:
-            return self._checksum.read_text() == file_sha256(self.path)
+            return self._checksum.read_bytes() == file_sha256(self.path).encode()
         except OSError:
             return False
 
@@ -88,9 +96,11 @@ class CompiledCopy:
         if write_atomically(self.path, write):
             checksum = file_sha256(self.path).encode()
             write_atomically(self._checksum, lambda file: file.write(checksum))
-            for other in self.path.parent.glob(f"{self.name}-*"):
-                if not other.name.startswith(f"{self.name}-{self.key}."):
-                    other.unlink(missing_ok=True)
+            for other in self.path.parent.iterdir():
+                name, _, rest = other.name.rpartition("-")
+                if name == self.name and not rest.startswith(f"{self.key}."):
+                    with contextlib.suppress(OSError):  # on Windows, a copy that is in use can't be removed
+                        other.unlink()
 
     @property
     def _checksum(self) -> Path:

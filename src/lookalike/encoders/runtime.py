@@ -78,8 +78,8 @@ class OpenVINORuntime:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, source: NetworkSource, precision: Precision) -> Self:
-        """See :meth:`Runtime.load`."""
+    def load(cls, source: NetworkSource, precision: Precision, *, afresh: bool = False) -> Self:
+        """See :meth:`Runtime.load`. With ``afresh`` it is compiled anew, whatever an earlier run has kept."""
         openvino = _import_openvino()
         core = openvino.Core()
         # The latency hint puts all threads on one batch: as fast as several streams here, in a fraction of the memory.
@@ -88,11 +88,13 @@ class OpenVINORuntime:
             "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
         }
         kept = _compiled_copy(source, precision, openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME"))
-        if kept.is_intact():
-            mapped = _mapped(kept.path)
-            blob = openvino.Tensor(np.frombuffer(mapped, np.uint8), shared_memory=True)
-            with suppress(RuntimeError), _shedding(mapped):  # another build may refuse it: compile anew
-                return cls(core.import_model(blob, "CPU", options), keep_alive=mapped)
+        if not afresh and kept.is_intact():
+            # Another process may have taken it away by now, and another build may refuse it: compile anew.
+            with suppress(FileNotFoundError, RuntimeError):
+                mapped = _mapped(kept.path)
+                blob = openvino.Tensor(np.frombuffer(mapped, np.uint8), shared_memory=True)
+                with _shedding(mapped):
+                    return cls(core.import_model(blob, "CPU", options), keep_alive=mapped)
         model, weights = source.build()
         mapped = _mapped(weights.path)
         with _shedding(mapped):
@@ -172,11 +174,15 @@ def _import_openvino() -> Any:
 
 
 def _compiled_copy(source: NetworkSource, precision: Precision, version: str, processor: str) -> CompiledCopy:
-    """Where ``source`` compiled for this runtime, processor and precision is kept."""
+    """Where ``source`` compiled for this runtime, processor and precision is kept.
+
+    The weights' SHA-256 is in the name, so that checkpoints of the same name don't take each other's copies away.
+    """
     key = json.dumps(
         [source.name, source.weights_sha256, source.graph_version, source.settings, version, processor, precision]
     )
-    return CompiledCopy(f"{source.name}-{precision}", hashlib.sha256(key.encode()).hexdigest()[:16])
+    name = f"{source.name}-{precision}-{source.weights_sha256[:12]}"
+    return CompiledCopy(name, hashlib.sha256(key.encode()).hexdigest()[:16])
 
 
 def _read_model(core: Any, model: onnx.ModelProto, weights: WeightsFile, mapped: mmap.mmap) -> Any:
