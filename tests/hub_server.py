@@ -16,6 +16,12 @@ class Hub:
         self.requests = []  # (method, path, Range header)
         self.cut_after = None  # bytes of a body after which the connection is closed, once
         self.tamper = False  # flip a byte of every body
+        self.broken = set()  # names of files that are answered for with an error
+        self.elsewhere = None  # the address of a host where requests are sent on to
+        self.tokens = []  # (method, Authorization header)
+        self.asked = threading.Event()  # set once a body is asked for
+        self.open = threading.Event()  # until it is set, no body is sent
+        self.open.set()
 
     def add(self, repository, filename, revision, content):
         """Publish a file."""
@@ -55,29 +61,39 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body):
         self.hub.requests.append((self.command, self.path, self.headers.get("Range")))
+        self.hub.tokens.append((self.command, self.headers.get("Authorization")))
         repository, _, rest = self.path.strip("/").partition("/resolve/")
         revision, _, filename = rest.partition("/")
         content = self.hub.files.get((repository, revision, filename))
-        if content is None:
-            self._refuse(revision)
+        if filename in self.hub.broken:
+            self._refuse(500)
+        elif content is None:
+            known = any(revision == other for _, other, _ in self.hub.files)
+            self._refuse(404, "EntryNotFound" if known else "RevisionNotFound")
         else:
             self._send(content, revision, with_body=with_body)
 
-    def _refuse(self, revision):
-        known = any(revision == other for _, other, _ in self.hub.files)
-        self.send_response(404)
-        self.send_header("X-Error-Code", "EntryNotFound" if known else "RevisionNotFound")
-        self.send_header("Content-Length", "0")
+    def _refuse(self, status, code=None, **headers):
+        self.send_response(status)
+        for name, value in {"X-Error-Code": code, "Content-Length": "0", **headers}.items():
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
 
     def _send(self, content, revision, *, with_body):
         etag = hashlib.sha256(content).hexdigest()
         start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").split("-")[0])
-        self.send_response(206 if start else 200)
-        if start:
+        if start and start >= len(content):
+            self._refuse(416, **{"Content-Range": f"bytes */{len(content)}"})
+            return
+        self.send_response(302 if self.hub.elsewhere else 206 if start else 200)
+        if self.hub.elsewhere:
+            with_body = False
+            self.send_header("Location", self.hub.elsewhere + self.path)
+        elif start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         for name, value in {
-            "Content-Length": len(content) - start,
+            "Content-Length": 0 if self.hub.elsewhere else len(content) - start,
             "ETag": f'"{etag}"',
             "X-Linked-ETag": f'"{etag}"',
             "X-Linked-Size": len(content),
@@ -86,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, str(value))
         self.end_headers()
         if with_body:
+            self.hub.asked.set()
+            self.hub.open.wait(60)
             self.wfile.write(self._body(content[start:]))
 
     def _body(self, content):

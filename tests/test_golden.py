@@ -38,7 +38,10 @@ def _real(name):
     row = catalog.find(name)
     try:
         weights.fetch(row)
+        weights.fetch_tokenizer(row)
     except DownloadError as error:
+        if error.kind != "unreachable":  # the hub has something else than it should: that is what the test is for
+            raise
         pytest.skip(f"the real weights of {row.name} can't be had here: {error}")
     return load_encoder(row.name, precision="fp32")
 
@@ -108,6 +111,21 @@ def test_the_two_cats_of_coco_are_as_transformers_and_fastembed_publish(monkeypa
     texts = encoder.embed_texts(["a photo of a cat", "a photo of a dog"])
     np.testing.assert_allclose(100 * texts @ vector, [24.5701, 19.3049], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(vector[:5], [-0.0098, 0.0128, -0.0274, 0.002, -0.0059], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["absent", "disk", "other"])
+def test_only_a_hub_out_of_reach_is_a_reason_to_skip(monkeypatch, kind):
+    """A hub that doesn't have the weights, or has others, fails these tests; one that can't be reached skips them."""
+
+    def fail(_):
+        raise DownloadError("it can't be fetched", kind=kind)
+
+    monkeypatch.setattr(weights, "fetch", fail)
+    with pytest.raises(DownloadError):
+        _real("clip-vit-b-32")
+    kind = "unreachable"
+    with pytest.raises(pytest.skip.Exception, match="can't be had here"):
+        _real("clip-vit-b-32")
 
 
 def test_golden_values_name_encoders_of_the_catalogue():

@@ -8,7 +8,7 @@
     │   ├── UnknownEncoderError     no encoder of that name
     │   ├── UnknownActivationError  nothing tells which activation a CLIP checkpoint was trained with
     │   ├── WeightsError            a weights file is missing, damaged, or not the one expected
-    │   └── DownloadError           a weights file can't be fetched
+    │   └── DownloadError           a weights file can't be fetched (has .kind)
     ├── QueryError                  a query of which nothing is left to look for
     ├── OutputError                 a file that we were asked to write can't be written
     ├── EvaluationError             an experiment that can't be made as asked
@@ -63,7 +63,15 @@ class WeightsError(EncoderError):
 
 
 class DownloadError(EncoderError):
-    """A weights file that can't be fetched."""
+    """A weights file that can't be fetched.
+
+    ``kind`` is one word that programs can rely on: ``"unreachable"``, nobody answered, or asking is forbidden;
+    ``"absent"``, the hub doesn't have the file; ``"disk"``, it can't be kept on this machine; ``"other"``.
+    """
+
+    def __init__(self, message: str, *, kind: str = "other") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class QueryError(LookalikeError):

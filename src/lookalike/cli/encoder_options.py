@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from lookalike.errors import DownloadError
+from lookalike.errors import DownloadError, WeightsError
+from lookalike.picture_files import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,21 +50,42 @@ def load(options: argparse.Namespace, name: str | Path) -> Encoder:
     """The encoder called ``name``, in the precision and view that the options ask for."""
     from lookalike.encoders.encoder import load_encoder
 
+    if name == "auto":
+        name = _best_ready().name
     return load_encoder(name, precision=options.precision, view=options.view, activation=options.activation)
+
+
+def fetched(options: argparse.Namespace, name: str) -> str:
+    """The name to load for ``name``, its weights fetched first where they must be and ``--yes`` or a terminal agrees.
+
+    ``auto`` becomes what :func:`automatic` says. A path, and what isn't agreed to, is left to :func:`load`, which tells
+    what is missing. Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError`.
+    """
+    from lookalike.encoders import catalog, weights
+
+    if name == "auto":
+        return automatic(yes=options.yes)
+    row = next((row for row in catalog.CATALOG if row.name == name), None)
+    if row is not None and weights.must_be_fetched(row):
+        damaged = weights.locate(row)
+        lacking = f"{shown(damaged)} is damaged." if damaged else f"{name} is not on this machine."
+        if _consents(row, lacking, yes=options.yes):
+            pull(row)
+    return name
 
 
 def automatic(*, yes: bool) -> str:
     """What ``auto`` stands for: a CLIP encoder that is here, or is fetched with consent, else the default."""
-    from lookalike.encoders import catalog, weights
+    from lookalike.encoders import catalog
 
-    ready = weights.best_ready()
+    ready = _best_ready()
     if ready.name != catalog.DEFAULT:
         return ready.name
     wanted = catalog.find(catalog.PREFERRED[0])
-    if _consents(wanted, yes=yes):
+    if _consents(wanted, "No CLIP encoder is ready on this machine.", yes=yes):
         try:
             pull(wanted)
-        except DownloadError as error:
+        except (DownloadError, WeightsError) as error:
             print(f"lookalike: {error}", file=sys.stderr)
         else:
             return wanted.name
@@ -76,7 +98,11 @@ def automatic(*, yes: bool) -> str:
 
 
 def pull(row: CatalogRow) -> Path:
-    """Fetch the weights of ``row``, with a progress bar on a terminal."""
+    """Fetch the weights of ``row``, with a progress bar on a terminal, and the tokenizer that belongs to them.
+
+    Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError`, but not for the
+    tokenizer: one line says what became of it.
+    """
     from tqdm import tqdm
 
     from lookalike.encoders import weights
@@ -86,10 +112,26 @@ def pull(row: CatalogRow) -> Path:
             options.pop("name", None)  # huggingface_hub's own addition
             super().__init__(*arguments, **options | {"disable": not sys.stderr.isatty(), "desc": row.name})
 
-    return weights.fetch(row, bar=Bar)
+    def waiting() -> None:
+        print(f"lookalike: another process is fetching {row.name}; waiting until it has done", file=sys.stderr)
+
+    path = weights.fetch(row, bar=Bar, waiting=waiting)
+    try:
+        weights.fetch_tokenizer(row)
+    except DownloadError as error:
+        print(f"lookalike: the weights of {row.name} are here, their tokenizer isn't: {error}", file=sys.stderr)
+    return path
 
 
-def _consents(row: CatalogRow, *, yes: bool) -> bool:
+def _best_ready() -> CatalogRow:
+    """The best encoder on this machine; a line tells of each damaged file that is passed over."""
+    from lookalike.encoders import weights
+
+    return weights.best_ready(damaged=lambda error: print(f"lookalike: {error}", file=sys.stderr))
+
+
+def _consents(row: CatalogRow, lacking: str, *, yes: bool) -> bool:
+    """Whether the weights of ``row`` may be downloaded: ``yes``, or the answer at a terminal, told what is lacking."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
     if yes:
@@ -97,7 +139,7 @@ def _consents(row: CatalogRow, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(
-        f"No CLIP encoder is on this machine. Download {row.name} ({row.size / 1e6:,.0f} MB, {row.licence}) from the "
+        f"{lacking} Download {row.name} ({row.size / 1e6:,.0f} MB, {row.licence}) from the "
         "Hugging Face hub now? [y/N] ",
         end="",
         file=sys.stderr,

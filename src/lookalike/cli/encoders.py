@@ -13,7 +13,10 @@ from lookalike.errors import WeightsError
 from lookalike.picture_files import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lookalike.cli.arguments import Commands
+    from lookalike.encoders.catalog import CatalogRow
 
 _DETAILS = """\
 Any CLIP ViT, ResNet or VGG checkpoint in safetensors can be used by its path as well: lookalike index photos
@@ -36,7 +39,7 @@ def run_list(_: argparse.Namespace) -> int:
     from lookalike.encoders import weights
     from lookalike.encoders.catalog import CATALOG
 
-    line = "{:<20} {:<6} {:>11} {:>6} {:>6}  {:<13} {}"
+    line = "{:<20} {:<7} {:>11} {:>6} {:>6}  {:<13} {}"
     print(line.format("NAME", "READY", "SIZE", "PIXELS", "DIM", "LICENCE", "WHAT IT IS, AND WHERE"))
     for row in CATALOG:
         place = weights.locate(row)
@@ -46,7 +49,7 @@ def run_list(_: argparse.Namespace) -> int:
         print(
             line.format(
                 row.name,
-                "yes" if place else "no",
+                _readiness(row, place),
                 size.replace("about ", "~"),
                 row.preprocessing.crop,
                 row.dimension,
@@ -57,33 +60,41 @@ def run_list(_: argparse.Namespace) -> int:
     return 0
 
 
+def _readiness(row: CatalogRow, place: Path | None) -> str:
+    """What is told of the weights of ``row`` at ``place`` without reading them."""
+    from lookalike.encoders import weights
+
+    if place is None:
+        return "no"
+    return "yes" if weights.has_its_size(row, place) else "damaged"
+
+
 def run_pull(options: argparse.Namespace) -> int:
-    """Fetch an encoder's weights."""
+    """Fetch an encoder's weights, also in the place of damaged ones."""
     from lookalike.encoders import catalog, weights
 
     row = catalog.find(options.name)
-    place = weights.locate(row)
-    if place is None:
-        print(f"fetching {row.name}: {in_megabytes(row.size)}, {row.licence}", file=sys.stderr)
-        place = pull(row)
-    weights.checked(row)
-    print(f"{row.name} is ready: {shown(place)}")
+    if weights.must_be_fetched(row):
+        damaged = weights.locate(row)
+        why = f"{shown(damaged)} is damaged and will be replaced; " if damaged else ""
+        print(f"{why}fetching {row.name}: {in_megabytes(row.size)}, {row.licence}", file=sys.stderr)
+    print(f"{row.name} is ready: {shown(pull(row))}")
     return 0
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """Check an encoder's weights, and what comes out of them."""
+    """Check an encoder's weights, and what comes out of them; nothing that earlier runs have found out is believed."""
     from lookalike.encoders import catalog, weights
-    from lookalike.encoders.encoder import load_encoder
-    from lookalike.encoders.golden import GOLDEN
+    from lookalike.encoders.golden import GOLDEN, load_afresh
 
     row = catalog.find(options.name)
-    print(f"{row.name}: SHA-256 of {shown(weights.checked(row))} is right")
+    place = weights.checked(row, afresh=True)
+    print(f"{row.name}: SHA-256 of {shown(place)} is right")
     checks = GOLDEN.get(row.name, ())
     if not checks:
         print(f"{row.name}: no published embeddings are known to compare with")
         return 0
-    encoder = load_encoder(row.name, precision="fp32")
+    encoder = load_afresh(row, place)
     for golden in checks:
         difference = golden.difference(encoder)
         if difference > golden.tolerance:

@@ -8,13 +8,18 @@ Sources: for ``clip-vit-b-32-256``, ``tests/fixtures/datacomp_golden.json`` of u
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from lookalike.encoders.encoder import Encoder
+from lookalike.encoders.catalog import CatalogRow
+from lookalike.encoders.checkpoint import catalogued
+from lookalike.encoders.encoder import Encoder, TextEncoder
+from lookalike.encoders.runtime import OpenVINORuntime
+from lookalike.encoders.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,21 @@ class Golden:
         else:
             ours = encoder.embed([synthetic(self.seed, *self.size)])[0]
         return float(np.abs(ours[: len(self.first)] - np.array(self.first)).max())
+
+
+def load_afresh(row: CatalogRow, path: Path) -> Encoder:
+    """The encoder of ``row`` in fp32, whose weights, already checked, are at ``path``; its networks compiled anew.
+
+    What earlier runs have compiled is not used, since it is in question.
+    """
+    checkpoint = catalogued(row, path)
+    load = partial(OpenVINORuntime.load, precision="fp32", afresh=True)
+
+    def texts() -> TextEncoder:
+        return TextEncoder(row.name, load_tokenizer(checkpoint.path), load(checkpoint.text_network()))
+
+    image = load(checkpoint.image_network())
+    return Encoder(checkpoint.spec("fp32"), image, texts=texts if checkpoint.has_text else None, batch=row.batch)
 
 
 def synthetic(seed: int, width: int, height: int) -> NDArray[np.uint8]:
