@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import pytest
 
 from lookalike.encoders.tokenizer import END, START, clean, load_tokenizer
 from lookalike.errors import EncoderError
+from tokenizers_by_hand import save_tokenizer
 
 # Published beside the checkpoints' golden vectors, and reproduced with OpenAI's own tokenizer.
 PUBLISHED = {
@@ -36,42 +36,11 @@ def test_published_numbers_come_out(tmp_path, text):
 def test_a_checkpoints_own_tokenizer_is_used(tmp_path):
     """A tokenizer.json beside the checkpoint, as the hub has them, splits words; cleaning, start and end are CLIP's."""
     words = {"a": 320, "photo": 1125, "of": 539, "cat": 2368}
-    _save_tokenizer(tmp_path / "tokenizer.json", words)
+    save_tokenizer(tmp_path / "tokenizer.json", words)
     (row,) = load_tokenizer(tmp_path / "model.safetensors")(["  A Photo of\na &lt;|endoftext|&gt; cat"]).tolist()
     assert row[:6] == [START, 320, 1125, 539, 320, 900 + ord("<")]  # what looks like the end is spelt out
     assert row[row.index(END) - 1] == 2368
     assert row.count(END) == 1
-
-
-def _save_tokenizer(path, words):
-    """Byte pairs with the special tokens, the pieces and the splitting of CLIP, but letters and ``words`` alone."""
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
-
-    letters = pre_tokenizers.ByteLevel.alphabet()
-    vocabulary = {letter: 900 + ord(letter) for letter in letters if ord(letter) < 128}
-    vocabulary |= {f"{letter}</w>": 1900 + ord(letter) for letter in letters if ord(letter) < 128}
-    merges = []
-    for word, number in words.items():
-        pieces = [*word[:-1], f"{word[-1]}</w>"]
-        while len(pieces) > 1:
-            merges.append((pieces[0], pieces[1]))
-            pieces[:2] = ["".join(pieces[:2])]
-            vocabulary.setdefault(pieces[0], 10_000 + len(merges))
-        vocabulary[pieces[0]] = number
-    model = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>"))
-    model.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    splitting = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
-    model.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(splitting, "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    content = json.loads(model.to_str())
-    content["added_tokens"] = [
-        {"id": number, "content": name, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
-         "normalized": False}
-        for name, number in (("<|startoftext|>", START), ("<|endoftext|>", END))
-    ]  # fmt: skip
-    content["model"]["vocab"] |= {"<|startoftext|>": START, "<|endoftext|>": END}
-    path.write_text(json.dumps(content))
 
 
 @shared_vocabulary

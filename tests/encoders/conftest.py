@@ -39,6 +39,16 @@ def checkpoint_folder(tmp_path_factory) -> Callable[[str], Path]:
     return folder
 
 
+@pytest.fixture
+def copy_of(checkpoint_folder, tmp_path) -> Callable[[str], Path]:
+    """A folder of our own, with the same files, to be changed."""
+
+    def copy(name: str) -> Path:
+        return shutil.copytree(checkpoint_folder(name), tmp_path / name)
+
+    return copy
+
+
 @pytest.fixture(scope="session")
 def reference_vectors() -> Callable[[str, str], np.ndarray]:
     """The features, float32 (n, d), that the reference gave for ``image`` or ``text`` with one folder's weights."""

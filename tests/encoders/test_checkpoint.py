@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
+from checkpoints import CONFIGS, change_tensors, edit
 from lookalike.encoders import catalog, weights
 from lookalike.encoders.checkpoint import catalogued, read_checkpoint
 from lookalike.encoders.encoder import load_encoder
@@ -20,24 +20,6 @@ FILES = {
     "clip-transformers": "model.safetensors",
     "clip-timm": "model.safetensors",
 }
-CONFIGS = {"clip-open_clip": "open_clip_config.json", "clip-transformers": "config.json", "clip-timm": "config.json"}
-
-
-@pytest.fixture
-def copy_of(checkpoint_folder, tmp_path):
-    """A folder of our own, with the same files, to be changed."""
-
-    def copy(name):
-        return shutil.copytree(checkpoint_folder(name), tmp_path / name)
-
-    return copy
-
-
-def edit(path, change):
-    """Change a config file in place."""
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize(
@@ -149,12 +131,6 @@ def test_a_config_that_is_damaged_is_named(copy_of):
         read_checkpoint(folder)
 
 
-def _changed(folder, file, change):
-    tensors = load_file(folder / file)
-    change(tensors)
-    save_file(tensors, folder / file)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -170,7 +146,7 @@ def _changed(folder, file, change):
 def test_tensors_of_another_network_are_refused(change, words, copy_of):
     """A tower with tensors too many, too few or of other shapes is refused, and the tensor is named."""
     folder = copy_of("clip-open_clip")
-    _changed(folder, "open_clip_model.safetensors", change)
+    change_tensors(folder / "open_clip_model.safetensors", change)
     with pytest.raises(WeightsError, match=words):
         read_checkpoint(folder)
 
@@ -178,7 +154,7 @@ def test_tensors_of_another_network_are_refused(change, words, copy_of):
 def test_a_classifier_in_place_of_the_projection_is_refused(copy_of):
     """A timm classifier lies under the projection's name; its bias gives it away."""
     folder = copy_of("clip-timm")
-    _changed(folder, "model.safetensors", lambda t: t.update({"head.bias": np.ones(128, np.float16)}))
+    change_tensors(folder / "model.safetensors", lambda t: t.update({"head.bias": np.ones(128, np.float16)}))
     with pytest.raises(WeightsError, match="classifier"):
         read_checkpoint(folder)
 
@@ -187,7 +163,7 @@ def test_a_classifier_in_place_of_the_projection_is_refused(copy_of):
 def test_relatives_of_the_baselines_are_refused(name, extra, copy_of):
     """A ResNet or VGG with tensors that a plain one doesn't have is refused when its graph is built."""
     folder = copy_of(name)
-    _changed(folder, "model.safetensors", lambda t: t.update({extra: np.ones(4, np.float32)}))
+    change_tensors(folder / "model.safetensors", lambda t: t.update({extra: np.ones(4, np.float32)}))
     with pytest.raises(WeightsError, match="further tensors"):
         read_checkpoint(folder).image_network().build()
 
@@ -196,7 +172,7 @@ def test_old_buffers_of_positions_are_ignored(copy_of):
     """Old transformers files hold position ids beside the weights; they change nothing."""
     folder = copy_of("clip-open_clip")
     ids = np.arange(77).reshape(1, 77)
-    _changed(folder, "open_clip_model.safetensors", lambda t: t.update({"visual.embeddings.position_ids": ids}))
+    change_tensors(folder / "open_clip_model.safetensors", lambda t: t.update({"visual.embeddings.position_ids": ids}))
     assert read_checkpoint(folder).dimension == 128
 
 

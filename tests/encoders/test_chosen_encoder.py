@@ -39,7 +39,7 @@ def photos(tmp_path):
 def _few_words(monkeypatch):
     """The small CLIP knows 96 tokens, so words are spelt with those."""
     monkeypatch.setattr(
-        "lookalike.encoders.encoder.load_tokenizer", lambda _: lambda texts: np.stack([_spelt(text) for text in texts])
+        "lookalike.encoders.encoder.load_tokenizer", lambda *_: lambda texts: np.stack([_spelt(text) for text in texts])
     )
 
 

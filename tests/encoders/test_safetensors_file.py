@@ -107,7 +107,10 @@ def _zip():
 
 
 IMPOSTORS = {
-    "a pickle": (pickle.dumps({"weight": [1.0] * 9}, protocol=2), "could run code"),
+    **{
+        f"a pickle of protocol {protocol}": (pickle.dumps({"weight": [1.0] * 9}, protocol), "a torch checkpoint")
+        for protocol in (2, 3, 4, 5)
+    },
     "a zip": (_zip(), "could run code"),
     "a web page": (b"<!DOCTYPE html><html><body>Not found</body></html>", "web page"),
     "a pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,20 @@ from lookalike.encoders import catalog, weights
 from lookalike.encoders.checkpoint import Checkpoint, catalogued, read_checkpoint
 from lookalike.encoders.runtime import RUNTIMES, Runtime
 from lookalike.encoders.spec import Activation, EncoderSpec, Precision, View
-from lookalike.encoders.tokenizer import Tokenizer, load_tokenizer
+from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
 from lookalike.encoders.views import least_side_of, prepare_views
-from lookalike.errors import EncoderError
+from lookalike.errors import EncoderError, UnknownEncoderError
 from lookalike.images import DEFAULT_PIXEL_CAP, Picture, as_picture, open_picture
 from lookalike.query import ImageLike
 
 _T = TypeVar("_T")
+
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "runtime": tuple(RUNTIMES),
+    "precision": ("auto", *get_args(Precision)),
+    "view": get_args(View),
+    "activation": get_args(Activation),
+}
 
 
 class Encoder:
@@ -49,6 +57,8 @@ class Encoder:
         self.batch = batch
         self._runtime = runtime
         self._make_texts = texts
+        self._text_encoder: TextEncoder | None = None
+        self._lock = threading.Lock()
 
     def embed(self, images: Iterable[ImageLike]) -> NDArray[np.float32]:
         """The embeddings of ``images``: float32 (n, dimension), each row of length 1.
@@ -62,9 +72,13 @@ class Encoder:
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The embeddings of ``texts``, comparable with pictures': float32 (n, dimension), each row of length 1.
 
-        Raises :class:`~lookalike.errors.EncoderError` where it knows no words.
+        Raises :class:`~lookalike.errors.EncoderError` where it knows no words or a text has none, and TypeError for
+        one string alone, whose letters would be taken for texts.
         """
-        return self._texts.embed(texts)
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"embed_texts takes a list of strings, such as ['a cracked sleeper'], not {texts!r}")
+        text_encoder = self._texts()
+        return text_encoder.embed(texts) if len(texts) else np.empty((0, self.spec.dimension), np.float32)
 
     @property
     def least_side(self) -> int:
@@ -86,14 +100,17 @@ class Encoder:
         views = vectors.reshape(len(batch), -1, self.spec.dimension)
         return unit(views.mean(axis=1), self.spec.name)
 
-    @cached_property
     def _texts(self) -> TextEncoder:
+        """The text tower, made ready by whichever thread comes first."""
         if self._make_texts is None:
             raise EncoderError(
                 f"{self.spec.name} knows no words: it was trained on pictures alone. Searching by words needs a "
                 "gallery made with a CLIP encoder (lookalike encoders lists them)"
             )
-        return self._make_texts()
+        with self._lock:
+            if self._text_encoder is None:
+                self._text_encoder = self._make_texts()
+            return self._text_encoder
 
 
 class TextEncoder:
@@ -105,8 +122,15 @@ class TextEncoder:
         self._runtime = runtime
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The embeddings of ``texts``: float32 (n, dimension), each row of length 1."""
-        return unit(self._runtime.run(self._tokenizer(texts)), self._name)
+        """The embeddings of ``texts``: float32 (n, dimension), each row of length 1.
+
+        Raises :class:`~lookalike.errors.EncoderError` where one of them has no words.
+        """
+        tokens = self._tokenizer(texts)
+        for text, (_, first) in zip(texts, tokens[:, :2], strict=True):
+            if first == END:
+                raise EncoderError(f"there are no words in the text {text!r}; say what to look for")
+        return unit(self._runtime.run(tokens), self._name)
 
 
 def unit(features: NDArray[np.float32], name: str) -> NDArray[np.float32]:
@@ -133,18 +157,17 @@ def load_encoder(
     by path, where no config tells it. ``runtime`` is ``"openvino"`` or ``"onnxruntime"``.
 
     Raises :class:`~lookalike.errors.UnknownEncoderError`, :class:`~lookalike.errors.WeightsError`,
-    :class:`~lookalike.errors.UnknownActivationError`, or :class:`~lookalike.errors.EncoderError` for a runtime that
-    isn't there.
+    :class:`~lookalike.errors.UnknownActivationError`, or :class:`~lookalike.errors.EncoderError` for a precision, view,
+    activation or runtime that isn't there.
     """
-    if runtime not in RUNTIMES:
-        raise EncoderError(f"there is no runtime called {runtime!r}; known: {', '.join(RUNTIMES)}")
+    _check_choices(runtime=runtime, precision=precision, view=view, activation=activation)
     checkpoint = find_checkpoint(os.fspath(name), activation=activation)
     chosen = checkpoint.precision if precision == "auto" else precision
     spec = checkpoint.spec(chosen, view)
     load = partial(RUNTIMES[runtime].load, precision=chosen)
 
     def texts() -> TextEncoder:
-        tokenizer = load_tokenizer(checkpoint.path)
+        tokenizer = load_tokenizer(checkpoint.path, checkpoint.context, checkpoint.vocabulary)
         return TextEncoder(spec.name, tokenizer, load(checkpoint.text_network()))
 
     return Encoder(
@@ -163,10 +186,23 @@ def find_checkpoint(name: str, *, activation: Activation | None = None) -> Check
     """
     if name == "auto":
         name = weights.best_ready().name
-    if any(row.name == name for row in catalog.CATALOG) or not Path(name).exists():
-        row = catalog.find(name)
-        return catalogued(row, weights.checked(row))
-    return read_checkpoint(Path(name), activation=activation)
+    known = any(row.name == name for row in catalog.CATALOG)
+    if name and not known and os.path.exists(name):  # noqa: PTH110  pathlib's raises where a name is too long
+        return read_checkpoint(Path(name), activation=activation)
+    if not known and _looks_like_a_path(name):
+        raise UnknownEncoderError(f"{name}: there is no such file or folder, and no encoder of that name")
+    row = catalog.find(name)
+    return catalogued(row, weights.checked(row))
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return name.endswith(".safetensors") or any(mark in name for mark in (os.sep, os.altsep) if mark)
+
+
+def _check_choices(**chosen: str | None) -> None:
+    for what, value in chosen.items():
+        if value is not None and value not in _CHOICES[what]:
+            raise EncoderError(f"there is no {what} called {value!r}; known: {', '.join(_CHOICES[what])}")
 
 
 def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -37,7 +37,10 @@ _LONGEST_HEADER: Final = 16_000_000
 
 _IMPOSTORS: Final = (
     (b"PK\x03\x04", "it is a torch checkpoint (a zip with a pickle inside, which could run code)"),
-    (b"\x80\x02", "it is a torch checkpoint (a pickle, which could run code)"),
+    *(
+        (bytes((0x80, protocol)), "it is a torch checkpoint (a pickle, which could run code)")
+        for protocol in range(2, 6)
+    ),
     (b"version https://git-lfs", "it is a Git LFS pointer, not the file itself (git lfs pull fetches that)"),
     (b"<", "it is a web page, so its download went wrong"),
 )

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from typing import Final
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import WeightsError
+
+_FLOATS: Final = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,22 @@ class WeightsFile:
             return self.tensors[name]
         except KeyError:
             raise WeightsError(f"{self.path}: no tensor named {name!r}; is this the right kind of network?") from None
+
+    def floats(self, name: str, *ranks: int) -> TensorRef:
+        """Where the tensor ``name`` lies, whose numbers a network can use; ``ranks`` may say how many axes it can have.
+
+        Raises :class:`WeightsError` if there is none, or if it has other axes, no numbers, or numbers of another kind.
+        """
+        ref = self[name]
+        if (ranks and len(ref.shape) not in ranks) or 0 in ref.shape:
+            wanted = f"{' or '.join(map(str, ranks))} axes, none of length 0" if ranks else "one of any numbers"
+            raise WeightsError(f"{self.path}: tensor {name!r} has shape {ref.shape}, not {wanted}")
+        if ref.dtype not in _FLOATS:
+            raise WeightsError(
+                f"{self.path}: tensor {name!r} holds {ref.dtype}, which is not supported; save the checkpoint again in "
+                "float32, float16 or bfloat16"
+            )
+        return ref
 
     def stored(self, name: str) -> NDArray[np.generic]:
         """The tensor ``name`` with its axes as stored: a read-only map of the file, nothing read until it is used."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 from typing import Final
 
@@ -197,7 +197,7 @@ def image_sizes(weights: WeightsFile) -> ImageSizes:
     tokens, _ = weights[f"{IMAGE}.positions"].shape
     dimension, _ = weights[f"{IMAGE}.projection"].shape
     patch, grid = isqrt(numbers // _RGB), isqrt(tokens - 1)
-    if _RGB * patch * patch != numbers or grid * grid != tokens - 1:
+    if _RGB * patch * patch != numbers or grid * grid != tokens - 1 or grid == 0:
         raise WeightsError(f"{weights.path}: patches and positions are not those of square RGB pictures")
     return ImageSizes(width, _layers(weights, IMAGE), patch, grid * patch, tokens, dimension)
 
@@ -228,7 +228,7 @@ class _Renaming:
             self._pair(tensors, f"{prefix}.{ours}", theirs)
         for index in count():
             block = tower.blocks.format(index)
-            if not any(name.startswith(block) for name in self.weights.tensors):
+            if index > 0 and not any(name.startswith(block) for name in self.weights.tensors):
                 break
             self._block(tensors, f"{prefix}.blocks.{index}", block)
         projection = self._use(tower.projection, 2)
@@ -239,18 +239,16 @@ class _Renaming:
 
     def _use(self, name: str, rank: int) -> TensorRef:
         self.used.add(name)
-        ref = self.weights[name]
-        if len(ref.shape) != rank:
-            raise WeightsError(f"{self.weights.path}: tensor {name!r} has shape {ref.shape}, not {rank} axes")
-        return ref
+        return self.weights.floats(name, rank)
 
     def _embedding(self, name: str) -> TensorRef:
         """A tensor seen as a matrix of rows as long as the tower is wide (patches: a row for each of its numbers)."""
         self.used.add(name)
-        ref = self.weights[name]
         if name == self.convention.mark:
-            return ref.reshaped(ref.shape[0], ref.nbytes // ref.dtype.itemsize // max(ref.shape[0], 1))
-        return ref.reshaped(ref.nbytes // ref.dtype.itemsize // max(ref.shape[-1], 1), ref.shape[-1])
+            patches = self.weights.floats(name, 4)
+            return patches.reshaped(patches.shape[0], prod(patches.shape[1:]))
+        ref = self.weights.floats(name, 1, 2, 3)
+        return ref.reshaped(prod(ref.shape[:-1]), ref.shape[-1])
 
     def _pair(self, tensors: dict[str, TensorRef], ours: str, theirs: str) -> None:
         tensors[f"{ours}.weight"] = self._use(f"{theirs}.weight", 2 if ".blocks." in ours and "norm" not in ours else 1)
@@ -263,7 +261,12 @@ class _Renaming:
         for part, rank in zip(_PARTS, (2, 1), strict=True):
             if isinstance(block.attention, str):
                 fused = self._use(theirs + block.attention + part, rank)
-                third = fused.shape[0] // 3
+                third, rest = divmod(fused.shape[0], 3)
+                if rest:
+                    raise WeightsError(
+                        f"{self.weights.path}: tensor {theirs + block.attention + part!r} has {fused.shape[0]} rows, "
+                        "which queries, keys and values can't share"
+                    )
                 refs = [fused.rows(index * third, (index + 1) * third) for index in range(3)]
             else:
                 refs = [self._use(theirs + name + part, rank) for name in block.attention]
@@ -281,7 +284,10 @@ class _Renaming:
 
 def _refuse_classifier(weights: WeightsFile) -> None:
     """Refuse a classifier: timm gives CLIP's projection a bias of zeros; a classifier's has others."""
-    if "head.bias" in weights.tensors and weights.array("head.bias").any():
+    if "head.bias" not in weights.tensors:
+        return
+    weights.floats("head.bias", 1)
+    if weights.array("head.bias").any():
         raise WeightsError(
             f"{weights.path}: its last layer has a bias, so it is a classifier in place of CLIP's projection; "
             "an encoder needs the network as it was before it was given classes"

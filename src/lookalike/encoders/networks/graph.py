@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ml_dtypes
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -17,8 +16,6 @@ from lookalike.errors import WeightsError
 # Opset 17 is the first with LayerNormalization; nothing here needs a newer one. IR 8 is the version that goes with it.
 OPSET = 17
 IR_VERSION = 8
-
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 
 
 class GraphBuilder:
@@ -54,13 +51,11 @@ class GraphBuilder:
     def weight(self, name: str, shape: Sequence[int] | None = None) -> str:
         """The stored tensor ``name`` as float32, by reference; ``shape`` may state what it must be.
 
-        Raises :class:`~lookalike.errors.WeightsError` where it is of another shape, or its numbers are integers.
+        Raises :class:`~lookalike.errors.WeightsError` where it is of another shape, or its numbers of a wrong kind.
         """
-        ref = self.weights[name]
+        ref = self.weights.floats(name)
         if shape is not None and tuple(shape) != ref.shape:
             raise WeightsError(f"{self.weights.path}: tensor {name!r} has shape {ref.shape}, not {tuple(shape)}")
-        if ref.dtype not in _FLOATS:
-            raise WeightsError(f"{self.weights.path}: tensor {name!r} holds {ref.dtype}, not floating-point numbers")
         value = self._refer(name, ref)
         if ref.dtype != np.float32:
             value = self.node("Cast", value, to=TensorProto.FLOAT)
@@ -69,8 +64,9 @@ class GraphBuilder:
 
     def rows(self, name: str, indices: str) -> str:
         """Those rows of the stored matrix ``name`` that ``indices`` names, as float32; the rest is never read."""
-        taken = self.node("Gather", self._refer(name, self.weights[name]), indices, axis=0)
-        return taken if self.weights[name].dtype == np.float32 else self.node("Cast", taken, to=TensorProto.FLOAT)
+        ref = self.weights.floats(name, 2)
+        taken = self.node("Gather", self._refer(name, ref), indices, axis=0)
+        return taken if ref.dtype == np.float32 else self.node("Cast", taken, to=TensorProto.FLOAT)
 
     def _refer(self, name: str, ref: TensorRef) -> str:
         if name not in self._initializers:

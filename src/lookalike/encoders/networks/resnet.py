@@ -92,7 +92,7 @@ class _Network:
     def _conv(self, conv: str, norm: str, *, kernel: int, stride: int = 1) -> None:
         """Convolution without bias, padded to keep the side (before the stride), and batch normalisation."""
         name = f"{conv}.weight"
-        channels = self.graph.weights[name].shape[0]
+        channels = self.graph.weights.floats(name, 4).shape[0]
         statistics = [f"{norm}.{part}" for part in _STATISTICS]
         self.value = self.graph.node(
             "Conv",

@@ -8,6 +8,7 @@ feature is the second dense layer after its ReLU, 4096-d.
 from __future__ import annotations
 
 import re
+from math import prod
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +30,8 @@ def read_vgg(path: Path) -> WeightsFile:
     weights = read_safetensors(path)
     tensors = dict(weights.tensors)
     for layer in _DENSE:
-        ref = weights[f"{layer}.weight"]
-        tensors[f"{layer}.weight"] = ref.reshaped(ref.shape[0], ref.nbytes // ref.dtype.itemsize // ref.shape[0])
+        ref = weights.floats(f"{layer}.weight", 4)
+        tensors[f"{layer}.weight"] = ref.reshaped(ref.shape[0], prod(ref.shape[1:]))
     return WeightsFile(path, tensors)
 
 
@@ -42,13 +43,15 @@ def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto
     """
     graph = GraphBuilder("vgg", weights)
     value, channels, used = graph.normalised_pixels(preprocessing), 3, set(_CLASSIFIER)
-    convolutions = _convolutions(weights)
+    convolutions, groups = _convolutions(weights), 0
     for place, name in enumerate(convolutions):
         value, channels = _convolution(graph, value, name, channels)
         used |= {f"{name}.weight", f"{name}.bias"}
         # Between two convolutions lies a ReLU; where a number more is missing, a pooling too. One ends the last group.
         if place + 1 == len(convolutions) or _number(convolutions[place + 1]) - _number(name) > 2:  # noqa: PLR2004
-            value = graph.node("MaxPool", value, kernel_shape=[2, 2], strides=[2, 2])
+            value, groups = graph.node("MaxPool", value, kernel_shape=[2, 2], strides=[2, 2]), groups + 1
+    if groups != _GROUPS:
+        raise WeightsError(f"{weights.path}: its convolutions are in {groups} groups, and a VGG's in {_GROUPS}")
     value = graph.node("Flatten", value, axis=1)
     inputs = channels * (preprocessing.crop >> _GROUPS) ** 2
     for name in _DENSE:
@@ -73,7 +76,7 @@ def _number(name: str) -> int:
 
 def _convolution(graph: GraphBuilder, value: str, name: str, channels: int) -> tuple[str, int]:
     """A 3x3 convolution that keeps the side, and ReLU; returns the output and its channels."""
-    outputs = graph.weights[f"{name}.weight"].shape[0]
+    outputs = graph.weights.floats(f"{name}.weight", 4).shape[0]
     weight = graph.weight(f"{name}.weight", (outputs, channels, 3, 3))
     bias = graph.weight(f"{name}.bias", (outputs,))
     convolved = graph.node("Conv", value, weight, bias, kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
