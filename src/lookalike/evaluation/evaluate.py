@@ -79,9 +79,13 @@ def ranks(ks: Sequence[int]) -> tuple[int, ...]:
 
 
 def rules(dataset: Dataset, junk: Junk) -> tuple[Junk, ...]:
-    """The rule ``junk``, and whichever others are reported beside it: group and visit where there are both columns."""
-    both: tuple[Junk, ...] = ("group", "visit") if dataset.has_groups and dataset.has_visits else ()
-    return (junk, *(rule for rule in both if rule != junk))
+    """The rule ``junk``, and those reported beside it: group and visit, each where there is such a column.
+
+    Where there are groups alone, the rule asked for is the only one.
+    """
+    columns: tuple[Junk, ...] = ("group", "visit") if dataset.has_groups else ("visit",)
+    others = columns if dataset.has_visits else ()
+    return (junk, *(rule for rule in others if rule != junk))
 
 
 def check(embedded: EmbeddedDataset, ks: Sequence[int], junk: Junk) -> None:

@@ -142,6 +142,7 @@ def _findings(judge: Judge, vectors: GridVectors, cells: Sequence[Cell], side: S
         junk=judge.junk,
         scored=len(judge.scored),
         excluded=len(judge.queries) - len(judge.scored),
+        exclusions=judge.exclusions,
         groups=judge.groups,
         clean=summary.of_clean(),
         chance={key: float(values.mean()) for key, values in summary.chance.items()},

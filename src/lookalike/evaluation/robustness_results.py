@@ -17,6 +17,7 @@ from lookalike.picture_files import Skipped
 if TYPE_CHECKING:
     from lookalike.evaluation.intervals import Interval
     from lookalike.evaluation.relevance import Junk
+    from lookalike.evaluation.results import Exclusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ class FamilyResult:
 class Findings:
     """All figures under one junk rule.
 
-    ``scored`` queries have figures, ``excluded`` have none, for nothing relevant is left to find (R = 0). Intervals
+    ``scored`` queries have figures, ``excluded`` have none, for nothing relevant is left to find (R = 0), which
+    ``exclusions`` tell by class and reason. Intervals
     resample ``groups`` groups. ``clean`` and ``chance`` are what damaged figures are set against; ``overall`` is the
     mean over families, None where there are controls alone. ``tied_share`` is the greatest share of tied comparisons in
     any of the rankings.
@@ -113,6 +115,7 @@ class Findings:
     junk: Junk
     scored: int
     excluded: int
+    exclusions: tuple[Exclusion, ...]
     groups: int
     clean: Measures
     chance: Mapping[str, float]

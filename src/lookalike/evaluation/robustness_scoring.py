@@ -19,7 +19,7 @@ from lookalike.evaluation.retention import retention
 from lookalike.evaluation.robustness_grid import CLEAN, Cell, Side, Version, damaged_of_mixed
 from lookalike.evaluation.robustness_results import FirstHits, Measure
 from lookalike.evaluation.robustness_runner import GridVectors
-from lookalike.evaluation.scoring import count_units, resampled
+from lookalike.evaluation.scoring import count_units, exclusions, resampled
 
 Values = Mapping[str, NDArray[np.float64]]
 """Each scored query's figures, float64 (s,), by key."""
@@ -50,6 +50,8 @@ class Judge:
         self.scored = self.queries[self.is_scored]
         self.labels = self._rows.labels[self.scored]
         self.units = resampled(clean)[self.scored]
+        labels = np.array([clean.rows[number].label for number in self.queries], np.str_)
+        self.exclusions = exclusions(clean, self._relevance, labels)
 
     @property
     def groups(self) -> int:

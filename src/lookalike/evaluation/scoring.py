@@ -63,7 +63,7 @@ def score(
         groups=count_units(units[scored]),
         scored=int(np.count_nonzero(scored)),
         scored_by_class={label: int(np.count_nonzero(scored & (labels == label))) for label in means.classes},
-        excluded=_excluded(embedded, relevance, labels),
+        excluded=exclusions(embedded, relevance, labels),
         short=int(np.count_nonzero(scored & (rankings.size < max(ks)))),
         micro=means.micro,
         macro=means.macro,
@@ -130,7 +130,7 @@ def _chance(relevance: Relevance, ks: Sequence[int], scored: NDArray[np.bool_]) 
     return {key: float(level[scored].mean()) if scored.any() else float("nan") for key, level in levels.items()}
 
 
-def _excluded(embedded: EmbeddedDataset, relevance: Relevance, labels: NDArray[np.str_]) -> tuple[Exclusion, ...]:
+def exclusions(embedded: EmbeddedDataset, relevance: Relevance, labels: NDArray[np.str_]) -> tuple[Exclusion, ...]:
     """Queries with R = 0 by class, and whether others of their class were there at all."""
     having = Counter(embedded.rows[number].label for number in relevance.gallery)
     searched = set(relevance.gallery.tolist())

@@ -26,7 +26,7 @@ def figure_keys(ks: Sequence[int]) -> list[str]:
 
 def meanings(angles: Angles) -> dict[str, str]:
     """What each term means here."""
-    usual = definitions("none", split=angles.dataset.has_split)
+    usual = definitions("none", angles.dataset)
     return {
         "Same scene, other frame": "A group is one scene. For each query that has a group, the other frames of its "
         "group are relevant, whatever their label; all other pictures are wrong. This is retrieval from another angle "
@@ -79,7 +79,7 @@ def angles_answer(angles: Angles) -> dict[str, Any]:
         "worst": [_query(angles, query) for query in angles.worst()],
         "skipped": skipped_files(angles.skipped),
         "definitions": meanings(angles),
-        "interval_notes": interval_notes(angles.scenes),
+        "interval_notes": interval_notes(angles.scenes, angles.dataset),
         "seed": angles.seed,
         "stamp": stamp(angles.encoder),
         "near_stamp": stamp(angles.near_encoder),

@@ -30,7 +30,7 @@ def angles_page(angles: Angles) -> str:
             "dataset": angles.dataset,
             "stats": [_row(angles, key) for key in stats],
             "rows": [_row(angles, key) for key in keys],
-            "interval_notes": interval_notes(angles.scenes),
+            "interval_notes": interval_notes(angles.scenes, angles.dataset),
             "class_names": [name(key) for key in class_keys],
             "classes": [
                 (label, angles.class_queries[label], [means[key] for key in class_keys])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.picture_files import shown
 from lookalike.report.angles_json import WHAT, figure_keys
-from lookalike.report.definitions import interval_notes
+from lookalike.report.definitions import interval_notes, ties
 from lookalike.report.evaluation_text import interval_text, skipped_lines, table
 from lookalike.report.pages import share
 
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 def angles_text(found: Angles) -> str:
     """Lines for people: what was measured, what was left out, and all figures."""
-    return "\n".join([*_heading(found), "", *_figures(found), "", interval_notes(found.scenes)])
+    return "\n".join(
+        [
+            *_heading(found),
+            "",
+            *_figures(found),
+            "",
+            interval_notes(found.scenes, found.dataset),
+            ties(found.tied_share, found.seed),
+        ]
+    )
 
 
 def _heading(found: Angles) -> Iterator[str]:

@@ -34,8 +34,8 @@ def comparison_answer(comparison: Comparison) -> dict[str, Any]:
         "tests": test_remarks(comparison),
         "published": {"heading": HEADING, "accuracy_percent": [asdict(row) for row in PUBLISHED]},
         "skipped": skipped_files(first.skipped),
-        "definitions": definitions(comparison.junk, split=first.split),
-        "interval_notes": interval_notes(first.figures.groups),
+        "definitions": definitions(comparison.junk, comparison.dataset),
+        "interval_notes": interval_notes(first.figures.groups, comparison.dataset),
         "seed": comparison.seed,
         **made_with(comparison.provenance),
     }

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.evaluation.published import HEADING, PUBLISHED
-from lookalike.report.comparison_tables import SPEED_NOTE, p_value, speed, summary, test_remarks
+from lookalike.report.comparison_tables import (
+    SPEED_NOTE,
+    fine_print,
+    other_tables,
+    p_value,
+    speed,
+    summary,
+    test_remarks,
+)
 from lookalike.report.definitions import definitions, interval_notes, name, notes
 from lookalike.report.pages import render
 
@@ -34,11 +42,13 @@ def comparison_page(comparison: Comparison) -> str:
             "tables": [_by_class(comparison, key) for key in comparison.measures],
             "plots_of_differences": _differences(comparison),
             "test_remarks": test_remarks(comparison),
-            "interval_notes": interval_notes(first.figures.groups),
+            "interval_notes": interval_notes(first.figures.groups, comparison.dataset),
             "speed_note": SPEED_NOTE,
+            "fine_print": fine_print(comparison),
+            "others": other_tables(comparison),
             "heading": HEADING,
             "published": PUBLISHED,
-            "definitions": definitions(comparison.junk, split=first.split),
+            "definitions": definitions(comparison.junk, comparison.dataset),
             "encoders": [evaluation.encoder for evaluation in comparison.evaluations],
             "seed": comparison.seed,
             "provenance": comparison.provenance,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.published import PUBLISHED
 from lookalike.picture_files import shown
-from lookalike.report.definitions import name
+from lookalike.report.definitions import name, ties
 from lookalike.report.evaluation_text import interval_text
 from lookalike.report.pages import share
 
@@ -42,14 +42,38 @@ def overall_table(comparison: Comparison) -> Table:
     return Table("Overall", header, _rows(comparison, header, cells))
 
 
+def other_tables(comparison: Comparison) -> list[Table]:
+    """Every encoder's figures over all queries under each other junk rule that the dataset's columns allow."""
+    tables = []
+    header = ("Encoder", *(name(key) for key in comparison.measures), "Queries", "Excluded")
+    for place, other in enumerate(comparison.evaluations[0].others):
+
+        def cells(one: Evaluation, place: int = place) -> list[str]:
+            found = one.others[place]
+            figures = [share(found.micro[key]) for key in comparison.measures]
+            return [*figures, f"{found.scored:,}", f"{found.left_out:,}"]
+
+        tables.append(Table(f"Overall under the junk rule {other.junk}", header, _rows(comparison, header, cells)))
+    return tables
+
+
+def fine_print(comparison: Comparison) -> str:
+    """The ceilings of precision@k, which no encoder can exceed, and the ties that a hash decided."""
+    figures = comparison.evaluations[0].figures
+    ks = (key for key in comparison.measures if key.startswith("precision@"))
+    ceilings = (f"{name(key)} {share(figures.ceilings[key.replace('precision', 'ceiling')])}" for key in ks)
+    tied = max(one.figures.tied_share for one in comparison.evaluations)
+    return f"Ceilings, min(k, R) / k: {', '.join(ceilings)}. At most {ties(tied, comparison.seed)}"
+
+
 def class_table(comparison: Comparison, key: str) -> Table:
     """One figure: a column for every class, and overall."""
 
     def cells(one: Evaluation) -> list[str]:
         classes = [share(one.figures.classes[label][key]) for label in comparison.labels]
-        return [*classes, share(one.figures.macro[key]), share(one.figures.micro[key])]
+        return [share(one.figures.micro[key]), share(one.figures.macro[key]), *classes]
 
-    header = ("Encoder", *comparison.labels, "Macro", "Overall")
+    header = ("Encoder", "Overall", "Macro", *comparison.labels)
     return Table(f"{name(key)} by class", header, _rows(comparison, header, cells))
 
 

@@ -14,6 +14,8 @@ from lookalike.report.comparison_tables import (
     Table,
     class_table,
     differences_table,
+    fine_print,
+    other_tables,
     overall_table,
     problems,
     published_table,
@@ -35,13 +37,15 @@ def comparison_text(comparison: Comparison, width: int | None = None) -> str:
     width = width or shutil.get_terminal_size((120, 24)).columns
     lines = [f"{shown(comparison.dataset.name)}: {summary(comparison)}", *exclusion_lines(comparison.evaluations[0])]
     lines += ["", *_columns(overall_table(comparison), width)]
-    lines += [*problems(comparison), SPEED_NOTE]
+    lines += [*problems(comparison), SPEED_NOTE, fine_print(comparison)]
+    for one in other_tables(comparison):
+        lines += ["", *_columns(one, width)]
     for key in comparison.measures:
         lines += ["", *_columns(class_table(comparison, key), width)]
     differences = differences_table(comparison)
     if differences.rows:
         lines += ["", differences.title, *table([[*differences.header], *map(list, differences.rows)], left=2)]
-    lines += ["", test_remarks(comparison), interval_notes(comparison.evaluations[0].figures.groups)]
+    lines += ["", test_remarks(comparison), _intervals(comparison)]
     lines += ["", HEADING, *_columns(published_table(), width)]
     return "\n".join(lines)
 
@@ -52,17 +56,22 @@ def comparison_markdown(comparison: Comparison) -> str:
     parts = [f"# {_escaped(shown(comparison.dataset.name))}: encoders compared", f"{summary(comparison)}."]
     left_out = [f"- {_escaped(line.strip())}" for line in exclusion_lines(first)]
     parts += ["\n".join(left_out)] if left_out else []
-    for one in (overall_table(comparison), *(class_table(comparison, key) for key in comparison.measures)):
+    by_class = (class_table(comparison, key) for key in comparison.measures)
+    for one in (overall_table(comparison), *other_tables(comparison), *by_class):
         parts += [f"## {one.title}", _markdown(one)]
-    parts += ["\n".join(f"- {_escaped(line)}" for line in [*problems(comparison), SPEED_NOTE])]
+    parts += ["\n".join(f"- {_escaped(line)}" for line in [*problems(comparison), SPEED_NOTE, fine_print(comparison)])]
     differences = differences_table(comparison)
     parts += [f"## {_escaped(differences.title)}"]
     parts += [_markdown(differences)] if differences.rows else []
-    parts += [_escaped(test_remarks(comparison)), interval_notes(first.figures.groups)]
+    parts += [_escaped(test_remarks(comparison)), _intervals(comparison)]
     parts += [f"## {HEADING}", "Accuracy in %.", _markdown(published_table())]
-    terms = definitions(comparison.junk, split=first.split)
+    terms = definitions(comparison.junk, comparison.dataset)
     parts += ["## What the figures mean", "\n".join(f"- **{term}**: {_escaped(text)}" for term, text in terms.items())]
     return "\n\n".join([*parts, "## Made with", "\n".join(f"- {_escaped(line)}" for line in _made_with(comparison))])
+
+
+def _intervals(comparison: Comparison) -> str:
+    return interval_notes(comparison.evaluations[0].figures.groups, comparison.dataset)
 
 
 def _made_with(comparison: Comparison) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lookalike.evaluation.intervals import ENOUGH, FEWEST
 
 if TYPE_CHECKING:
+    from lookalike.evaluation.dataset import Dataset
     from lookalike.evaluation.results import Evaluation
 
 JUNK: Final = {
@@ -48,16 +49,24 @@ def order(ks: Sequence[int]) -> list[str]:
     ]
 
 
-def definitions(junk: str, *, split: bool) -> dict[str, str]:
-    """What each term means, for figures under the rule ``junk``."""
+def junk_words(junk: str, dataset: Dataset) -> str:
+    """What the rule ``junk`` takes out of this dataset's rankings, in words."""
+    if junk == "group" and not dataset.has_groups:
+        return f"{JUNK['none']}, for no groups are given"
+    return JUNK[junk]
+
+
+def definitions(junk: str, dataset: Dataset) -> dict[str, str]:
+    """What each term means, for figures of ``dataset`` under the rule ``junk``."""
     return {
         "Query and gallery": (
             "Queries and gallery are as the dataset's split says. "
-            if split
+            if dataset.has_split
             else "Every picture is the query once; all others are its gallery (leave-one-out). "
         )
         + "The query's own row is never in its gallery. Pictures with its label are relevant, all others wrong.",
-        "Junk": f"Neither right nor wrong, and removed before ranks are counted. Here {JUNK[junk]}. {_ALWAYS_JUNK}",
+        "Junk": "Neither right nor wrong, and removed before ranks are counted. Here "
+        f"{junk_words(junk, dataset)}. {_ALWAYS_JUNK}",
         **_TERMS,
     }
 
@@ -87,18 +96,24 @@ _TERMS: Final = {
 }
 
 
-def interval_notes(groups: int) -> str:
-    """What the 95 % intervals are, and how far they can be trusted with so many ``groups``."""
+def interval_notes(groups: int, dataset: Dataset) -> str:
+    """What the 95 % intervals are, and how far they can be trusted with so many ``groups`` (or visits)."""
+    unit = "visits" if dataset.has_visits and not dataset.has_groups else "groups"
     text = (
-        f"Intervals are 95 %, from a seeded bootstrap that resamples groups ({groups:,} here; a picture without a "
-        "group is one of its own) within their dominant class and keeps each query's figures: they are conditional on "
-        "this gallery, and speak of other queries like these, not of other galleries."
+        f"Intervals are 95 %, from a seeded bootstrap that resamples {unit} ({groups:,} here; a picture without a "
+        f"{unit[:-1]} is one of its own) within their dominant class and keeps each query's figures: they are "
+        "conditional on this gallery, and speak of other queries like these, not of other galleries."
     )
     if groups < FEWEST:
-        return f"{text} With fewer than {FEWEST} groups there is no interval."
+        return f"{text} With fewer than {FEWEST} {unit} there is no interval."
     if groups < ENOUGH:
-        return f"{text} With {FEWEST} to {ENOUGH - 1} groups they are approximate, and marked so."
+        return f"{text} With {FEWEST} to {ENOUGH - 1} {unit} they are approximate, and marked so."
     return text
+
+
+def ties(share: float, seed: int) -> str:
+    """How many comparisons in the rankings were ties, and who decided them; ``share`` is 0 to 1."""
+    return f"{100 * share:.3g} % of neighbours were ties, ordered by a hash with seed {seed}."
 
 
 def notes(evaluation: Evaluation) -> list[str]:
@@ -107,7 +122,8 @@ def notes(evaluation: Evaluation) -> list[str]:
     if figures.junk == "group" and not evaluation.dataset.has_groups:
         remarks.append(
             "No groups are given: pictures of one scene, if there are any, count as right answers, which makes figures "
-            "better than they are for new scenes."
+            "better than they are for new scenes"
+            + ("; under the junk rule visit, which stands below, they don't." if evaluation.dataset.has_visits else ".")
         )
     if figures.short:
         k = max(evaluation.ks)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.report.definitions import JUNK, definitions, interval_notes, name, notes, order
+from lookalike.report.definitions import definitions, interval_notes, junk_words, name, notes, order
 from lookalike.report.pages import picture_source, render
 
 if TYPE_CHECKING:
@@ -39,20 +39,20 @@ def evaluation_page(evaluation: Evaluation) -> str:
             "others": [
                 {
                     "junk": other.junk,
-                    "meaning": JUNK[other.junk],
+                    "meaning": junk_words(other.junk, evaluation.dataset),
                     "figures": other,
                     "rows": [_row(other, key) for key in headline(evaluation.ks)],
                 }
                 for other in evaluation.others
             ],
-            "interval_notes": interval_notes(figures.groups),
+            "interval_notes": interval_notes(figures.groups, evaluation.dataset),
             "classes": _classes(figures, evaluation.ks),
             "confusion": _confusion(figures),
             "failures": _failures(evaluation, pictures),
             "strips": _strips(evaluation, pictures),
             "excluded": figures.excluded,
             "skipped": evaluation.skipped,
-            "definitions": definitions(figures.junk, split=evaluation.split),
+            "definitions": definitions(figures.junk, evaluation.dataset),
             "seed": evaluation.seed,
             "provenance": evaluation.provenance,
         },

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lookalike.picture_files import shown
-from lookalike.report.definitions import JUNK, interval_notes, notes, order
+from lookalike.report.definitions import interval_notes, junk_words, notes, order, ties
 from lookalike.report.pages import share
 
 if TYPE_CHECKING:
     from lookalike.evaluation.intervals import Interval
-    from lookalike.evaluation.results import Evaluation, Figures
+    from lookalike.evaluation.results import Evaluation, Exclusion, Figures
     from lookalike.picture_files import Skipped
 
 _SHOWN_FILES: Final = 20
@@ -29,8 +29,8 @@ def evaluation_text(evaluation: Evaluation) -> str:
             *_classes(figures, evaluation.ks),
             *(line for other in evaluation.others for line in ("", *_other(other, evaluation.ks))),
             "",
-            interval_notes(figures.groups),
-            f"{100 * figures.tied_share:.3g} % of neighbours were ties, ordered by a hash with seed {evaluation.seed}.",
+            interval_notes(figures.groups, evaluation.dataset),
+            ties(figures.tied_share, evaluation.seed),
         ]
     )
 
@@ -64,10 +64,15 @@ def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
         yield f"  and {len(skipped) - _SHOWN_FILES:,} more: --json and --out list them all"
 
 
+def exclusions_text(excluded: Sequence[Exclusion]) -> Iterator[str]:
+    """Queries that have nothing to find, by class and reason."""
+    for one in excluded:
+        yield f"  excluded: {one.count:,} of {shown(one.label)}: {one.reason}"
+
+
 def exclusion_lines(evaluation: Evaluation) -> Iterator[str]:
     """Everything that a reader has to know of what isn't in the figures."""
-    for one in evaluation.figures.excluded:
-        yield f"  excluded: {one.count:,} of {shown(one.label)}: {one.reason}"
+    yield from exclusions_text(evaluation.figures.excluded)
     yield from (f"note: {note}" for note in notes(evaluation))
     yield from skipped_lines(evaluation.skipped)
 
@@ -77,7 +82,7 @@ def _heading(evaluation: Evaluation) -> Iterator[str]:
     classes = len({row.label for row in evaluation.rows})
     how = "queries and gallery as its split says" if evaluation.split else "leave-one-out"
     yield f"{shown(dataset.name)}: {len(evaluation.rows):,} pictures of {classes:,} classes, {how}"
-    yield f"junk {figures.junk}: {JUNK[figures.junk].removeprefix('junk is ')}"
+    yield f"junk {figures.junk}: {junk_words(figures.junk, dataset).removeprefix('junk is ')}"
     yield f"encoder {evaluation.encoder}"
     yield f"{figures.scored:,} queries, {figures.left_out:,} excluded, {figures.gallery:,} pictures in the gallery"
     yield from exclusion_lines(evaluation)
@@ -122,6 +127,5 @@ def _classes(figures: Figures, ks: Sequence[int]) -> list[str]:
 def _other(figures: Figures, ks: Sequence[int]) -> list[str]:
     keys = [*(f"precision@{k}" for k in ks), "map", "accuracy"]
     lines = _overall(figures, keys)
-    excluded = [f"  excluded: {one.count:,} of {shown(one.label)}: {one.reason}" for one in figures.excluded]
     heading = f"under the junk rule {figures.junk}: {figures.scored:,} queries, {figures.left_out:,} excluded"
-    return [heading, *excluded, *lines]
+    return [heading, *exclusions_text(figures.excluded), *lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.published import HEADING
@@ -13,6 +14,8 @@ from lookalike.report.comparison_tables import (
     Table,
     class_table,
     differences_table,
+    fine_print,
+    other_tables,
     published_table,
     speed,
     summary,
@@ -20,7 +23,7 @@ from lookalike.report.comparison_tables import (
 )
 from lookalike.report.dataset_sheet import dataset_sheet
 from lookalike.report.definitions import definitions, interval_notes, name
-from lookalike.report.evaluation_text import interval_text
+from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.figures.clip_framework import clip_framework
 from lookalike.report.figures.pipeline import PipelineHit, pipeline
 from lookalike.report.pages import picture_source, share
@@ -170,7 +173,10 @@ def _table_1(reproduction: Reproduction) -> Iterator[Block]:
             yield NumberedTable(title, test_remarks(comparison), (differences,))
         else:
             yield Text(f"{experiment.title}: {test_remarks(comparison)}")
-        yield Text(f"{experiment.title}: {interval_notes(experiment.evaluation.figures.groups)}")
+        for line in exclusions_text(experiment.evaluation.figures.excluded):
+            yield Text(f"{experiment.title}, {line.strip()}.")
+        yield Text(f"{experiment.title}: {fine_print(comparison)}")
+        yield Text(f"{experiment.title}: {interval_notes(experiment.evaluation.figures.groups, experiment.dataset)}")
 
 
 def _compared(experiment: Experiment) -> Iterator[Table]:
@@ -184,10 +190,11 @@ def _compared(experiment: Experiment) -> Iterator[Table]:
         for row in comparison.rows
     ]
     yield Table(f"{title}: all queries", header, tuple(rows))
-    ready = {row.name for row in comparison.rows if row.evaluation}
-    for key in dict.fromkeys((comparison.measures[0], "precision@10", "accuracy")):
-        table = class_table(comparison, key)
-        yield Table(f"{title}: {table.title}", table.header, tuple(row for row in table.rows if row[0] in ready))
+    by_class = (
+        class_table(comparison, key) for key in dict.fromkeys((comparison.measures[0], "precision@10", "accuracy"))
+    )
+    for table in (*other_tables(comparison), *by_class):
+        yield replace(table, title=f"{title}: {table.title}")
 
 
 def _overall(evaluation: Evaluation, keys: Sequence[str]) -> Iterator[str]:
@@ -205,8 +212,8 @@ def _published() -> Table:
 
 def _terms(reproduction: Reproduction) -> Iterator[Block]:
     first = reproduction.experiments[0]
-    split, robust = first.dataset.has_split, first.robustness
-    terms = definitions(first.comparison.junk, split=split) | robustness_definitions(robust, robust.findings)
+    robust = first.robustness
+    terms = definitions(first.comparison.junk, first.dataset) | robustness_definitions(robust, robust.findings)
     yield Heading("What the figures mean")
     yield Listing(tuple(terms.items()))
 

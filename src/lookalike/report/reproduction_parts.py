@@ -14,8 +14,8 @@ from lookalike.images import open_picture
 from lookalike.picture_files import shown
 from lookalike.report.angles_json import figure_keys
 from lookalike.report.comparison_tables import Table
-from lookalike.report.definitions import name
-from lookalike.report.evaluation_text import interval_text
+from lookalike.report.definitions import name, ties
+from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.hit_grid import GridHit, GridRow, hit_grid
 from lookalike.report.pages import share
 from lookalike.report.report_blocks import Block, Figure, FigureRow, Heading, NumberedTable, Text
@@ -74,10 +74,12 @@ def robustness_blocks(experiment: Experiment, examples: Sequence[Example], limit
             for family in findings.families
         ),
     )
+    for line in exclusions_text(findings.exclusions):
+        yield Text(f"{title}, {line.strip()}.")
     yield NumberedTable(
         f"{title}: what damage leaves, by family",
         f"Means over severities, then corruptions, then families; retention with its 95 % interval. "
-        f"{robustness_interval_notes(findings)}",
+        f"{robustness_interval_notes(result)} At most {ties(findings.tied_share, result.seed)}",
         (_families_table(result),),
     )
     yield from _examples(experiment, examples)
@@ -149,7 +151,8 @@ def angle_blocks(experiment: Experiment) -> Iterator[Block]:
         f"{title}: same scene, other frame",
         "Relevant are pictures of the query's group, whatever their label; near copies (cosine above "
         f"{found.threshold:g} by {found.near_encoder.name}) are junk. {found.scored:,} queries of {found.scenes:,} "
-        f"scenes against {found.gallery:,} pictures; {excluded or 'none excluded'}.",
+        f"scenes against {found.gallery:,} pictures; {excluded or 'none excluded'}. "
+        f"{ties(found.tied_share, found.seed)}",
         (Table("All scenes", header, rows),),
     )
     yield Figure(

@@ -24,7 +24,7 @@ _SHARED: Final = ("Query and gallery", "Junk", "R", "Precision@k", "AP and mAP",
 
 def robustness_definitions(robustness: Robustness, findings: Findings) -> dict[str, str]:
     """What each term means, for the figures of ``findings``."""
-    shared = definitions(findings.junk, split=robustness.dataset.has_split)
+    shared = definitions(findings.junk, robustness.dataset)
     lending = any(CORRUPTIONS[one.name].donor for one in findings.corruptions)
     return {
         **{term: shared[term] for term in _SHARED},
@@ -67,9 +67,9 @@ _MIXED: Final = (
 )
 
 
-def robustness_interval_notes(findings: Findings) -> str:
+def robustness_interval_notes(robustness: Robustness) -> str:
     """What the intervals are, those of retention included."""
     return (
-        f"{interval_notes(findings.groups)} For retention the same resampled groups are used for damaged and clean "
-        "figures, so what is common to both cancels out."
+        f"{interval_notes(robustness.findings.groups, robustness.dataset)} For retention the same are resampled for "
+        "damaged and clean figures, so what is common to both cancels out."
     )

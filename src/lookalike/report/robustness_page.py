@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lookalike.evaluation.corruptions import CORRUPTIONS
 from lookalike.report.contact_sheet import contact_sheet
-from lookalike.report.definitions import JUNK, name
+from lookalike.report.definitions import junk_words, name
 from lookalike.report.evaluation_text import interval_text
 from lookalike.report.pages import render, share
 from lookalike.report.robustness_definitions import SIDES, robustness_definitions, robustness_interval_notes
@@ -68,7 +68,7 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
             "families": [_family(family, keys) for family in findings.families],
             "others": [
                 {
-                    "meaning": JUNK[other.junk],
+                    "meaning": junk_words(other.junk, robustness.dataset),
                     "findings": other,
                     "rows": [
                         *((family.name, family.measures) for family in other.families),
@@ -78,7 +78,9 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
                 for other in robustness.others
             ],
             "definitions": robustness_definitions(robustness, findings),
-            "interval_notes": robustness_interval_notes(findings),
+            "interval_notes": robustness_interval_notes(robustness),
+            "excluded": findings.exclusions,
+            "skipped": robustness.skipped,
         },
     )
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, of_family
 from lookalike.picture_files import shown
-from lookalike.report.evaluation_text import interval_text, skipped_lines, table
+from lookalike.report.definitions import ties
+from lookalike.report.evaluation_text import exclusions_text, interval_text, skipped_lines, table
 from lookalike.report.pages import share
 from lookalike.report.robustness_definitions import SIDES, robustness_interval_notes
 
@@ -26,7 +27,8 @@ def robustness_text(robustness: Robustness) -> str:
             *(line for other in robustness.others for line in ("", *_other(other, robustness.keys))),
             "",
             _MEANING,
-            robustness_interval_notes(findings),
+            robustness_interval_notes(robustness),
+            f"At most {ties(findings.tied_share, robustness.seed)}",
         ]
     )
 
@@ -62,6 +64,7 @@ def _heading(robustness: Robustness) -> Iterator[str]:
         f"{findings.scored:,} queries, {findings.excluded:,} excluded (nothing to find), {robustness.gallery:,} "
         "pictures in the gallery"
     )
+    yield from exclusions_text(findings.exclusions)
     yield from (f"note: {note}" for note in robustness.notes)
     yield from skipped_lines(robustness.skipped)
 
