@@ -101,7 +101,7 @@ def test_what_isnt_given_is_said_to_be_missing(tmp_path: Path, animals: Path, ra
         result = made(tmp_path, **{given: animals if given == "catsdogs" else rail})
         assert [missing.remedy for missing in result.missing] == [
             f"{option} DATASET",
-            "lookalike encoders pull clip-vit-b-32-256",
+            "lookalike encoders pull clip-vit-b-32 (the method's own), or lookalike encoders pull clip-vit-b-32-256",
         ]
         markdown = report_markdown(report_of(result), "figures")
         assert f"> **Note.** Missing: {absent}" in markdown

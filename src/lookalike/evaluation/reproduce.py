@@ -261,9 +261,9 @@ def _missing(datasets: Mapping[str, Dataset], encoder: EncoderSpec) -> Iterator[
         if name not in datasets:
             yield Missing(f"{title}: not given, so nothing in this report is about them", f"--{name} DATASET")
     if encoder.clip is None:
-        wanted = catalog.PREFERRED[0]
+        own, best = "clip-vit-b-32", catalog.PREFERRED[0]
         yield Missing(
             f"a CLIP encoder: the weights of none that was asked for are on this machine, so {encoder.name} was "
             "studied in its place, and what is shown isn't CLIP's",
-            f"lookalike encoders pull {wanted}",
+            f"lookalike encoders pull {own} (the method's own), or lookalike encoders pull {best}",
         )

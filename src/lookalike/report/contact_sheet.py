@@ -39,7 +39,7 @@ class _Style:
     @property
     def text(self) -> int:
         """Height of letters."""
-        return max(8, round(self.cell * 0.09))
+        return max(8, round(self.cell * 0.11))
 
     @property
     def line(self) -> int:

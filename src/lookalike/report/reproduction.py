@@ -153,6 +153,7 @@ def _data(experiment: Experiment) -> Iterator[Block]:
         f"{experiment.title}: pictures of each class",
         f"Drawn at random with the seed {display.seed}; the number of pictures of each class in brackets.",
         jpeg(dataset_sheet(display)),
+        wide=True,
     )
 
 

@@ -13,6 +13,7 @@ _TYPE: Final = 12.5
 _ROW: Final = 25.0
 _HEAD: Final = 34.0
 _CELL: Final = 44.0
+_LEAST_RAMP: Final = 110.0
 _GAP: Final = 2.0
 _MEAN_GAP: Final = 10.0
 _TOP: Final = 26.0
@@ -77,8 +78,9 @@ def heat_map(
                 }
             )
             top += _ROW
-    width = mean_left + _CELL + 2
     legend_left = width_of(legend[0], _TYPE) + 10
+    # With few severities the legend is what needs most room.
+    width = max(mean_left + _CELL + 2, legend_left + _LEAST_RAMP + width_of(legend[1], _TYPE) * 1.15 + 16)
     legend_right = min(legend_left + 160, width - width_of(legend[1], _TYPE) - 10)
     return draw(
         "heat_map.svg",
