@@ -125,7 +125,7 @@ def call(
     """Run the command line in this process, with the fake encoder in the place of every other."""
     monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: fake)
     monkeypatch.setattr("lookalike.encoders.encoder.load_encoder", lambda *_, **__: fake)
-    monkeypatch.setattr("lookalike.cli.index.automatic", lambda **_: fake.spec.name)
+    monkeypatch.setattr("lookalike.cli.encoder_options.automatic", lambda **_: fake.spec.name)
 
     def run(*arguments: str | Path, cwd: Path | None = None) -> Result:
         with contextlib.chdir(cwd or Path.cwd()):

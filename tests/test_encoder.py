@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike import EncoderSpec, load_encoder
+from lookalike import Encoder, EncoderSpec, load_encoder
 from lookalike.encoders import cache
 from lookalike.encoders.runtime import NetworkSource, _compiled_copy
 from lookalike.errors import EncoderError, PictureError, UnknownEncoderError
@@ -189,3 +189,31 @@ def test_a_checksum_is_computed_once_and_again_when_the_file_changes(tmp_path, m
     for note in (tmp_path / "cache" / "sha256").iterdir():
         note.write_text("{")
     assert cache.file_sha256(file) != first
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((4, 4, 3), np.float32), "uint8"),
+        (np.zeros((4, 4, 4), np.uint8), "uint8"),
+        (np.zeros(5, np.uint8), "uint8"),
+        (b"bytes", "not bytes"),
+        (7, "not int"),
+    ],
+)
+def test_what_is_no_image_is_a_mistake_in_the_program(encoder: Encoder, image: object, words: str):
+    """Arrays of another kind, and things of another type, raise TypeError in words."""
+    with pytest.raises(TypeError, match=words):
+        encoder.embed([image])
+
+
+def test_one_path_alone_is_not_taken_for_many(encoder: Encoder):
+    """A path in the place of a list of paths is told before its letters are opened one by one."""
+    with pytest.raises(TypeError, match="a list of images"):
+        encoder.embed("photo.jpg")
+
+
+def test_an_array_without_pixels_is_no_picture(encoder: Encoder):
+    """An empty array is refused like an empty file."""
+    with pytest.raises(PictureError, match="no pixels"):
+        encoder.embed([np.zeros((0, 5, 3), np.uint8)])

@@ -5,7 +5,7 @@ import sys
 import time
 
 from fakes import FakeEncoder
-from lookalike.cli import index
+from lookalike.cli import encoder_options
 from lookalike.cli.main import main
 from lookalike.encoders import encoder as encoders
 from lookalike.gallery import gallery
@@ -27,5 +27,5 @@ def wait(_: int) -> None:
 
 encoder = FakeEncoder(before=wait)
 gallery.load_encoder = encoders.load_encoder = lambda *_, **__: encoder
-index.automatic = lambda **_: encoder.spec.name
+encoder_options.automatic = lambda **_: encoder.spec.name
 sys.exit(main(sys.argv[2:]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, positive
-from lookalike.cli.encoder_options import add_encoder, add_view, automatic, load
+from lookalike.cli.encoder_options import add_encoder, add_view, fetched, load
 from lookalike.cli.progress import progress_bar
 from lookalike.errors import StampMismatchError
 from lookalike.picture_files import shown
@@ -41,7 +41,11 @@ def add_to(commands: Commands) -> None:
         "encoder that is on this machine, or is fetched if you agree, else the one that comes with Lookalike)",
     )
     add_view(parser)
-    parser.add_argument("--yes", action="store_true", help="agree to the download of a CLIP encoder's weights")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="agree to the download of the encoder's weights, which for auto are those of a CLIP encoder",
+    )
     parser.add_argument(
         "--reencode",
         metavar="NAME|PATH",
@@ -113,14 +117,13 @@ def _new_gallery(options: argparse.Namespace) -> Gallery:
     check_root(options.folder)  # before anything is asked or downloaded
     name = options.reencode or options.encoder or "auto"
     options.precision, options.view = options.precision or "auto", options.view or "centre"
-    encoder = load(options, automatic(yes=options.yes) if name == "auto" else name)
-    return Gallery.create(options.folder, options.gallery, encoder=encoder)
+    return Gallery.create(options.folder, options.gallery, encoder=load(options, fetched(options, name)))
 
 
 def _new_encoder(options: argparse.Namespace, gallery: Gallery) -> Encoder:
     """The encoder that the gallery is to move to; it looks at the same view unless told otherwise."""
     options.precision, options.view = options.precision or "auto", options.view or gallery.stamp.view
-    return load(options, options.reencode)
+    return load(options, fetched(options, options.reencode))
 
 
 def _expect_encoder(gallery: Gallery, options: argparse.Namespace) -> None:

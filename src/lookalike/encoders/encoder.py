@@ -22,6 +22,7 @@ from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
 from lookalike.encoders.views import least_side_of, prepare_views
 from lookalike.errors import EncoderError, UnknownEncoderError
 from lookalike.images import DEFAULT_PIXEL_CAP, Picture, as_picture, open_picture
+from lookalike.picture_files import SkipKind, refusal
 from lookalike.query import ImageLike
 
 _T = TypeVar("_T")
@@ -63,8 +64,11 @@ class Encoder:
     def embed(self, images: Iterable[ImageLike]) -> NDArray[np.float32]:
         """The embeddings of ``images``: float32 (n, dimension), each row of length 1.
 
-        Raises :class:`~lookalike.errors.PictureError` at the first image that can't be used.
+        Raises :class:`~lookalike.errors.PictureError` at the first image that can't be used, and TypeError for what is
+        no image, or a path alone, whose letters would be taken for paths.
         """
+        if isinstance(images, (str, bytes, os.PathLike)):
+            raise TypeError(f"embed takes a list of images, such as [{str(images)!r}], not one alone")
         prepared = (self.prepare(_opened(image, self.least_side)) for image in images)
         rows = [self.embed_prepared(batch) for batch in _batched(prepared, self.batch)]
         return np.concatenate(rows) if rows else np.empty((0, self.spec.dimension), np.float32)
@@ -213,7 +217,13 @@ def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 def _opened(image: ImageLike, side: int) -> Picture:
     if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or (image.ndim != 2 and image.shape[2:] != (3,)):  # noqa: PLR2004  rows and columns
+            raise TypeError(f"an image is uint8 (height, width, 3) or (height, width), not {image.dtype} {image.shape}")
+        if not image.size:
+            raise refusal(SkipKind.NOT_A_PICTURE, f"not a picture: an array of shape {image.shape} has no pixels")
         return as_picture(Image.fromarray(image))
     if isinstance(image, Image.Image):
         return as_picture(image)
+    if not isinstance(image, (str, os.PathLike)):
+        raise TypeError(f"an image is a path, a Pillow image or an array, not {type(image).__name__}")
     return open_picture(image, least_side=side, pixel_cap=DEFAULT_PIXEL_CAP)

@@ -15,7 +15,7 @@ from lookalike.images import Picture
 RESAMPLE: Final = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 # A JPEG is decoded at a fraction of its size only as far as its shorter side stays four times the resized one. On
-# mosaics of sharp photographs, of 12 megapixels, embeddings keep a cosine of 0.9997 with those of a full decode then;
+# mosaics of sharp photographs, of 12 megapixels, embeddings keep a cosine of 0.9996 with those of a full decode then;
 # at twice the resized side, which is a fifth faster, it was 0.9974 (docs/measurements.md).
 _DRAFT_MARGIN = 4
 
