@@ -12,8 +12,10 @@ from lookalike.evaluation.compare import compare
 from lookalike.evaluation.evaluate import evaluate
 from lookalike.evaluation.robustness import robustness
 from lookalike.report.comparison_page import comparison_page
+from lookalike.report.comparison_tables import CEILING, class_table, overall_table
 from lookalike.report.comparison_text import comparison_markdown, comparison_text
 from lookalike.report.evaluation_json import evaluation_answer
+from lookalike.report.evaluation_page import evaluation_page
 from lookalike.report.evaluation_text import evaluation_text
 from lookalike.report.robustness_json import robustness_answer
 from lookalike.report.robustness_page import robustness_page
@@ -59,12 +61,64 @@ def test_visits_alone_are_reported_beside_the_usual_rule(tmp_path: Path):
 
 
 def test_ceilings_and_ties_are_told_with_a_comparison(tmp_path: Path):
-    """What no encoder can exceed, and how much the hash decided, stands beside the figures."""
+    """What no encoder can exceed has a row below the encoders, and how much the hash decided is said."""
     found = compare(labelled(tmp_path, "group"), [FakeEncoder("one")], ks=(1, 5))
-    ceiling = found.evaluations[0].figures.ceilings["ceiling@5"]
-    for text in (comparison_text(found), comparison_page(found)):
-        assert f"Precision@5 {ceiling:.3f}" in text
+    figures = found.evaluations[0].figures
+    overall, first, fifth, *_ = (
+        overall_table(found),
+        *(class_table(found, key) for key in found.measures),
+    )
+    assert overall.rows[-1] == (CEILING, "", f"{figures.ceilings['ceiling@5']:.3f}", "", "", "", "")
+    assert [row[0] for row in first.rows] == ["one"]
+    assert fifth.rows[-1][-1] == f"{figures.class_ceilings['a']['ceiling@5']:.3f}"
+    for text in (comparison_text(found), comparison_markdown(found), comparison_page(found)):
+        assert "ceiling of precision@k is min(k, R) / k" in text
         assert "of neighbours were ties, ordered by a hash with seed 0" in text
+
+
+def test_junk_by_groups_that_arent_given_is_called_what_it_is(tmp_path: Path):
+    """Without groups no report claims that they were taken out, nor that they were resampled."""
+    folder = labelled(tmp_path / "set", "visit")
+    found = compare(folder, [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
+    damaged = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
+    texts = [comparison_text(found), comparison_markdown(found), comparison_page(found)]
+    texts += [evaluation_page(found.evaluations[0]), robustness_text(damaged), robustness_page(damaged)]
+    for text in texts:
+        assert "junk: exact copies only (no groups given)" in text
+        assert "junk: group" not in text
+        assert "resamples visits" in text
+    assert "No groups are given" in robustness_answer(damaged)["notes"][0]
+    assert "whole visits' summed differences" in comparison_text(found)
+
+
+def test_without_groups_and_visits_pictures_are_resampled(tmp_path: Path):
+    """Where nothing binds pictures together each stands for itself, and the notes say so."""
+    found = compare(labelled(tmp_path), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
+    text = comparison_text(found)
+    assert "resamples pictures (12 here; neither groups nor visits are given)" in text
+    assert "flipping the signs of the pictures' differences" in text
+
+
+def test_few_groups_are_said_to_allow_no_small_p(tmp_path: Path):
+    """Two of all patterns of signs are as far from 0 as what was seen at the least."""
+    found = compare(labelled(tmp_path, "group"), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
+    assert found.evaluations[0].figures.groups == 4
+    assert "With 4 groups no p can be below 0.125, before correction." in comparison_text(found)
+
+
+def test_robustness_under_the_other_rule_has_what_it_is_set_against(tmp_path: Path):
+    """Clean figures and chance stand in the block of every junk rule, for each has its own."""
+    folder = labelled(tmp_path / "set", "group", "visit")
+    found = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
+    other = found.others[0]
+    assert other.junk == "visit"
+    block = robustness_text(found).split("under the junk rule visit")[1].splitlines()
+    clean = next(line for line in block if line.startswith("clean"))
+    chance = next(line for line in block if line.startswith("chance"))
+    assert f"{other.clean['precision@1'].value:.3f}" in clean
+    assert f"{other.chance['precision@1']:.3f}" in chance
+    page = robustness_page(found).split("The same under the junk rule")[1]
+    assert f"<tr><th>chance</th><td>{other.chance['precision@1']:.3f}</td>" in page
 
 
 def test_robustness_tells_who_has_nothing_to_find(tmp_path: Path):

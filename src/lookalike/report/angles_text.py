@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.picture_files import shown
 from lookalike.report.angles_json import WHAT, figure_keys
+from lookalike.report.counting import counted
 from lookalike.report.definitions import interval_notes, ties
 from lookalike.report.evaluation_text import interval_text, skipped_lines, table
 from lookalike.report.pages import share
@@ -33,12 +34,15 @@ def angles_text(found: Angles) -> str:
 def _heading(found: Angles) -> Iterator[str]:
     excluded = sum(found.excluded.values())
     yield f"{WHAT}: {shown(found.dataset.name)} by {found.encoder.name}"
-    yield f"{found.scored:,} queries of {found.scenes:,} scenes, {found.gallery:,} pictures, {excluded:,} excluded"
+    yield (
+        f"{counted(found.scored, 'query', 'queries')} of {counted(found.scenes, 'scene')}, "
+        f"{counted(found.gallery, 'picture')}, {excluded:,} excluded"
+    )
     for reason, count in found.excluded.items():
         yield f"  excluded: {count:,} {reason}"
     yield (
-        f"  junk: {found.near_frames:,} pairs of one scene and {found.near_others:,} others are near copies (above "
-        f"{found.threshold:g} by {found.near_encoder.name})"
+        f"  junk: {counted(found.near_frames, 'pair')} of one scene and {counted(found.near_others, 'other')} are near "
+        f"copies (above {found.threshold:g} by {found.near_encoder.name})"
     )
     yield from skipped_lines(found.skipped)
 

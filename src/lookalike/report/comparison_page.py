@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.evaluation.published import HEADING, PUBLISHED
 from lookalike.report.comparison_tables import (
+    CEILING,
     SPEED_NOTE,
+    ceiling,
+    class_ceilings,
     fine_print,
     other_tables,
     p_value,
@@ -44,6 +47,8 @@ def comparison_page(comparison: Comparison) -> str:
             "test_remarks": test_remarks(comparison),
             "interval_notes": interval_notes(first.figures.groups, comparison.dataset),
             "speed_note": SPEED_NOTE,
+            "ceiling": CEILING,
+            "ceilings": [ceiling(first.figures.ceilings, key) for key in comparison.measures],
             "fine_print": fine_print(comparison),
             "others": other_tables(comparison),
             "heading": HEADING,
@@ -77,6 +82,7 @@ def _overall(comparison: Comparison) -> list[dict[str, Any]]:
 def _by_class(comparison: Comparison, key: str) -> dict[str, Any]:
     return {
         "name": name(key),
+        "ceilings": class_ceilings(comparison, key),
         "rows": [
             {
                 "name": row.name,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lookalike.evaluation.paired_test import MOST_EXACT
 from lookalike.evaluation.published import PUBLISHED
 from lookalike.picture_files import shown
-from lookalike.report.definitions import name, ties
-from lookalike.report.evaluation_text import interval_text
+from lookalike.report.counting import counted
+from lookalike.report.definitions import junk_words, name, rule, ties, units
+from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.pages import share
 
 if TYPE_CHECKING:
@@ -22,13 +24,21 @@ SPEED_NOTE: Final = (
 )
 
 
+CEILING: Final = "ceiling"
+"""The name of the row of what no encoder can exceed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A heading, and rows of cells; a row of an encoder that couldn't be evaluated has dashes."""
+    """A heading, and rows of cells; a row of an encoder that couldn't be evaluated has dashes.
+
+    ``remarks`` are what is to be known of it, a line each.
+    """
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = ()
 
 
 def overall_table(comparison: Comparison) -> Table:
@@ -39,7 +49,22 @@ def overall_table(comparison: Comparison) -> Table:
         return [*figures, speed(one.images_per_second), f"{one.encoder.dimension:,}"]
 
     header = ("Encoder", *(name(key) for key in comparison.measures), "Images/s", "Dimension")
-    return Table("Overall", header, _rows(comparison, header, cells))
+    limit = ceiling_row(comparison.evaluations[0].figures.ceilings, comparison.measures, len(header))
+    return Table("Overall", header, (*_rows(comparison, header, cells), *limit))
+
+
+def ceiling_row(ceilings: Mapping[str, float], measures: Sequence[str], width: int) -> list[tuple[str, ...]]:
+    """A row of ``width`` cells with what no encoder can exceed; none where that is 1 in any case, as for precision@1.
+
+    ``ceilings`` are by ``ceiling@k``, and ``measures`` are the keys of the columns behind the name.
+    """
+    cells = [share(limit) if (limit := ceiling(ceilings, key)) is not None else "" for key in measures]
+    return [(CEILING, *cells, *[""] * (width - 1 - len(cells)))] if any(cells) else []
+
+
+def ceiling(ceilings: Mapping[str, float], key: str) -> float | None:
+    """The ceiling of precision@k for k above 1; None for every other figure."""
+    return None if key == "precision@1" else ceilings.get(key.replace("precision@", "ceiling@"))
 
 
 def other_tables(comparison: Comparison) -> list[Table]:
@@ -53,17 +78,19 @@ def other_tables(comparison: Comparison) -> list[Table]:
             figures = [share(found.micro[key]) for key in comparison.measures]
             return [*figures, f"{found.scored:,}", f"{found.left_out:,}"]
 
-        tables.append(Table(f"Overall under the junk rule {other.junk}", header, _rows(comparison, header, cells)))
+        rows = (*_rows(comparison, header, cells), *ceiling_row(other.ceilings, comparison.measures, len(header)))
+        left_out = (line.strip() for line in exclusions_text(other.excluded))
+        remarks = (junk_words(other.junk, comparison.dataset), *left_out)
+        tables.append(Table(f"Overall under the junk rule {other.junk}", header, rows, remarks))
     return tables
 
 
 def fine_print(comparison: Comparison) -> str:
-    """The ceilings of precision@k, which no encoder can exceed, and the ties that a hash decided."""
-    figures = comparison.evaluations[0].figures
-    ks = (key for key in comparison.measures if key.startswith("precision@"))
-    ceilings = (f"{name(key)} {share(figures.ceilings[key.replace('precision', 'ceiling')])}" for key in ks)
+    """What ceilings are, and how much the hash decided for the encoder for which it decided most."""
     tied = max(one.figures.tied_share for one in comparison.evaluations)
-    return f"Ceilings, min(k, R) / k: {', '.join(ceilings)}. At most {ties(tied, comparison.seed)}"
+    limits = any(ceiling_row(comparison.evaluations[0].figures.ceilings, comparison.measures, len(comparison.measures)))
+    meaning = "The ceiling of precision@k is min(k, R) / k, which no encoder can exceed. " if limits else ""
+    return f"{meaning}At most {ties(tied, comparison.seed)}"
 
 
 def class_table(comparison: Comparison, key: str) -> Table:
@@ -74,7 +101,21 @@ def class_table(comparison: Comparison, key: str) -> Table:
         return [share(one.figures.micro[key]), share(one.figures.macro[key]), *classes]
 
     header = ("Encoder", "Overall", "Macro", *comparison.labels)
-    return Table(f"{name(key)} by class", header, _rows(comparison, header, cells))
+    limits = class_ceilings(comparison, key)
+    limit = [(CEILING, *map(share, limits))] if limits else []
+    return Table(f"{name(key)} by class", header, (*_rows(comparison, header, cells), *limit))
+
+
+def class_ceilings(comparison: Comparison, key: str) -> list[float]:
+    """The ceilings of ``key`` over queries, over classes, and of each class; nothing where it has none."""
+    figures = comparison.evaluations[0].figures
+    overall = ceiling(figures.ceilings, key)
+    if overall is None:
+        return []
+    classes = [
+        limit for label in comparison.labels if (limit := ceiling(figures.class_ceilings[label], key)) is not None
+    ]
+    return [overall, sum(classes) / len(classes), *classes]
 
 
 def _rows(
@@ -118,13 +159,24 @@ def test_remarks(comparison: Comparison) -> str:
     tested = sum(bool(row.differences) for row in comparison.rows)
     if not tested:
         return "One encoder only: there is nothing to test it against."
+    unit = units(comparison.dataset)
+    whole = "the pictures' differences" if unit == "pictures" else f"whole {unit}' summed differences"
     return (
         f"Differences from {reference.name}, named first, on the same queries; positive is better than it. Two-sided p "
-        "from flipping the signs of whole groups' summed differences (all patterns up to 14 groups, else 10,000 seeded "
-        f"draws, (b + 1) / (B + 1)); Holm's correction for the encoders tested on each figure ({tested}). Testing "
-        "against the best row instead would be selection. Intervals of differences are 95 %, from the same bootstrap "
-        "as those of the figures."
+        f"from flipping the signs of {whole} (all patterns up to {MOST_EXACT} {unit}, else 10,000 seeded draws, "
+        f"(b + 1) / (B + 1)); Holm's correction for the encoders tested on each figure ({tested})."
+        f"{_least_p(comparison)} Testing against the best row instead would be selection. Intervals of differences are "
+        "95 %, from the same bootstrap as those of the figures."
     )
+
+
+def _least_p(comparison: Comparison) -> str:
+    """What few groups allow at best: of all patterns of signs, that seen and its opposite are as far from 0."""
+    groups = comparison.evaluations[0].figures.groups
+    if groups > MOST_EXACT:
+        return ""
+    unit = units(comparison.dataset)
+    return f" With {counted(groups, unit[:-1], unit)} no p can be below {2.0 ** (1 - groups):.3g}, before correction."
 
 
 def interval_of(difference: Difference) -> str:
@@ -151,6 +203,7 @@ def summary(comparison: Comparison) -> str:
     figures = first.figures
     how = "queries and gallery as its split says" if first.split else "leave-one-out"
     return (
-        f"{figures.scored:,} queries of {len(comparison.labels):,} classes, {figures.left_out:,} excluded, against "
-        f"{figures.gallery:,} pictures, {how}, junk: {comparison.junk}"
+        f"{counted(figures.scored, 'query', 'queries')} of {counted(len(comparison.labels), 'class', 'classes')}, "
+        f"{figures.left_out:,} excluded, against {counted(figures.gallery, 'picture')}, {how}, "
+        f"junk: {rule(comparison.junk, comparison.dataset)}"
     )

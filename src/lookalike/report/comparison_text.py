@@ -58,7 +58,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     parts += ["\n".join(left_out)] if left_out else []
     by_class = (class_table(comparison, key) for key in comparison.measures)
     for one in (overall_table(comparison), *other_tables(comparison), *by_class):
-        parts += [f"## {one.title}", _markdown(one)]
+        parts += [f"## {one.title}", *_remarks(one), _markdown(one)]
     parts += ["\n".join(f"- {_escaped(line)}" for line in [*problems(comparison), SPEED_NOTE, fine_print(comparison)])]
     differences = differences_table(comparison)
     parts += [f"## {_escaped(differences.title)}"]
@@ -68,6 +68,10 @@ def comparison_markdown(comparison: Comparison) -> str:
     terms = definitions(comparison.junk, comparison.dataset)
     parts += ["## What the figures mean", "\n".join(f"- **{term}**: {_escaped(text)}" for term, text in terms.items())]
     return "\n\n".join([*parts, "## Made with", "\n".join(f"- {_escaped(line)}" for line in _made_with(comparison))])
+
+
+def _remarks(one: Table) -> list[str]:
+    return ["\n".join(f"- {_escaped(line)}" for line in one.remarks)] if one.remarks else []
 
 
 def _intervals(comparison: Comparison) -> str:
@@ -96,9 +100,10 @@ def _columns(one: Table, width: int) -> list[str]:
             block, taken = [0], widths[0]
         block.append(place)
         taken += widths[place]
-    lines = [one.title]
+    lines = [one.title, *(f"  {line}" for line in one.remarks)]
     for places in (*blocks, block):
-        lines += table([[row[place] for place in places] for row in (header, *rows)])
+        cells = ([row[place] for place in places] for row in (header, *rows))
+        lines += table([row for row in cells if any(row[1:])])
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lookalike.picture_files import shown
+from lookalike.report.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ def dataset_text(display: DatasetDisplay) -> str:
 def _facts(display: DatasetDisplay) -> Iterator[str]:
     dataset, whole, near = display.dataset, display.whole, display.near
     yield f"dataset    {shown(dataset.name)}: {dataset.understood}"
-    classes = f"{len(display.classes):,} class{'' if len(display.classes) == 1 else 'es'}"
+    classes = counted(len(display.classes), "class", "classes")
     yield f"pictures   {whole.pictures:,} in {classes}, {whole.skipped:,} skipped"
     if dataset.has_split:
         yield f"split      {whole.queries:,} query, {whole.gallery:,} are searched"
@@ -32,13 +33,14 @@ def _facts(display: DatasetDisplay) -> Iterator[str]:
         yield f"shape      {shapes}; {whole.turned:,} turned by EXIF"
     for name, units in whole.units.items():
         mixed = f", {units.mixed:,} with several classes" if units.mixed else ""
-        yield f"{name + 's':<10} {units.several:,}, up to {units.largest:,} pictures{mixed}; {units.without:,} without"
+        largest = counted(units.largest, "picture")
+        yield f"{name + 's':<10} {units.several:,}, up to {largest}{mixed}; {units.without:,} without"
     for junk, number in whole.answerless.items():
-        yield f"R = 0      {number:,} queries with nothing to find (--junk {junk})"
-    yield f"copies     {sum(map(len, display.copies)):,} pictures with an exact copy"
+        yield f"R = 0      {counted(number, 'query', 'queries')} with nothing to find (--junk {junk})"
+    yield f"copies     {counted(sum(map(len, display.copies)), 'picture')} with an exact copy"
     closest = "" if near.greatest is None else f"; the closest two {near.greatest:.3f}"
     yield (
-        f"near       {near.pairs:,} pairs above {near.threshold:g} by {display.embedded.spec.name}: "
+        f"near       {counted(near.pairs, 'pair')} above {near.threshold:g} by {display.embedded.spec.name}: "
         f"{near.counts['labels']:,} of different classes, {near.counts['groups']:,} of one class without a common "
         f"group, {near.counts['group']:,} within a group{closest}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.intervals import ENOUGH, FEWEST
+from lookalike.report.counting import counted
 
 if TYPE_CHECKING:
     from lookalike.evaluation.dataset import Dataset
@@ -56,6 +57,20 @@ def junk_words(junk: str, dataset: Dataset) -> str:
     return JUNK[junk]
 
 
+def rule(junk: str, dataset: Dataset) -> str:
+    """The rule ``junk`` by its name, or what is left of it where the dataset has no such column."""
+    if junk == "group" and not dataset.has_groups:
+        return "exact copies only (no groups given)"
+    return junk
+
+
+def units(dataset: Dataset) -> str:
+    """What intervals and tests take whole: groups, visits where only they are known, else single pictures."""
+    if dataset.has_groups:
+        return "groups"
+    return "visits" if dataset.has_visits else "pictures"
+
+
 def definitions(junk: str, dataset: Dataset) -> dict[str, str]:
     """What each term means, for figures of ``dataset`` under the rule ``junk``."""
     return {
@@ -97,12 +112,15 @@ _TERMS: Final = {
 
 
 def interval_notes(groups: int, dataset: Dataset) -> str:
-    """What the 95 % intervals are, and how far they can be trusted with so many ``groups`` (or visits)."""
-    unit = "visits" if dataset.has_visits and not dataset.has_groups else "groups"
+    """What the 95 % intervals are, and how far they can be trusted with so many ``groups`` (or visits, or pictures)."""
+    unit = units(dataset)
+    alone = f"a picture without a {unit[:-1]} is one of its own"
+    if unit == "pictures":
+        alone = "neither groups nor visits are given"
     text = (
-        f"Intervals are 95 %, from a seeded bootstrap that resamples {unit} ({groups:,} here; a picture without a "
-        f"{unit[:-1]} is one of its own) within their dominant class and keeps each query's figures: they are "
-        "conditional on this gallery, and speak of other queries like these, not of other galleries."
+        f"Intervals are 95 %, from a seeded bootstrap that resamples {unit} ({groups:,} here; {alone}) "
+        "within their dominant class and keeps each query's figures: they are conditional on this gallery, and speak "
+        "of other queries like these, not of other galleries."
     )
     if groups < FEWEST:
         return f"{text} With fewer than {FEWEST} {unit} there is no interval."
@@ -118,17 +136,27 @@ def ties(share: float, seed: int) -> str:
 
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader should know before the figures of ``evaluation``."""
-    figures, remarks = evaluation.figures, [*evaluation.dataset.notes]
-    if figures.junk == "group" and not evaluation.dataset.has_groups:
-        remarks.append(
-            "No groups are given: pictures of one scene, if there are any, count as right answers, which makes figures "
-            "better than they are for new scenes"
-            + ("; under the junk rule visit, which stands below, they don't." if evaluation.dataset.has_visits else ".")
-        )
+    return [*evaluation.dataset.notes, *remarks(evaluation)]
+
+
+def remarks(evaluation: Evaluation) -> list[str]:
+    """What a reader should know before the figures of ``evaluation``, beyond what its dataset's own notes say."""
+    figures, found = evaluation.figures, without_groups(evaluation.figures.junk, evaluation.dataset)
     if figures.short:
         k = max(evaluation.ks)
-        remarks.append(
-            f"{figures.short:,} queries have fewer than {k:,} pictures to search once junk is removed; precision@{k} "
-            f"divides by {k} all the same."
+        found.append(
+            f"{counted(figures.short, 'query has', 'queries have')} fewer than {counted(k, 'picture')} to search once "
+            f"junk is removed; precision@{k} divides by {k} all the same."
         )
-    return remarks
+    return found
+
+
+def without_groups(junk: str, dataset: Dataset) -> list[str]:
+    """What figures under the rule ``junk`` are worth where no groups are given; nothing where they are."""
+    if junk != "group" or dataset.has_groups:
+        return []
+    return [
+        "No groups are given: pictures of one scene, if there are any, count as right answers, which makes figures "
+        "better than they are for new scenes"
+        + ("; under the junk rule visit, which stands below, they don't." if dataset.has_visits else ".")
+    ]

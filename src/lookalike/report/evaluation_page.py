@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.report.definitions import definitions, interval_notes, junk_words, name, notes, order
+from lookalike.report.definitions import definitions, interval_notes, junk_words, name, notes, order, rule
 from lookalike.report.pages import picture_source, render
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
             "split": evaluation.split,
             "encoder": evaluation.encoder,
             "figures": figures,
+            "junk": rule(figures.junk, evaluation.dataset),
             "stats": [_row(figures, key) for key in headline(evaluation.ks)],
             "rows": [_row(figures, key) for key in keys],
             "others": [

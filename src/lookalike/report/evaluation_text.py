@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lookalike.picture_files import shown
+from lookalike.report.counting import counted
 from lookalike.report.definitions import interval_notes, junk_words, notes, order, ties
 from lookalike.report.pages import share
 
@@ -57,7 +58,7 @@ def interval_text(interval: Interval | None) -> str:
 def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
     """Every skipped file with its reason; of very many, the first, and how many more there are."""
     if skipped:
-        yield f"{len(skipped):,} {'file' if len(skipped) == 1 else 'files'} skipped:"
+        yield f"{counted(len(skipped), 'file')} skipped:"
     for one in skipped[:_SHOWN_FILES]:
         yield f"  {shown(one.path)}: {one.reason}"
     if len(skipped) > _SHOWN_FILES:
@@ -81,10 +82,14 @@ def _heading(evaluation: Evaluation) -> Iterator[str]:
     figures, dataset = evaluation.figures, evaluation.dataset
     classes = len({row.label for row in evaluation.rows})
     how = "queries and gallery as its split says" if evaluation.split else "leave-one-out"
-    yield f"{shown(dataset.name)}: {len(evaluation.rows):,} pictures of {classes:,} classes, {how}"
+    pictures = f"{counted(len(evaluation.rows), 'picture')} of {counted(classes, 'class', 'classes')}"
+    yield f"{shown(dataset.name)}: {pictures}, {how}"
     yield f"junk {figures.junk}: {junk_words(figures.junk, dataset).removeprefix('junk is ')}"
     yield f"encoder {evaluation.encoder}"
-    yield f"{figures.scored:,} queries, {figures.left_out:,} excluded, {figures.gallery:,} pictures in the gallery"
+    yield (
+        f"{counted(figures.scored, 'query', 'queries')}, {figures.left_out:,} excluded, "
+        f"{counted(figures.gallery, 'picture')} in the gallery"
+    )
     yield from exclusion_lines(evaluation)
 
 
@@ -127,5 +132,6 @@ def _classes(figures: Figures, ks: Sequence[int]) -> list[str]:
 def _other(figures: Figures, ks: Sequence[int]) -> list[str]:
     keys = [*(f"precision@{k}" for k in ks), "map", "accuracy"]
     lines = _overall(figures, keys)
-    heading = f"under the junk rule {figures.junk}: {figures.scored:,} queries, {figures.left_out:,} excluded"
+    queries = counted(figures.scored, "query", "queries")
+    heading = f"under the junk rule {figures.junk}: {queries}, {figures.left_out:,} excluded"
     return [heading, *exclusions_text(figures.excluded), *lines]

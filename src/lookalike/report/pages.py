@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from lookalike.errors import PictureError
 from lookalike.picture_files import shown
+from lookalike.report.counting import counted
 from lookalike.thumbnails import thumbnail
 
 
@@ -24,6 +25,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(counted=counted)
     environment.filters.update(shown=shown, share=share, percent=percent, breakable=breakable)
     return environment.get_template(template).render(values)
 

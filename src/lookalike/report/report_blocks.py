@@ -193,8 +193,15 @@ def _as_markdown(block: Block, folder: str, numbers: _Numbers) -> Iterator[str]:
         case NumberedTable():
             yield _caption(f"{numbers.next('Table')}. " if block.numbered else "", block)
             for table in block.tables:
-                yield f"*{_escaped(table.title)}*"
-                yield _table(table)
+                yield from _titled(table)
+
+
+def _titled(table: Table) -> Iterator[str]:
+    """The table with its title, and its remarks in between."""
+    yield f"*{_escaped(table.title)}*"
+    if table.remarks:
+        yield "\n".join(f"- {_escaped(shown(line))}" for line in table.remarks)
+    yield _table(table)
 
 
 def _caption(number: str, block: Figure | FigureRow | NumberedTable) -> str:

@@ -12,6 +12,7 @@ from lookalike.picture_files import shown
 from lookalike.report.comparison_tables import (
     SPEED_NOTE,
     Table,
+    ceiling_row,
     class_table,
     differences_table,
     fine_print,
@@ -21,8 +22,9 @@ from lookalike.report.comparison_tables import (
     summary,
     test_remarks,
 )
+from lookalike.report.counting import counted
 from lookalike.report.dataset_sheet import dataset_sheet
-from lookalike.report.definitions import definitions, interval_notes, name
+from lookalike.report.definitions import definitions, interval_notes, name, remarks
 from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.figures.clip_framework import clip_framework
 from lookalike.report.figures.pipeline import PipelineHit, pipeline
@@ -143,8 +145,9 @@ def _data(experiment: Experiment) -> Iterator[Block]:
     known = "not given" if groups is None else f"{groups.several:,}"
     yield NumberedTable(
         f"{experiment.title}: pictures by class",
-        f"{whole.pictures:,} pictures of {len(display.classes):,} classes; groups (scenes): {known}; "
-        f"{len(display.copies):,} sets of exact copies; {whole.skipped:,} files skipped.",
+        f"{counted(whole.pictures, 'picture')} of {counted(len(display.classes), 'class', 'classes')}; groups "
+        f"(scenes): {known}; {counted(len(display.copies), 'set')} of exact copies; "
+        f"{counted(whole.skipped, 'file')} skipped.",
         (Table("Pictures", header, rows),),
         numbered=False,
     )
@@ -168,6 +171,8 @@ def _table_1(reproduction: Reproduction) -> Iterator[Block]:
     )
     for experiment in experiments:
         comparison = experiment.comparison
+        for remark in remarks(experiment.evaluation):
+            yield Text(f"{experiment.title}: {remark}", notice=True)
         differences = differences_table(comparison)
         if differences.rows:
             title = f"{experiment.title}: tests against {comparison.reference.name}"
@@ -190,6 +195,7 @@ def _compared(experiment: Experiment) -> Iterator[Table]:
         else (row.name, f"not evaluated: {row.problem}")
         for row in comparison.rows
     ]
+    rows += ceiling_row(experiment.evaluation.figures.ceilings, comparison.measures, len(header))
     yield Table(f"{title}: all queries", header, tuple(rows))
     by_class = (
         class_table(comparison, key) for key in dict.fromkeys((comparison.measures[0], "precision@10", "accuracy"))

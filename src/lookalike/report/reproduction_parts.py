@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
@@ -14,12 +15,13 @@ from lookalike.images import open_picture
 from lookalike.picture_files import shown
 from lookalike.report.angles_json import figure_keys
 from lookalike.report.comparison_tables import Table
-from lookalike.report.definitions import name, ties
+from lookalike.report.counting import counted
+from lookalike.report.definitions import junk_words, name, ties
 from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.hit_grid import GridHit, GridRow, hit_grid
 from lookalike.report.pages import share
 from lookalike.report.report_blocks import Block, Figure, FigureRow, Heading, NumberedTable, Text
-from lookalike.report.robustness_definitions import robustness_interval_notes
+from lookalike.report.robustness_definitions import damage_words, robustness_interval_notes
 from lookalike.report.robustness_figures import robustness_curves, robustness_heat_map
 from lookalike.report.robustness_page import sheet_of
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from lookalike.evaluation.reproduce import Experiment
     from lookalike.evaluation.results import Evaluation
     from lookalike.evaluation.robustness_examples import Example
-    from lookalike.evaluation.robustness_results import Measures, Robustness
+    from lookalike.evaluation.robustness_results import Findings, Measures, Robustness
 
 _HITS: Final = 10
 _GRID_SIDE: Final = 400
@@ -41,10 +43,10 @@ def robustness_blocks(experiment: Experiment, examples: Sequence[Example], limit
     findings, title = result.findings, experiment.title
     yield Heading(title, 3)
     yield Text(
-        f"{findings.scored:,} queries, {findings.excluded:,} excluded, against {result.gallery:,} pictures (at most "
-        f"{limit:,} of each class), every one scaled to {STANDARD_SIDE} pixels along its shorter side; queries are "
-        f"damaged, the gallery is clean; {len(findings.corruptions)} corruptions and controls at severity "
-        f"{', '.join(map(str, result.severities))}."
+        f"{counted(findings.scored, 'query', 'queries')}, {findings.excluded:,} excluded, against "
+        f"{counted(result.gallery, 'picture')} (at most {limit:,} of each class), every one scaled to {STANDARD_SIDE} "
+        "pixels along its shorter side; queries are damaged, the gallery is clean; "
+        f"{damage_words(findings)} at severity {', '.join(map(str, result.severities))}."
     )
     yield FigureRow(
         f"{title}: retention by corruption and severity",
@@ -80,13 +82,22 @@ def robustness_blocks(experiment: Experiment, examples: Sequence[Example], limit
         f"{title}: what damage leaves, by family",
         f"Means over severities, then corruptions, then families; retention with its 95 % interval. "
         f"{robustness_interval_notes(result)} At most {ties(findings.tied_share, result.seed)}",
-        (_families_table(result),),
+        (
+            _families_table("By family", findings, result.keys),
+            *(_other_families(other, result) for other in result.others),
+        ),
     )
     yield from _examples(experiment, examples)
 
 
-def _families_table(result: Robustness) -> Table:
-    findings, keys = result.findings, result.keys
+def _other_families(other: Findings, result: Robustness) -> Table:
+    """The same under another junk rule, with how many queries it leaves."""
+    queries = f"{counted(other.scored, 'query', 'queries')}, {other.excluded:,} excluded"
+    found = _families_table(f"By family under the junk rule {other.junk}", other, result.keys)
+    return replace(found, remarks=(f"{junk_words(other.junk, result.dataset)}: {queries}",))
+
+
+def _families_table(title: str, findings: Findings, keys: Sequence[str]) -> Table:
     header = ("Family", *(cell for key in keys for cell in (name(key), "Retention", "95 % interval")))
     clean = tuple(
         cell
@@ -96,7 +107,7 @@ def _families_table(result: Robustness) -> Table:
     rows = [("clean", *clean), ("chance", *(cell for key in keys for cell in (share(findings.chance[key]), "", "")))]
     rows += [(family.name, *_measured(family.measures, keys)) for family in findings.families if family.measures]
     rows += [("all families", *_measured(findings.overall, keys))] if findings.overall else []
-    return Table("By family", header, tuple(rows))
+    return Table(title, header, tuple(rows))
 
 
 def _measured(measures: Measures, keys: Sequence[str]) -> Iterator[str]:
@@ -150,8 +161,8 @@ def angle_blocks(experiment: Experiment) -> Iterator[Block]:
     yield NumberedTable(
         f"{title}: same scene, other frame",
         "Relevant are pictures of the query's group, whatever their label; near copies (cosine above "
-        f"{found.threshold:g} by {found.near_encoder.name}) are junk. {found.scored:,} queries of {found.scenes:,} "
-        f"scenes against {found.gallery:,} pictures; {excluded or 'none excluded'}. "
+        f"{found.threshold:g} by {found.near_encoder.name}) are junk. {counted(found.scored, 'query', 'queries')} of "
+        f"{counted(found.scenes, 'scene')} against {counted(found.gallery, 'picture')}; {excluded or 'none excluded'}. "
         f"{ties(found.tied_share, found.seed)}",
         (Table("All scenes", header, rows),),
     )
@@ -171,7 +182,7 @@ def _scene_row(found: Angles, number: int) -> GridRow:
     return GridRow(
         _image(root / query.row.path),
         shown(query.row.group or query.row.label),
-        f"{right} of {query.relevant:,} frames found",
+        f"{right} of {counted(query.relevant, 'frame')} found",
         tuple(
             GridHit(_image(root / hit.row.path), shown(hit.row.group or hit.row.label), hit.score, hit.right)
             for hit in hits

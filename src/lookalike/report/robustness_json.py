@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from lookalike.evaluation.corruptions import STANDARD_SIDE
 from lookalike.report.evaluation_json import interval_pair, made_with, skipped_files, stamp, words
 from lookalike.report.json_text import path_fields
-from lookalike.report.robustness_definitions import SIDES, robustness_definitions, robustness_interval_notes
+from lookalike.report.robustness_definitions import (
+    SIDES,
+    robustness_definitions,
+    robustness_interval_notes,
+    robustness_notes,
+)
 
 if TYPE_CHECKING:
     from lookalike.evaluation.robustness_results import (
@@ -50,7 +55,7 @@ def robustness_answer(robustness: Robustness) -> dict[str, Any]:
         "gallery": robustness.gallery,
         **_findings(findings),
         "others": [_findings(other) for other in robustness.others],
-        "notes": list(robustness.notes),
+        "notes": robustness_notes(robustness),
         "skipped": skipped_files(robustness.skipped),
         "definitions": robustness_definitions(robustness, findings),
         "interval_notes": robustness_interval_notes(robustness),

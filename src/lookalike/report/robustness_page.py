@@ -11,10 +11,16 @@ from markupsafe import Markup
 
 from lookalike.evaluation.corruptions import CORRUPTIONS
 from lookalike.report.contact_sheet import contact_sheet
-from lookalike.report.definitions import junk_words, name
+from lookalike.report.definitions import junk_words, name, rule
 from lookalike.report.evaluation_text import interval_text
 from lookalike.report.pages import render, share
-from lookalike.report.robustness_definitions import SIDES, robustness_definitions, robustness_interval_notes
+from lookalike.report.robustness_definitions import (
+    SIDES,
+    damage_words,
+    robustness_definitions,
+    robustness_interval_notes,
+    robustness_notes,
+)
 from lookalike.report.robustness_figures import robustness_curves, robustness_heat_map
 
 if TYPE_CHECKING:
@@ -45,9 +51,11 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
             "encoder": robustness.encoder,
             "findings": findings,
             "side": SIDES[robustness.side],
+            "damage": damage_words(findings),
+            "junk": rule(findings.junk, robustness.dataset),
             "keys": keys,
             "names": {key: name(key) for key in keys},
-            "notes": _notes(robustness),
+            "notes": robustness_notes(robustness),
             "stats": [_stat(findings, key) for key in keys],
             "extremes": _extremes(findings, keys[0]),
             "maps": [Markup(robustness_heat_map(robustness, key)) for key in keys],  # noqa: S704  drawn by us, escaped
@@ -115,16 +123,6 @@ def _as_source(image: Image.Image) -> str:
     written = io.BytesIO()
     image.save(written, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
     return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode('ascii')}"
-
-
-def _notes(robustness: Robustness) -> list[str]:
-    notes = [*robustness.notes]
-    if robustness.findings.junk == "group" and not robustness.dataset.has_groups:
-        notes.append(
-            "No groups are given: pictures of one scene, if there are any, count as right answers, which makes figures "
-            "better than they are for new scenes."
-        )
-    return notes
 
 
 def _stat(findings: Findings, key: str) -> dict[str, Any]:

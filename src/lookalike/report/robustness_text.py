@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, of_family
 from lookalike.picture_files import shown
-from lookalike.report.definitions import ties
+from lookalike.report.counting import counted
+from lookalike.report.definitions import junk_words, rule, ties
 from lookalike.report.evaluation_text import exclusions_text, interval_text, skipped_lines, table
 from lookalike.report.pages import share
-from lookalike.report.robustness_definitions import SIDES, robustness_interval_notes
+from lookalike.report.robustness_definitions import SIDES, damage_words, robustness_interval_notes, robustness_notes
 
 if TYPE_CHECKING:
     from lookalike.evaluation.robustness_results import Findings, Measures, Robustness
@@ -24,7 +25,7 @@ def robustness_text(robustness: Robustness) -> str:
             *_heading(robustness),
             "",
             *_figures(findings, robustness.keys),
-            *(line for other in robustness.others for line in ("", *_other(other, robustness.keys))),
+            *(line for other in robustness.others for line in ("", *_other(other, robustness))),
             "",
             _MEANING,
             robustness_interval_notes(robustness),
@@ -54,31 +55,22 @@ def _heading(robustness: Robustness) -> Iterator[str]:
     findings, dataset = robustness.findings, robustness.dataset
     classes = len({row.label for row in robustness.rows})
     how = "queries and gallery as its split says" if dataset.has_split else "leave-one-out"
-    pictures = f"{len(robustness.rows):,} pictures of {classes:,} classes"
-    yield f"{shown(dataset.name)}: {pictures}, {how}, junk: {findings.junk}"
+    pictures = f"{counted(len(robustness.rows), 'picture')} of {counted(classes, 'class', 'classes')}"
+    yield f"{shown(dataset.name)}: {pictures}, {how}, junk: {rule(findings.junk, dataset)}"
     yield f"encoder {robustness.encoder}"
     degrees = ", ".join(map(str, robustness.severities))
-    damage = f"{len(findings.corruptions)} corruptions, severity {degrees}"
-    yield f"side {robustness.side}: {SIDES[robustness.side]}; {damage}"
+    yield f"side {robustness.side}: {SIDES[robustness.side]}; {damage_words(findings)}, severity {degrees}"
     yield (
-        f"{findings.scored:,} queries, {findings.excluded:,} excluded (nothing to find), {robustness.gallery:,} "
-        "pictures in the gallery"
+        f"{counted(findings.scored, 'query', 'queries')}, {findings.excluded:,} excluded (nothing to find), "
+        f"{counted(robustness.gallery, 'picture')} in the gallery"
     )
     yield from exclusions_text(findings.exclusions)
-    yield from (f"note: {note}" for note in robustness.notes)
+    yield from (f"note: {note}" for note in robustness_notes(robustness))
     yield from skipped_lines(robustness.skipped)
 
 
 def _figures(findings: Findings, keys: Sequence[str]) -> list[str]:
-    header = ["", *(cell for key in keys for cell in (key.upper(), "RETENTION", "95 % INTERVAL"))]
-    rows = [header]
-    clean = (
-        cell
-        for key in keys
-        for cell in (share(findings.clean[key].value), "", interval_text(findings.clean[key].interval))
-    )
-    rows.append(["clean", *clean])
-    rows.append(["chance", *(cell for key in keys for cell in (share(findings.chance[key]), "", ""))])
+    rows = _against(findings, keys)
     for family in findings.families:
         rows.append(_row(family.name.upper(), family.measures, keys))
         for corruption in family.corruptions:
@@ -86,6 +78,20 @@ def _figures(findings: Findings, keys: Sequence[str]) -> list[str]:
             rows.append(_row(name, corruption.measures, keys))
     rows.append(_row("ALL FAMILIES", findings.overall, keys))
     return table(rows)
+
+
+def _against(findings: Findings, keys: Sequence[str]) -> list[list[str]]:
+    """The header, and what damaged figures are set against."""
+    clean = (
+        cell
+        for key in keys
+        for cell in (share(findings.clean[key].value), "", interval_text(findings.clean[key].interval))
+    )
+    return [
+        ["", *(cell for key in keys for cell in (key.upper(), "RETENTION", "95 % INTERVAL"))],
+        ["clean", *clean],
+        ["chance", *(cell for key in keys for cell in (share(findings.chance[key]), "", ""))],
+    ]
 
 
 def _row(name: str, measures: Measures | None, keys: Sequence[str]) -> list[str]:
@@ -109,11 +115,17 @@ def _kept(retention: float | None) -> str:
     return "n/a" if retention is None else share(retention)
 
 
-def _other(findings: Findings, keys: Sequence[str]) -> list[str]:
-    header = ["", *(cell for key in keys for cell in (key.upper(), "RETENTION", "95 % INTERVAL"))]
-    rows = [header, *(_row(family.name.upper(), family.measures, keys) for family in findings.families)]
+def _other(findings: Findings, robustness: Robustness) -> list[str]:
+    keys = robustness.keys
+    rows = [
+        *_against(findings, keys),
+        *(_row(family.name.upper(), family.measures, keys) for family in findings.families),
+    ]
     rows.append(_row("ALL FAMILIES", findings.overall, keys))
+    queries = counted(findings.scored, "query", "queries")
     return [
-        f"under the junk rule {findings.junk}: {findings.scored:,} queries, {findings.excluded:,} excluded",
+        f"under the junk rule {findings.junk}: {queries}, {findings.excluded:,} excluded",
+        f"  {junk_words(findings.junk, robustness.dataset)}",
+        *exclusions_text(findings.exclusions),
         *table(rows),
     ]
