@@ -11,7 +11,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from lookalike.picture_files import shown
-from lookalike.report.comparison_tables import Table
+from lookalike.report.comparison_tables import CEILING, Table
 from lookalike.report.pages import render
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>|#~])")
@@ -119,6 +119,7 @@ def report_page(report: Report) -> str:
             "lead": report.lead,
             "blocks": [_for_page(block, numbers) for block in report.blocks],
             "footer": report.footer,
+            "ceiling": CEILING,
         },
     )
 

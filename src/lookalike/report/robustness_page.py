@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
+from PIL import ImageOps
 
 from lookalike.evaluation.corruptions import CORRUPTIONS
 from lookalike.report.contact_sheet import contact_sheet
@@ -71,7 +72,7 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
             ],
             "controls": _controls(findings),
             "mixed": _mixed(findings) if robustness.side == "mixed" else [],
-            "sheets": example_sheets(examples),
+            "sheets": example_sheets(examples, robustness.severities),
             "example_path": example_path,
             "families": [_family(family, keys) for family in findings.families],
             "others": [
@@ -93,18 +94,27 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
     )
 
 
-def example_sheets(examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """A contact sheet for each family of ``examples``: a row for each corruption, a column for each severity."""
+def example_sheets(examples: Sequence[Example], severities: Sequence[int]) -> list[dict[str, Any]]:
+    """For each family of ``examples`` a row for each corruption, with a picture or None for clean and each severity."""
     families = dict.fromkeys(example.family for example in examples)
     return [
         {
             "family": family,
-            "source": _as_source(sheet),
-            "width": sheet.width,
+            "rows": [_example(one, (0, *severities)) for one in examples if one.family == family],
         }
         for family in families
-        for sheet in [sheet_of([example for example in examples if example.family == family])]
     ]
+
+
+def _example(example: Example, degrees: Sequence[int]) -> dict[str, Any]:
+    pictures = dict(example.pictures)
+    return {
+        "corruption": example.corruption,
+        "pictures": [
+            {"degree": degree, "source": _as_source(pictures[degree])} if degree in pictures else None
+            for degree in degrees
+        ],
+    }
 
 
 def sheet_of(examples: Sequence[Example]) -> Image.Image:
@@ -121,7 +131,7 @@ def sheet_of(examples: Sequence[Example]) -> Image.Image:
 
 def _as_source(image: Image.Image) -> str:
     written = io.BytesIO()
-    image.save(written, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+    ImageOps.contain(image, (_CELL, _CELL)).save(written, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
     return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode('ascii')}"
 
 

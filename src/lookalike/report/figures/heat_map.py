@@ -79,9 +79,11 @@ def heat_map(
             )
             top += _ROW
     legend_left = width_of(legend[0], _TYPE) + 10
+    # Some faces are wider than the widths that are reckoned with.
+    legend_end = width_of(legend[1], _TYPE) * 1.2 + 10
     # With few severities the legend is what needs most room.
-    width = max(mean_left + _CELL + 2, legend_left + _LEAST_RAMP + width_of(legend[1], _TYPE) * 1.15 + 16)
-    legend_right = min(legend_left + 160, width - width_of(legend[1], _TYPE) - 10)
+    width = max(mean_left + _CELL + 2, legend_left + _LEAST_RAMP + legend_end)
+    legend_right = min(legend_left + 160, width - legend_end)
     return draw(
         "heat_map.svg",
         {
