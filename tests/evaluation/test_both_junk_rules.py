@@ -76,6 +76,22 @@ def test_ceilings_and_ties_are_told_with_a_comparison(tmp_path: Path):
         assert "of neighbours were ties, ordered by a hash with seed 0" in text
 
 
+def test_means_come_before_the_classes(tmp_path: Path):
+    """However many classes there are, overall and macro stand right behind the encoder's name."""
+    found = compare(labelled(tmp_path, "group"), [FakeEncoder("one")], ks=(1, 5))
+    assert class_table(found, "map").header == ("Encoder", "Overall", "Macro", "a")
+    head = comparison_page(found).split("By class")[1].split("</thead>")[0]
+    assert head.index("Overall") < head.index("Macro") < head.index(">a<")
+
+
+def test_macro_and_chance_are_there_on_a_narrow_screen(tmp_path: Path):
+    """A page of figures has them below each figure's name, for screens where columns are hidden."""
+    found = evaluate(labelled(tmp_path, "group"), FakeEncoder(), ks=(1, 5))
+    figures = found.figures
+    words = f"macro {figures.macro['map']:.3f}, chance {figures.chance['map']:.3f}"
+    assert f'<small class="compact">{words}</small>' in evaluation_page(found)
+
+
 def test_junk_by_groups_that_arent_given_is_called_what_it_is(tmp_path: Path):
     """Without groups no report claims that they were taken out, nor that they were resampled."""
     folder = labelled(tmp_path / "set", "visit")
@@ -87,7 +103,7 @@ def test_junk_by_groups_that_arent_given_is_called_what_it_is(tmp_path: Path):
         assert "junk: exact copies only (no groups given)" in text
         assert "junk: group" not in text
         assert "resamples visits" in text
-    assert "No groups are given" in robustness_answer(damaged)["notes"][0]
+    assert "note: No groups are given" in robustness_text(damaged)
     assert "whole visits' summed differences" in comparison_text(found)
 
 

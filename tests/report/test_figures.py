@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lookalike.report.figures.colours import DARK_INK, LIGHT_INK, LINES, ink_on, luminance, ramp
 from lookalike.report.figures.curves import Curve, curves
-from lookalike.report.figures.drawing import spread
+from lookalike.report.figures.drawing import spread, width_of
 from lookalike.report.figures.heat_map import HeatGroup, HeatRow, Shade, heat_map
 
 NS = {"svg": "http://www.w3.org/2000/svg"}
@@ -29,6 +29,19 @@ def a_map(**first: object) -> str:
     return heat_map(
         "A title", [HeatGroup("Noise", (row, control), shade)], ["1", "2"], total=Shade(0.25), legend=("0 %", "100 %")
     )
+
+
+@pytest.mark.parametrize("severities", [1, 2, 5])
+def test_the_legend_has_room(severities: int):
+    """However few columns there are, the words behind the ramp end within the picture."""
+    shades = (Shade(0.5),) * severities
+    groups = [HeatGroup("Blur", (HeatRow("zoom", shades, Shade(0.5)),), None)]
+    columns = [str(number) for number in range(severities)]
+    svg = heat_map("A title", groups, columns, total=None, legend=("0 %", "100 % retained"))
+    words = list(ET.fromstring(svg).iter(f"{{{NS['svg']}}}text"))[-1]  # noqa: S314
+    width = float(svg.split('viewBox="0 0 ')[1].split()[0])
+    assert words.text == "100 % retained"
+    assert float(words.attrib["x"]) + 1.15 * width_of(words.text, 12.5) <= width
 
 
 def test_a_number_stands_in_every_cell():

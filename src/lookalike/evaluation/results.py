@@ -94,10 +94,10 @@ class Figures:
     order would give. ``intervals`` (of micro), ``macro_intervals`` and ``class_intervals`` are 95 % intervals,
     None with fewer than ten groups.
 
-    ``gallery`` is the number of pictures searched, ``groups`` the number of groups that intervals resample, ``scored``
-    the queries with figures, ``excluded`` the others, ``short`` how many scored queries have fewer pictures to search
-    than the greatest k. ``tied_share`` is the share of neighbours in the rankings whose similarities are equal,
-    so that only the seeded hash decided their order.
+    ``gallery`` is the number of pictures searched, ``groups`` the number of groups that intervals resample (visits
+    where only they are known), ``scored`` the queries with figures, ``excluded`` the others, ``short`` how many scored
+    queries have fewer pictures to search than the greatest k. ``tied_share`` is the share of neighbours in the rankings
+    whose similarities are equal, so that only the seeded hash decided their order.
     """
 
     junk: Junk

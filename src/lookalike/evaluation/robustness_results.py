@@ -106,9 +106,9 @@ class Findings:
     """All figures under one junk rule.
 
     ``scored`` queries have figures, ``excluded`` have none, for nothing relevant is left to find (R = 0), which
-    ``exclusions`` tell by class and reason. Intervals resample ``groups`` groups. ``clean`` and ``chance`` are what
-    damaged figures are set against; ``overall`` is the mean over families, None where there are controls alone.
-    ``tied_share`` is the greatest share of tied comparisons in any of the rankings.
+    ``exclusions`` tell by class and reason. Intervals resample ``groups`` groups (visits where only they are known).
+    ``clean`` and ``chance`` are what damaged figures are set against; ``overall`` is the mean over families, None where
+    there are controls alone. ``tied_share`` is the greatest share of tied comparisons in any of the rankings.
     """
 
     junk: Junk

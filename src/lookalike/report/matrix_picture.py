@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lookalike.evaluation.matrix import Band, Means, Range, Side, SimilarityMatrix
 from lookalike.picture_files import shown
 from lookalike.report.colours import viridis
+from lookalike.report.counting import counted
 
 _LONGEST: Final = 1500
 # A cell is never drawn larger; a single query's row is drawn at least so high.
@@ -159,7 +160,7 @@ def _names_above(sheet: Image.Image, axis: Axis, left: int, top: int) -> None:
 
 
 def _axis_titles(sheet: Image.Image, down: Axis, across: Axis, left: int, top: int) -> None:
-    above = f"gallery: {across.cells:,} picture{'' if across.cells == 1 else 's'}"
+    above = f"gallery: {counted(across.cells, 'picture')}"
     at = (left + max(across.length, _width(above)) / 2, top - across.margin - _LINE)
     ImageDraw.Draw(sheet).text(at, above, _FAINT, _font(), anchor="mm")
     beside = f"{down.cells:,} quer{'y' if down.cells == 1 else 'ies'}"

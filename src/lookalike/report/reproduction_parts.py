@@ -21,7 +21,7 @@ from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.hit_grid import GridHit, GridRow, hit_grid
 from lookalike.report.pages import share
 from lookalike.report.report_blocks import Block, Figure, FigureRow, Heading, NumberedTable, Text
-from lookalike.report.robustness_definitions import damage_words, robustness_interval_notes
+from lookalike.report.robustness_definitions import robustness_interval_notes
 from lookalike.report.robustness_figures import robustness_curves, robustness_heat_map
 from lookalike.report.robustness_page import sheet_of
 
@@ -46,7 +46,8 @@ def robustness_blocks(experiment: Experiment, examples: Sequence[Example], limit
         f"{counted(findings.scored, 'query', 'queries')}, {findings.excluded:,} excluded, against "
         f"{counted(result.gallery, 'picture')} (at most {limit:,} of each class), every one scaled to {STANDARD_SIDE} "
         "pixels along its shorter side; queries are damaged, the gallery is clean; "
-        f"{damage_words(findings)} at severity {', '.join(map(str, result.severities))}."
+        f"{counted(len(findings.corruptions), 'corruption')} (controls among them) at severity "
+        f"{', '.join(map(str, result.severities))}."
     )
     yield FigureRow(
         f"{title}: retention by corruption and severity",

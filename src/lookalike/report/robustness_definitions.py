@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
-from lookalike.report.counting import counted
 from lookalike.report.definitions import definitions, interval_notes, without_groups
 
 if TYPE_CHECKING:
@@ -71,13 +70,6 @@ _MIXED: Final = (
 def robustness_notes(robustness: Robustness) -> list[str]:
     """What a reader should know before the figures."""
     return [*robustness.notes, *without_groups(robustness.findings.junk, robustness.dataset)]
-
-
-def damage_words(findings: Findings) -> str:
-    """How many kinds of damage were measured, and how many of them are controls."""
-    controls = sum(one.control_of is not None for one in findings.corruptions)
-    damage = counted(len(findings.corruptions) - controls, "corruption")
-    return f"{damage} and {counted(controls, 'control')}" if controls else damage
 
 
 def robustness_interval_notes(robustness: Robustness) -> str:

@@ -16,7 +16,6 @@ from lookalike.report.robustness_definitions import (
     SIDES,
     robustness_definitions,
     robustness_interval_notes,
-    robustness_notes,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def robustness_answer(robustness: Robustness) -> dict[str, Any]:
         "gallery": robustness.gallery,
         **_findings(findings),
         "others": [_findings(other) for other in robustness.others],
-        "notes": robustness_notes(robustness),
+        "notes": list(robustness.notes),
         "skipped": skipped_files(robustness.skipped),
         "definitions": robustness_definitions(robustness, findings),
         "interval_notes": robustness_interval_notes(robustness),

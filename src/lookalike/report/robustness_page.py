@@ -17,7 +17,6 @@ from lookalike.report.evaluation_text import interval_text
 from lookalike.report.pages import render, share
 from lookalike.report.robustness_definitions import (
     SIDES,
-    damage_words,
     robustness_definitions,
     robustness_interval_notes,
     robustness_notes,
@@ -52,7 +51,6 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
             "encoder": robustness.encoder,
             "findings": findings,
             "side": SIDES[robustness.side],
-            "damage": damage_words(findings),
             "junk": rule(findings.junk, robustness.dataset),
             "keys": keys,
             "names": {key: name(key) for key in keys},

@@ -11,7 +11,7 @@ from lookalike.report.counting import counted
 from lookalike.report.definitions import junk_words, rule, ties
 from lookalike.report.evaluation_text import exclusions_text, interval_text, skipped_lines, table
 from lookalike.report.pages import share
-from lookalike.report.robustness_definitions import SIDES, damage_words, robustness_interval_notes, robustness_notes
+from lookalike.report.robustness_definitions import SIDES, robustness_interval_notes, robustness_notes
 
 if TYPE_CHECKING:
     from lookalike.evaluation.robustness_results import Findings, Measures, Robustness
@@ -59,7 +59,8 @@ def _heading(robustness: Robustness) -> Iterator[str]:
     yield f"{shown(dataset.name)}: {pictures}, {how}, junk: {rule(findings.junk, dataset)}"
     yield f"encoder {robustness.encoder}"
     degrees = ", ".join(map(str, robustness.severities))
-    yield f"side {robustness.side}: {SIDES[robustness.side]}; {damage_words(findings)}, severity {degrees}"
+    damage = f"{counted(len(findings.corruptions), 'corruption')}, severity {degrees}"
+    yield f"side {robustness.side}: {SIDES[robustness.side]}; {damage}"
     yield (
         f"{counted(findings.scored, 'query', 'queries')}, {findings.excluded:,} excluded (nothing to find), "
         f"{counted(robustness.gallery, 'picture')} in the gallery"
