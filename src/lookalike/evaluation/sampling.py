@@ -42,7 +42,7 @@ def subset(dataset: Dataset, most: int, *, seed: int) -> Dataset:
     nothing could be found.
     """
     if most < 2:  # noqa: PLR2004  a query and something to find
-        raise EvaluationError(f"with {most} pictures of each class there is nothing to find; take at least 2")
+        raise EvaluationError(f"at most {most} of each class leaves nothing to find; take at least 2")
     shuffled = sorted(range(len(dataset.rows)), key=lambda n: drawn(seed, os.fsencode(dataset.rows[n].path)))
     parts: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     for number in shuffled:
