@@ -6,7 +6,7 @@ from math import prod
 
 import onnx
 
-from lookalike.encoders.runtime import NetworkSource
+from lookalike.encoders.networks.source import NetworkSource
 
 
 def gigaflop(network: NetworkSource) -> float:

@@ -14,8 +14,8 @@ from benchmarks.photographs import Place
 from benchmarks.report import Alternatives
 from lookalike import embedding as embedding_module
 from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.images import open_picture
-from lookalike.similarity import cosines
+from lookalike.images.decode import open_picture
+from lookalike.search.similarity import cosines
 
 _BATCHES = (1, 2, 4, 8, 16, 32)
 _DECODERS = (1, 2, 3, 4)

@@ -11,7 +11,7 @@ from benchmarks.alternation import Measure, in_turns, measure
 from benchmarks.photographs import Place
 from benchmarks.report import Alternatives, Line, Target
 from lookalike.evaluation.corruptions import CORRUPTIONS, Context, Corruption
-from lookalike.images import open_picture
+from lookalike.images.decode import open_picture
 
 _SIZE = (683, 512)
 _SLOWEST = 0.06

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.photographs import Place
 from benchmarks.report import Line, Target
 from lookalike.encoders.encoder import load_encoder
-from lookalike.images import open_picture
-from lookalike.similarity import cosines
+from lookalike.images.decode import open_picture
+from lookalike.search.similarity import cosines
 
 _COSINE = 0.9995
 

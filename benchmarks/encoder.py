@@ -16,7 +16,7 @@ from benchmarks.report import Line, Target, skipped
 from benchmarks.torch_process import WHERE_FROM, TorchProcess, started, torch_python
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, find_checkpoint, load_encoder
-from lookalike.images import open_picture
+from lookalike.images.decode import open_picture
 
 _TARGETS = {1: Target(2.5), 32: Target(5)}
 _ROUNDS = 15

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Changes, Write
 from lookalike.gallery.update import recalibrate
-from lookalike.picture_files import FileStat, Found
+from lookalike.images.files import FileStat, Found
 
 _CHUNK = 4096
 

@@ -11,7 +11,7 @@ from benchmarks.photographs import Place
 from benchmarks.report import Line, Target
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.gallery.gallery import FOLDER_NAME, Gallery
-from lookalike.picture_files import find_pictures
+from lookalike.images.walk import find_pictures
 
 _SIZES = (1_000, 10_000, 100_000)
 _FEW, _MANY = 32, 256

@@ -13,8 +13,9 @@ from benchmarks.report import Line, Target
 from lookalike.embedding import embed_files
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.gallery.gallery import Gallery
-from lookalike.images import open_picture
-from lookalike.picture_files import find_pictures, sha256
+from lookalike.images.decode import open_picture
+from lookalike.images.files import sha256
+from lookalike.images.walk import find_pictures
 
 _SERIAL_SAMPLE = 8
 _LARGE = "indexing 12-megapixel mosaics"

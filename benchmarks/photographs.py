@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from lookalike.errors import PictureError
-from lookalike.images import open_picture
-from lookalike.picture_files import find_pictures
+from lookalike.images.decode import open_picture
+from lookalike.images.walk import find_pictures
 
 _Make = Callable[[np.random.Generator], Image.Image]
 

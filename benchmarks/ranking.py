@@ -13,9 +13,9 @@ from benchmarks.galleries import unit_vectors
 from benchmarks.photographs import Place
 from benchmarks.processes import peak_memory_of
 from benchmarks.report import Line, Target, skipped
-from lookalike.evaluation.figures import deepest, per_query
-from lookalike.evaluation.full_ranking import rank_gallery
-from lookalike.evaluation.relevance import Relevance, Rows
+from lookalike.evaluation.data.relevance import Relevance, Rows
+from lookalike.evaluation.ranking.full_ranking import rank_gallery
+from lookalike.evaluation.scoring.averages import deepest, per_query
 
 _PICTURES = 25_000
 _DIMENSION = 512

@@ -14,10 +14,9 @@ from benchmarks.photographs import Place
 from benchmarks.processes import lookalike, peak_memory
 from benchmarks.report import Line, Target, skipped
 from lookalike.encoders.encoder import load_encoder
-from lookalike.gallery.index import ExactIndex
-from lookalike.gallery.store import Vectors
-from lookalike.ranking import order
-from lookalike.similarity import cosines
+from lookalike.search.index import ExactIndex, Vectors
+from lookalike.search.ranking import order
+from lookalike.search.similarity import cosines
 
 _PICTURES = 100_000
 _DIMENSION = 512

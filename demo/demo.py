@@ -98,7 +98,7 @@ ALTERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 def choose_queries(folder: Path) -> list[Path]:
     """Three pictures of a folder, drawn with a fixed seed."""
-    from lookalike.picture_files import find_pictures
+    from lookalike.images.walk import find_pictures
 
     found, _ = find_pictures(folder)
     if not found:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder
-from lookalike.encoders.runtime import NetworkSource
+from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.spec import EncoderSpec, Precision, Preprocessing
 
 _SIDE = 32

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fakes import SPEC
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Changes, Write
-from lookalike.picture_files import FileStat
+from lookalike.images.files import FileStat
 
 STAT = FileStat(1, 2, 3)
 

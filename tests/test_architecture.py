@@ -12,59 +12,44 @@ import lookalike
 SOURCE = Path(lookalike.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
-ROOMS = (
-    "errors",
-    "picture_files",
-    "images",
-    "query",
-    "encoders.spec",
-    "encoders.cache",
-    "encoders.hub",
-    "encoders.catalog",
-    "encoders.weights",
-    "encoders.tensors",
-    "encoders.torch_pickle",
-    "encoders.safetensors_file",
-    "encoders.networks",
-    "encoders.families",
-    "encoders.preprocess",
-    "encoders.views",
-    "encoders.tokenizer",
-    "encoders.runtime",
-    "encoders.config_table",
-    "encoders.checkpoint_config",
-    "encoders.preprocessing_config",
-    "encoders.checkpoint",
-    "encoders.encoder",
-    "encoders.golden",
-    "encoders",
-    "embedding",
-    "similarity",
-    "ranking",
-    "adaptation",
-    "feedback",
-    "gallery.store",
-    "gallery.database",
-    "gallery.vector_file",
-    "gallery.schema",
-    "gallery.tables",
-    "gallery.session",
-    "gallery.replacement",
-    "gallery.index",
-    "gallery.local_store",
-    "gallery.calibration",
-    "gallery.update",
-    "gallery.reencode",
-    "gallery.gallery",
-    "gallery",
-    "evaluation",
-    "thumbnails",
-    "report",
-    "web",
-    "__init__",
-    "cli",
-)
-"""The rooms, each of which may use what stands above it; a package's name stands for the rest of its modules."""
+ROOMS = {
+    "": "errors text images search encoders embedding gallery evaluation report __init__ cli",
+    "images": "formats files walk sniff rgb decode thumbnails",
+    "search": "query similarity ranking index",
+    "encoders": "spec catalog preprocess views tokenizer weights networks checkpoints runtimes encoder golden",
+    "encoders.weights": "cache tensors safetensors torch_pickle hub locate",
+    "encoders.networks": "source graph efficientnet_lite clip_tensors clip_vit resnet vgg families",
+    "encoders.checkpoints": "config_table relatives computation preprocessing checkpoint",
+    "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
+    "gallery": "store calibration local reencode update gallery",
+    "gallery.local": "database vector_file schema tables session replacement store",
+    "evaluation": "data statistics ranking scoring corruptions robustness experiments",
+    "evaluation.data": (
+        "provenance dataset relevance sampling labels_file load contents embedded vector_store kept_embeddings"
+    ),
+    "evaluation.statistics": "metrics chance bootstrap intervals sign_flip retention",
+    "evaluation.ranking": "exact_scores ties first_places full_ranking near_copies",
+    "evaluation.scoring": "results averages score own_encoder checks",
+    "evaluation.corruptions": (
+        "pixels draws fields convolution textures standard corruption noise blur tone lamps weather lens occlusion "
+        "pose camera background catalog"
+    ),
+    "evaluation.robustness": "grid donors results jobs runner scoring examples robustness",
+    "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
+    "report": (
+        "document drawings evaluation_json evaluation_text evaluation_page comparison_tables comparison_json "
+        "comparison_text comparison_page robustness_definitions robustness_figures robustness_json robustness_text "
+        "robustness_page angles_json angles_text angles_page dataset_json dataset_text dataset_sheet dataset_page "
+        "matrix_files search_json results_page status_json reproduction_parts reproduction"
+    ),
+    "report.document": "tables definitions json_text files pages blocks",
+    "report.drawings": (
+        "viridis colours drawing heat_map curves pipeline clip_framework contact_sheet hit_grid matrix_picture"
+    ),
+    "cli": "arguments output progress encoder_options index search status encoders measuring main",
+    "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
+}
+"""What is in each room, in the order in which imports may run: each may use what stands before it."""
 
 
 def name_of(path: Path) -> str:
@@ -73,11 +58,21 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def floor(module: str) -> int:
-    """The place of a module's room in the list."""
-    fitting = [room for room in ROOMS if module == room or module.startswith(f"{room}.")]
-    assert fitting, f"{module} has no place in the list of rooms: give it one, here and in the design"
-    return ROOMS.index(max(fitting, key=len))
+def floor(room: str, name: str) -> int:
+    """The place of a module or an inner room in its room's list."""
+    listed = ROOMS[room].split()
+    assert name in listed, f"{room}.{name} has no place in the list of rooms: give it one, here and in the design"
+    return listed.index(name)
+
+
+def parting(first: str, second: str) -> tuple[str, str, str]:
+    """The innermost room that two modules share, and the part of it that each of them is in."""
+    one, other = first.split("."), second.split(".")
+    depth = next(
+        (place for place, (mine, its) in enumerate(zip(one, other, strict=False)) if mine != its),
+        min(len(one), len(other)),
+    )
+    return ".".join(one[:depth]), ".".join(one[depth : depth + 1]), ".".join(other[depth : depth + 1])
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -102,10 +97,25 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_run_one_way(path: Path):
-    """A module imports only from rooms above its own, or from its own."""
-    here = floor(name_of(path))
-    for name in imports(path):
-        assert floor(name) <= here, f"{name_of(path)} imports {name}, which stands below it"
+    """On every floor, a module imports only what stands before it in its room's list."""
+    name = name_of(path)
+    for used in imports(path):
+        room, mine, its = parting(name, used)
+        # A room's own __init__ and what it hands on have no order between them.
+        assert not (mine and its) or floor(room, its) < floor(room, mine), (
+            f"{name} imports {used}, which stands after it"
+        )
+
+
+def test_every_room_is_listed_and_says_what_lives_there():
+    """Every package has a list, its list names all that is in it and nothing else, and its docstring is a sentence."""
+    for room, listed in ROOMS.items():
+        folder = SOURCE.joinpath(*room.split(".")) if room else SOURCE
+        inside = {path.stem for path in folder.glob("*.py")} - ({"__init__"} if room else set())
+        inside |= {path.parent.name for path in folder.glob("*/__init__.py")}
+        assert set(listed.split()) == inside, room
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))), room
+    assert {".".join(path.parent.relative_to(SOURCE).parts) for path in SOURCE.rglob("__init__.py")} == set(ROOMS)
 
 
 def test_no_imports_run_in_a_circle():

@@ -203,7 +203,7 @@ def test_the_encoders_are_listed(call: Cli, monkeypatch: pytest.MonkeyPatch):
     assert re.match(r"efficientnet-lite2 +yes +24\.7 MB +260 +1280  Apache-2\.0 ", line)
     assert place.strip().endswith("efficientnet-lite2-9656183e.pth")
     assert re.search(r"^clip-vit-b-32-256 +no +605\.2 MB +256 +512  MIT ", result.out, re.MULTILINE)
-    monkeypatch.setattr("lookalike.encoders.weights.locate", lambda _: None)
+    monkeypatch.setattr("lookalike.encoders.weights.locate.locate", lambda _: None)
     assert re.match(r"efficientnet-lite2 +no ", call("encoders").out.splitlines()[1])
 
 

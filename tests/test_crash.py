@@ -17,11 +17,11 @@ from fakes import FakeEncoder
 from galleries import Result, index
 from lookalike import Gallery
 from lookalike.errors import GalleryNotFoundError, GalleryWriteError
-from lookalike.gallery import tables
-from lookalike.gallery.database import refusals
-from lookalike.gallery.local_store import LocalStore
-from lookalike.gallery.vector_file import VectorFile
-from lookalike.picture_files import open_file, sha256
+from lookalike.gallery.local import tables
+from lookalike.gallery.local.database import refusals
+from lookalike.gallery.local.store import LocalStore
+from lookalike.gallery.local.vector_file import VectorFile
+from lookalike.images.files import open_file, sha256
 
 Driver = Callable[..., subprocess.Popen[bytes]]
 Call = Callable[..., Result]

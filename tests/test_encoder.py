@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from lookalike import Encoder, EncoderSpec, load_encoder
-from lookalike.encoders import cache
-from lookalike.encoders.runtime import NetworkSource, _compiled_copy
+from lookalike.encoders.networks.source import NetworkSource
+from lookalike.encoders.runtimes import compiled
+from lookalike.encoders.runtimes.compiled import compiled_copy
+from lookalike.encoders.weights import cache
 from lookalike.errors import EncoderError, PictureError, UnknownEncoderError
 
 
@@ -111,7 +113,7 @@ def test_a_compiled_copy_is_used_and_mended(tmp_path, monkeypatch, pictures):
     whole = kept.read_bytes()
 
     with monkeypatch.context() as patch:
-        patch.setattr("lookalike.encoders.families.Family.build", lambda *_: pytest.fail("a graph was built"))
+        patch.setattr("lookalike.encoders.networks.families.Family.build", lambda *_: pytest.fail("a graph was built"))
         assert np.array_equal(load_encoder().embed(pictures[:2]), first)
 
     for damage in (whole[: len(whole) // 2], b"not a network", b"", whole[:5000] + b"\xff" * 5000 + whole[10000:]):
@@ -133,7 +135,7 @@ def test_a_checksum_that_is_no_text_is_a_damaged_copy(tmp_path, monkeypatch, pic
 def test_a_compiled_copy_that_is_taken_away_is_made_anew(tmp_path, monkeypatch, pictures):
     """A copy that another process removes between its check and its use is missed by nobody."""
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))
-    monkeypatch.setattr(cache.CompiledCopy, "is_intact", lambda _: True)
+    monkeypatch.setattr(compiled.CompiledCopy, "is_intact", lambda _: True)
     assert load_encoder().embed(pictures[:1]).shape == (1, 1280)
     assert len([*(tmp_path / "compiled").glob("*.blob")]) == 1
 
@@ -143,7 +145,7 @@ def test_a_compiled_copy_takes_the_place_of_its_own_kind_alone(tmp_path, monkeyp
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))
 
     def kept(name, key):
-        cache.CompiledCopy(name, key).write(lambda file: file.write(b"a network"))
+        compiled.CompiledCopy(name, key).write(lambda file: file.write(b"a network"))
         return {path.name for path in (tmp_path / "compiled").iterdir()}
 
     kept("rail[1]*", "old")
@@ -158,7 +160,7 @@ def test_checkpoints_of_one_name_keep_their_own_compiled_copies(tmp_path, monkey
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))
     for sha256 in ("a" * 64, "b" * 64, "a" * 64):
         source = NetworkSource("rail", sha256, 1, lambda: pytest.fail("nothing is to be built"))
-        _compiled_copy(source, "fp32", "2026.1", "a processor").write(lambda file: file.write(b"a network"))
+        compiled_copy(source, "fp32", "2026.1", "a processor").write(lambda file: file.write(b"a network"))
     assert len([*(tmp_path / "compiled").glob("*.blob")]) == 2
 
 

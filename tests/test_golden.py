@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from lookalike import load_encoder
-from lookalike.encoders import catalog, weights
+from lookalike.encoders import catalog
 from lookalike.encoders.golden import GOLDEN, synthetic
+from lookalike.encoders.weights import locate
 from lookalike.errors import DownloadError
 
 # Photographs whose embeddings others have published. They may not be passed on with this code: rclip's own are in its
@@ -37,8 +38,8 @@ WITH_KITTY = {"black kitty.jpeg": 0.269, "cat.jpg": 0.247, "black cat at night.j
 def _real(name):
     row = catalog.find(name)
     try:
-        weights.fetch(row)
-        weights.fetch_tokenizer(row)
+        locate.fetch(row)
+        locate.fetch_tokenizer(row)
     except DownloadError as error:
         if error.kind != "unreachable":  # the hub has something else than it should: that is what the test is for
             raise
@@ -120,7 +121,7 @@ def test_only_a_hub_out_of_reach_is_a_reason_to_skip(monkeypatch, kind):
     def fail(_):
         raise DownloadError("it can't be fetched", kind=kind)
 
-    monkeypatch.setattr(weights, "fetch", fail)
+    monkeypatch.setattr(locate, "fetch", fail)
     with pytest.raises(DownloadError):
         _real("clip-vit-b-32")
     kind = "unreachable"

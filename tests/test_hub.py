@@ -12,7 +12,8 @@ import sys
 import pytest
 
 import hub_server
-from lookalike.encoders.hub import HubFile, cached
+from lookalike.encoders.catalog import HubFile
+from lookalike.encoders.weights.hub import cached
 
 REVISION = "4afec35ffe57a943d569ff7ee888061830164da8"
 FILE = HubFile("team/rail-clip", "open_clip_model.safetensors", REVISION)
@@ -22,7 +23,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 # huggingface_hub reads its environment when it is imported, so each download is a process of its own.
 PROGRAM = """
 import json, sys
-from lookalike.encoders.hub import HubFile, cached, download
+from lookalike.encoders.weights.hub import HubFile, cached, download
 from lookalike.errors import LookalikeError
 repository, filename, revision, sha256 = sys.argv[1:]
 try:

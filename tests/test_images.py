@@ -14,8 +14,10 @@ from PIL import Image, ImageCms
 
 from drawing import CORNERS, cmyk_profile, exif, png, quarters, saved
 from lookalike import PictureError
-from lookalike.images import as_picture, content_format, open_picture
-from lookalike.picture_files import EXTENSIONS, SkipKind
+from lookalike.images.decode import as_picture, open_picture
+from lookalike.images.files import SkipKind
+from lookalike.images.formats import EXTENSIONS
+from lookalike.images.sniff import content_format
 
 DATA = Path(__file__).parent / "data"
 
@@ -402,7 +404,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(form: str, tmp_path: Path):
     code = """
         import resource, sys
         from lookalike import PictureError
-        from lookalike.images import open_picture
+        from lookalike.images.decode import open_picture
         used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
             open_picture(sys.argv[1])
@@ -438,8 +440,8 @@ def test_giants_look_the_same_strip_by_strip(mode: str, monkeypatch: pytest.Monk
     tags[0x0112] = 6
     image.save(tmp_path / "giant.tif", exif=tags)
     whole = open_picture(tmp_path / "giant.tif", least_side=40)
-    monkeypatch.setattr("lookalike.images._LARGE", 1000)
-    monkeypatch.setattr("lookalike.images._STRIP_PIXELS", 4000)
+    monkeypatch.setattr("lookalike.images.decode._LARGE", 1000)
+    monkeypatch.setattr("lookalike.images.rgb._STRIP_PIXELS", 4000)
     strips = open_picture(tmp_path / "giant.tif", least_side=40)
     assert strips.size == whole.size == (300, 210)
     assert strips.pixels.size == (60, 42)
@@ -453,7 +455,7 @@ def test_a_giant_takes_little_more_memory_than_its_pixels(tmp_path: Path):
     side = 10_000
     (tmp_path / "giant.png").write_bytes(png((side, side), 8, 6, bytes(side * (4 * side + 1))))
     program = (
-        "import pathlib, sys; from lookalike.images import open_picture; "
+        "import pathlib, sys; from lookalike.images.decode import open_picture; "
         "print(open_picture(sys.argv[1], least_side=594).pixels.size); "
         "print(pathlib.Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
     )

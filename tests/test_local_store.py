@@ -23,10 +23,10 @@ from lookalike.errors import (
     GalleryNotFoundError,
     GalleryWriteError,
 )
-from lookalike.gallery import schema
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local import schema
+from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Calibration, Changes, Store
-from lookalike.picture_files import FileStat, SkipKind, Skipped
+from lookalike.images.files import FileStat, SkipKind, Skipped
 from stores import STAT, check, digest_of, made, vector_of, write
 
 AsNobody = Callable[[], AbstractContextManager[None]]
@@ -78,7 +78,7 @@ def test_a_commit_that_fails_half_way_changes_nothing(tmp_path: Path, monkeypatc
             skipped=[Skipped("c.jpg", SkipKind.EMPTY, "empty")],
         )
         with monkeypatch.context() as patch:
-            patch.setattr("lookalike.gallery.tables.skip", full)
+            patch.setattr("lookalike.gallery.local.tables.skip", full)
             with pytest.raises(GalleryWriteError, match="disk is full"):
                 store.commit(changes)
         assert check(store) == ["a.jpg"]
@@ -206,7 +206,7 @@ def test_a_killed_writer_holds_no_lock(tmp_path: Path, driver: Driver):
 
 def test_a_database_that_another_program_keeps_busy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Where some other program holds the database itself, the error says that it is busy."""
-    monkeypatch.setattr("lookalike.gallery.database._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("lookalike.gallery.local.database._PATIENCE_SECONDS", 0.0)
     made(tmp_path, "a.jpg").close()
     with (
         closing(LocalStore.open(tmp_path / ".lookalike", writing=True)) as store,

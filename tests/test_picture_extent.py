@@ -9,7 +9,7 @@ from PIL import Image
 
 from drawing import draw, exif
 from lookalike.errors import PictureError
-from lookalike.images import Extent, open_picture, picture_extent
+from lookalike.images.decode import Extent, open_picture, picture_extent
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "MPO", "AVIF"])

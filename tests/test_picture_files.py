@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 
 from lookalike import PictureError
-from lookalike.picture_files import (
-    EXTENSIONS,
-    FileStat,
-    SkipKind,
-    find_pictures,
-    has_pictures,
-    open_file,
-    sha256,
-    shown,
-)
+from lookalike.images.files import FileStat, SkipKind, open_file, sha256
+from lookalike.images.formats import EXTENSIONS
+from lookalike.images.walk import find_pictures, has_pictures
+from lookalike.text import shown
 
 AsNobody = Callable[[], AbstractContextManager[None]]
 

@@ -9,7 +9,7 @@ from PIL import Image
 from drawing import draw, saved
 from lookalike.encoders.preprocess import least_side, prepare
 from lookalike.encoders.spec import Preprocessing
-from lookalike.images import Picture, as_picture, open_picture
+from lookalike.images.decode import Picture, as_picture, open_picture
 
 LITE = Preprocessing(297, 260, "bicubic", (127.0,) * 3, (128.0,) * 3)
 CLIP = Preprocessing(224, 224, "bicubic", (0.0,) * 3, (1.0,) * 3)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.ranking import Hit, Ranking, order, percentile
+from lookalike.search.ranking import Hit, Ranking, order, percentile
 
 FEW_VALUES = st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]), max_size=40)
 

@@ -19,11 +19,11 @@ from galleries import Result, index, ranked
 from lookalike import Encoder, Gallery, PictureError
 from lookalike.errors import StampMismatchError
 from lookalike.gallery import calibration
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Changes, Write
 from lookalike.gallery.update import recalibrate
-from lookalike.picture_files import SkipKind
-from lookalike.ranking import Hit
+from lookalike.images.files import SkipKind
+from lookalike.search.ranking import Hit
 from stores import STAT, digest_of
 
 Cli = Callable[..., Result]

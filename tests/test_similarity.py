@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lookalike.errors import QueryError
-from lookalike.similarity import ROUNDING, blocks, combined, cosines, nearest, similarity_matrix
+from lookalike.search.similarity import ROUNDING, blocks, combined, cosines, nearest, similarity_matrix
 
 SCORES = arrays(
     np.float32,

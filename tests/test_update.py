@@ -15,8 +15,8 @@ from fakes import FakeEncoder
 from galleries import index, ranked
 from lookalike import Encoder, Gallery, GalleryError, UpdateReport
 from lookalike import embedding as embedding_module
-from lookalike.picture_files import SkipKind
-from lookalike.ranking import Hit
+from lookalike.images.files import SkipKind
+from lookalike.search.ranking import Hit
 
 AsNobody = Callable[[], AbstractContextManager[None]]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.encoders.checkpoint import read_checkpoint
-from lookalike.encoders.runtime import RUNTIMES
+from lookalike.encoders.checkpoints.checkpoint import read_checkpoint
+from lookalike.encoders.runtimes.choice import RUNTIMES
 
 
 def main() -> None:

@@ -28,10 +28,11 @@ from PIL import Image
 import reference
 import torch_reference as theirs
 from lookalike.encoders.catalog import CLIP_224
-from lookalike.encoders.checkpoint import Checkpoint, read_checkpoint
+from lookalike.encoders.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from lookalike.encoders.encoder import find_checkpoint
+from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.preprocess import prepare_reference
-from lookalike.encoders.runtime import RUNTIMES, NetworkSource
+from lookalike.encoders.runtimes.choice import RUNTIMES
 from lookalike.encoders.spec import Precision
 from lookalike.encoders.tokenizer import load_tokenizer
 

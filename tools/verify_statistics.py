@@ -25,8 +25,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.intervals import intervals
-from lookalike.evaluation.paired_test import sign_flip_p
+from lookalike.evaluation.statistics.intervals import intervals
+from lookalike.evaluation.statistics.sign_flip import sign_flip_p
 
 LEVEL: Final = 0.05
 CASES: Final = 4000

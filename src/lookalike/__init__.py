@@ -16,9 +16,9 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import EncoderError, GalleryError, LookalikeError, PictureError
 from lookalike.gallery.gallery import Gallery, Status
 from lookalike.gallery.update import UpdateReport
-from lookalike.picture_files import Skipped
-from lookalike.query import Query
-from lookalike.ranking import Hit, Ranking
+from lookalike.images.files import Skipped
+from lookalike.search.query import Query
+from lookalike.search.ranking import Hit, Ranking
 
 __version__ = "0.1.0"
 

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import PictureError
-from lookalike.images import DEFAULT_PIXEL_CAP, content_format, open_picture
-from lookalike.picture_files import EXTENSIONS, FileStat, Found, SkipKind, Skipped, open_file, refusal, sha256
+from lookalike.images.decode import DEFAULT_PIXEL_CAP, open_picture
+from lookalike.images.files import FileStat, Found, SkipKind, Skipped, open_file, refusal, sha256
+from lookalike.images.formats import EXTENSIONS
+from lookalike.images.sniff import content_format
 
 Progress = Callable[[int, int], None]
 """Told how many of how many are done, now and then."""
@@ -62,7 +64,7 @@ def embed_files(
     """Embed ``files`` (relative to ``root``), in their order, a batch at a time.
 
     A file whose digest is ``known`` (called on the decoding threads) is neither decoded nor encoded. A file that can't
-    be used becomes a :class:`~lookalike.picture_files.Skipped`; no file raises. Memory stays bounded however many
+    be used becomes a :class:`~lookalike.images.files.Skipped`; no file raises. Memory stays bounded however many
     files there are.
     """
     load = _Loader(encoder, root, known, reading or Reading())

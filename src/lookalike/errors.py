@@ -37,7 +37,7 @@ class PictureError(LookalikeError):
     """A file that can't be used as a picture.
 
     ``reason`` is a short phrase that goes on from "skipped:", ``kind`` one word of
-    :class:`lookalike.images.SkipKind` that programs can rely on.
+    :class:`lookalike.images.decode.SkipKind` that programs can rely on.
     """
 
     def __init__(self, message: str, *, reason: str, kind: str) -> None:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local.store import LocalStore
 
 store = LocalStore.open(Path(sys.argv[1]), writing=True)
 print("open", flush=True)

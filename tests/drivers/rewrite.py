@@ -4,9 +4,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Changes
-from lookalike.picture_files import SkipKind, Skipped
+from lookalike.images.files import SkipKind, Skipped
 from stores import write
 
 with closing(LocalStore.open(Path(sys.argv[1]), writing=True)) as store:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fakes import FakeEncoder
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.robustness_grid import chosen, grid, versions_of
-from lookalike.evaluation.robustness_runner import encode_grid
-from lookalike.evaluation.robustness_store import Segment
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.data.vector_store import Segment
+from lookalike.evaluation.robustness.grid import chosen, grid, versions_of
+from lookalike.evaluation.robustness.runner import encode_grid
 
 dataset, store, moment, number = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 passed = 0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lookalike.cli.main import main
 from lookalike.encoders import catalog, golden
+from lookalike.encoders.catalog import HubFile
 from lookalike.encoders.encoder import load_encoder
-from lookalike.encoders.hub import HubFile
 
 NAME = "clip-vit-b-32-256"
 content = Path(sys.argv[1]).read_bytes()

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lookalike.encoders.checkpoint import read_checkpoint
-from lookalike.encoders.runtime import RUNTIMES
+from lookalike.encoders.checkpoints.checkpoint import read_checkpoint
+from lookalike.encoders.runtimes.choice import RUNTIMES
 from lookalike.errors import WeightsError
 from reference import GRAPH_MUTANTS, agreement, pixels, token_ids
 

@@ -9,10 +9,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from checkpoints import CONFIGS, change_tensors, edit
-from lookalike.encoders import catalog, weights
-from lookalike.encoders.checkpoint import catalogued, read_checkpoint
+from lookalike.encoders import catalog
+from lookalike.encoders.checkpoints.checkpoint import catalogued, read_checkpoint
 from lookalike.encoders.encoder import load_encoder
 from lookalike.encoders.spec import ClipSettings, EncoderSpec
+from lookalike.encoders.weights import locate
 from lookalike.errors import UnknownActivationError, UnknownEncoderError, WeightsError
 
 FILES = {
@@ -217,16 +218,16 @@ def test_hub_weights_are_found_in_the_shared_cache(tmp_path, monkeypatch):
     """A hub file lies where every program that uses the hub puts it; one that isn't there says how to get it."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     row = catalog.find("clip-vit-b-32-256")
-    assert weights.locate(row) is None
+    assert locate.locate(row) is None
     with pytest.raises(WeightsError, match="encoders pull clip-vit-b-32-256"):
-        weights.checked(row)
+        locate.checked(row)
     repository = tmp_path / ("models--" + row.source.repository.replace("/", "--"))
     file = repository / "snapshots" / row.source.revision / row.source.filename
     file.parent.mkdir(parents=True)
     file.write_bytes(b"not the real one")
-    assert weights.locate(row) == file
+    assert locate.locate(row) == file
     with pytest.raises(WeightsError, match="SHA-256"):
-        weights.checked(row)
+        locate.checked(row)
 
 
 def test_a_catalogued_clip_makes_both_networks(tmp_path):

@@ -15,9 +15,9 @@ from lookalike import Gallery, Query, load_encoder
 from lookalike.encoders.encoder import TextEncoder
 from lookalike.encoders.views import VIEWS, least_side_of, prepare_views
 from lookalike.errors import EncoderError, GalleryError, QueryError, StampMismatchError, WeightsError
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.reencode import reencode
-from lookalike.images import as_picture
+from lookalike.images.decode import as_picture
 from lookalike.report.search_json import search_answer
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoints import CONFIGS, edit, put
-from lookalike.encoders.checkpoint import Checkpoint, read_checkpoint
+from lookalike.encoders.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from lookalike.encoders.spec import ClipSettings
 from lookalike.errors import EncoderError, WeightsError
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from drawing import drawn
 from lookalike import Gallery, load_encoder
-from lookalike.gallery.local_store import LocalStore
-from lookalike.picture_files import SkipKind
+from lookalike.gallery.local.store import LocalStore
+from lookalike.images.files import SkipKind
 
 
 @pytest.fixture

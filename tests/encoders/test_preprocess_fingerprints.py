@@ -8,7 +8,7 @@ from PIL import Image
 
 from lookalike.encoders import catalog
 from lookalike.encoders.preprocess import prepare, prepare_reference
-from lookalike.images import as_picture
+from lookalike.images.decode import as_picture
 
 # Values at (channel, y, x) = (0,0,0), (1,17,203), (2,111,111), (0,S-1,5), (2,64,190), then the sums of the channels.
 LIBREPHOTOS = {

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from lookalike.encoders.safetensors_file import read_safetensors
+from lookalike.encoders.weights.safetensors import read_safetensors
 from lookalike.errors import WeightsError
 
 F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from checkpoints import change_tensors
-from lookalike.encoders.checkpoint import read_checkpoint
+from lookalike.encoders.checkpoints.checkpoint import read_checkpoint
 from lookalike.errors import WeightsError
 
 WEIGHTS = {"clip-open_clip": "open_clip_model.safetensors"}

@@ -19,10 +19,10 @@ from drawing import draw, drawn
 from fakes import SPEC, FakeEncoder
 from galleries import Result
 from lookalike.errors import EvaluationError
-from lookalike.evaluation.angles import Angles, angles, check
-from lookalike.evaluation.dataset import Dataset, Row
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.embedded import EmbeddedDataset, embed_dataset
+from lookalike.evaluation.data.dataset import Dataset, Row
+from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.experiments.angles import Angles, angles, check
 from lookalike.report.angles_json import angles_answer, angles_csv
 from lookalike.report.angles_page import angles_page
 

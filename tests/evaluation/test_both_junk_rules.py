@@ -8,12 +8,13 @@ import pytest
 
 from drawing import drawn
 from fakes import FakeEncoder
-from lookalike.evaluation.compare import compare
-from lookalike.evaluation.evaluate import evaluate
-from lookalike.evaluation.robustness import robustness
+from lookalike.evaluation.experiments.compare import compare
+from lookalike.evaluation.experiments.evaluate import evaluate
+from lookalike.evaluation.robustness.robustness import robustness
 from lookalike.report.comparison_page import comparison_page
-from lookalike.report.comparison_tables import CEILING, class_table, overall_table
+from lookalike.report.comparison_tables import class_table, overall_table
 from lookalike.report.comparison_text import comparison_markdown, comparison_text
+from lookalike.report.document.tables import CEILING
 from lookalike.report.evaluation_json import evaluation_answer
 from lookalike.report.evaluation_page import evaluation_page
 from lookalike.report.evaluation_text import evaluation_text

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.evaluation import metrics
-from lookalike.evaluation.chance import chance_levels, expected_average_precision
-from lookalike.evaluation.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.data.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.statistics import metrics
+from lookalike.evaluation.statistics.chance import chance_levels, expected_average_precision
 
 
 def relevance_of(relevant: int, size: int) -> Relevance:

@@ -18,9 +18,9 @@ from fakes import FakeEncoder
 from galleries import Result
 from lookalike.encoders import catalog
 from lookalike.errors import DownloadError, EvaluationError, UnknownEncoderError, WeightsError
-from lookalike.evaluation.compare import Comparison, compare, everything_known
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.published import HEADING
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.experiments.compare import Comparison, compare, everything_known
+from lookalike.evaluation.experiments.published import HEADING
 from lookalike.report.comparison_page import comparison_page
 from lookalike.report.comparison_text import comparison_markdown, comparison_text
 
@@ -236,8 +236,10 @@ def test_with_consent_weights_are_fetched_first(pets: Path, known: Cli, monkeypa
         asked.append(row.name)
         raise DownloadError(f"{row.name} can't be fetched: no network")
 
-    monkeypatch.setattr("lookalike.cli.compare.pull", pull)
-    monkeypatch.setattr("lookalike.encoders.weights.locate", lambda row: None if row.name == "resnet152" else Path())
+    monkeypatch.setattr("lookalike.cli.measuring.compare.pull", pull)
+    monkeypatch.setattr(
+        "lookalike.encoders.weights.locate.locate", lambda row: None if row.name == "resnet152" else Path()
+    )
     result = known("compare", pets, "--encoder", "clip-vit-b-32", "--encoder", "resnet152", "--yes")
     assert (result.code, asked) == (0, ["resnet152"])
     assert "resnet152 not evaluated: resnet152 can't be fetched: no network" in result.out

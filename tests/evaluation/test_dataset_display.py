@@ -14,12 +14,12 @@ from PIL import Image
 from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import Result
-from lookalike.evaluation.dataset import Row
-from lookalike.evaluation.dataset_display import DatasetDisplay, Sizes, Units, display_dataset
-from lookalike.evaluation.dataset_display import drawn as chosen
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.embedded import embed_dataset
-from lookalike.evaluation.provenance import provenance
+from lookalike.evaluation.data.dataset import Row
+from lookalike.evaluation.data.embedded import embed_dataset
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.data.provenance import provenance
+from lookalike.evaluation.experiments.inspect import DatasetDisplay, Sizes, Units, display_dataset
+from lookalike.evaluation.experiments.inspect import drawn as chosen
 from lookalike.report.dataset_json import dataset_answer
 from lookalike.report.dataset_page import dataset_page
 from lookalike.report.dataset_sheet import dataset_sheet

@@ -13,8 +13,8 @@ from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import index
 from lookalike.errors import DatasetError
-from lookalike.evaluation.dataset import Row, sides
-from lookalike.evaluation.datasets import load_dataset
+from lookalike.evaluation.data.dataset import Row, sides
+from lookalike.evaluation.data.load import load_dataset
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import index
 from lookalike.errors import DatasetError
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.embedded import embed_dataset
+from lookalike.evaluation.data.embedded import embed_dataset
+from lookalike.evaluation.data.load import load_dataset
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import index
 from lookalike.errors import EvaluationError
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.embedded import EmbeddedDataset, embed_dataset
-from lookalike.evaluation.evaluate import evaluate, own_encoder
-from lookalike.evaluation.results import Evaluation
+from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.experiments.evaluate import evaluate
+from lookalike.evaluation.scoring.own_encoder import own_encoder
+from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.report.evaluation_json import evaluation_answer
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lookalike.evaluation.figures import averages, deepest, figure_names, per_query
-from lookalike.evaluation.full_ranking import rank_gallery
-from lookalike.evaluation.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.data.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.ranking.full_ranking import rank_gallery
+from lookalike.evaluation.scoring.averages import averages, deepest, figure_names, per_query
 
 
 def dataset(labels: list[int], seed: int = 0) -> tuple[np.ndarray, Relevance]:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.evaluation import full_ranking
-from lookalike.evaluation.exact_scores import levels, pair_products, products, scores, snapped
-from lookalike.evaluation.full_ranking import Rankings, rank_gallery
-from lookalike.evaluation.relevance import Relevance, Rows
-from lookalike.evaluation.ties import draw, in_drawn_order
+from lookalike.evaluation.data.relevance import Relevance, Rows
+from lookalike.evaluation.ranking import full_ranking
+from lookalike.evaluation.ranking.exact_scores import levels, pair_products, products, scores, snapped
+from lookalike.evaluation.ranking.full_ranking import Rankings, rank_gallery
+from lookalike.evaluation.ranking.ties import draw, in_drawn_order
 
 STEP = 2.0**-24
 

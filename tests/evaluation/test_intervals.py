@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lookalike.evaluation.bootstrap import Groups, _drawn_weights, grouped, limits, student_quantile
-from lookalike.evaluation.intervals import Interval, intervals, macro_means, micro_means
-from lookalike.evaluation.relevance import ALONE
+from lookalike.evaluation.data.relevance import ALONE
+from lookalike.evaluation.statistics.bootstrap import Groups, _drawn_weights, grouped, limits, student_quantile
+from lookalike.evaluation.statistics.intervals import Interval, intervals, macro_means, micro_means
 from verify_statistics import Design, covered
 
 

@@ -10,10 +10,10 @@ import pytest
 from drawing import drawn
 from fakes import FakeEncoder
 from lookalike.errors import DatasetError
-from lookalike.evaluation.dataset import Dataset
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.embedded import embed_dataset
-from lookalike.evaluation.kept_embeddings import embed_kept
+from lookalike.evaluation.data.dataset import Dataset
+from lookalike.evaluation.data.embedded import embed_dataset
+from lookalike.evaluation.data.kept_embeddings import embed_kept
+from lookalike.evaluation.data.load import load_dataset
 
 
 @pytest.fixture

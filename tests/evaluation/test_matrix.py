@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import lookalike.similarity
+import lookalike.search.similarity
 from drawing import drawn
 from fakes import FakeEncoder
 from galleries import Result, index
 from lookalike.errors import DatasetError
-from lookalike.evaluation.datasets import load_pictures
-from lookalike.evaluation.embedded import embed_dataset
-from lookalike.evaluation.matrix import Band, SimilarityMatrix, similarity_of
-from lookalike.report.colours import viridis
+from lookalike.evaluation.data.embedded import embed_dataset
+from lookalike.evaluation.data.load import load_pictures
+from lookalike.evaluation.experiments.matrix import Band, SimilarityMatrix, similarity_of
+from lookalike.report.drawings.matrix_picture import matrix_picture
+from lookalike.report.drawings.viridis import viridis
 from lookalike.report.matrix_files import write_csv, write_npy
-from lookalike.report.matrix_picture import matrix_picture
 
 Cli = Callable[..., Result]
 
@@ -50,7 +50,7 @@ def matrix(pets: Path, fake: FakeEncoder) -> SimilarityMatrix:
 @pytest.fixture(params=[1, 100, 10_000_000])
 def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Matrices are computed in blocks of about so many bytes."""
-    monkeypatch.setattr(lookalike.similarity, "_BLOCK_BYTES", request.param)
+    monkeypatch.setattr(lookalike.search.similarity, "_BLOCK_BYTES", request.param)
 
 
 def test_rows_and_columns_are_in_order_of_class(matrix: SimilarityMatrix, pets: Path, fake: FakeEncoder):

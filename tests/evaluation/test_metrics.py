@@ -15,10 +15,10 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, ndcg_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from lookalike.evaluation import metrics
-from lookalike.evaluation.figures import averages, figure_names, per_query
-from lookalike.evaluation.full_ranking import rank_gallery
-from lookalike.evaluation.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.data.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.ranking.full_ranking import rank_gallery
+from lookalike.evaluation.scoring.averages import averages, figure_names, per_query
+from lookalike.evaluation.statistics import metrics
 
 REFERENCE = json.loads((Path(__file__).parent.parent / "data" / "reference_metrics.json").read_text("utf-8"))
 KS = REFERENCE["ks"]

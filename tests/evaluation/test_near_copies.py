@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fakes import SPEC
-from lookalike.evaluation import near_copies
-from lookalike.evaluation.dataset import Dataset, Row
-from lookalike.evaluation.embedded import EmbeddedDataset
-from lookalike.evaluation.near_copies import Neighbours, exact_copies, near_pairs
+from lookalike.evaluation.data.dataset import Dataset, Row
+from lookalike.evaluation.data.embedded import EmbeddedDataset
+from lookalike.evaluation.ranking import near_copies
+from lookalike.evaluation.ranking.near_copies import Neighbours, exact_copies, near_pairs
 
 
 def made(vectors: NDArray[np.float32], rows: list[Row], contents: list[str] | None = None) -> EmbeddedDataset:

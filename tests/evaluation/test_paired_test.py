@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lookalike.evaluation.paired_test import DRAWS, holm, sign_flip_p
-from lookalike.evaluation.relevance import ALONE
+from lookalike.evaluation.data.relevance import ALONE
+from lookalike.evaluation.statistics.sign_flip import DRAWS, holm, sign_flip_p
 from verify_statistics import Design, rejected
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lookalike import load_encoder
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.embedded import EmbeddedDataset, embed_dataset
-from lookalike.evaluation.evaluate import evaluate
+from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.experiments.evaluate import evaluate
 
 pytestmark = pytest.mark.labelled
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.evaluation.relevance import ALONE, Relevance, Rows, codes
+from lookalike.evaluation.data.relevance import ALONE, Relevance, Rows, codes
 
 
 def rows(labels: str, groups: str = "", visits: str = "", contents: str = "") -> Rows:

@@ -12,9 +12,9 @@ from fakes import FakeEncoder
 from galleries import Result
 from lookalike import Encoder
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
-from lookalike.evaluation import reproduce as reproduction
-from lookalike.evaluation.reproduce import Reproduction, reproduce, shown_queries
-from lookalike.report.report_blocks import Figure, Report, report_markdown, report_page
+from lookalike.evaluation.experiments import reproduce as reproduction
+from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, shown_queries
+from lookalike.report.document.blocks import Figure, Report, report_markdown, report_page
 from lookalike.report.reproduction import reproduction_report
 
 Cli = Callable[..., Result]
@@ -77,7 +77,7 @@ def report_of(result: Reproduction) -> Report:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch):
     """The catalogue knows the encoders that these tests name."""
-    monkeypatch.setattr("lookalike.evaluation.compare.catalog.find", lambda _: None)
+    monkeypatch.setattr("lookalike.evaluation.experiments.compare.catalog.find", lambda _: None)
 
 
 @pytest.mark.usefixtures("known")

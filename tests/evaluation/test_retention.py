@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lookalike.evaluation.bootstrap import grouped, limits
-from lookalike.evaluation.intervals import intervals
-from lookalike.evaluation.retention import retention
+from lookalike.evaluation.statistics.bootstrap import grouped, limits
+from lookalike.evaluation.statistics.intervals import intervals
+from lookalike.evaluation.statistics.retention import retention
 
 
 def scenes(number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -18,15 +18,15 @@ from galleries import Result
 from lookalike import Encoder
 from lookalike.errors import DatasetError, EvaluationError, OutputError, UnknownCorruptionError
 from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, standardise
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.robustness import robustness
-from lookalike.evaluation.robustness_examples import examples
-from lookalike.evaluation.robustness_grid import CLEAN, Version, chosen, damaged_of_mixed, grid, versions_of
-from lookalike.evaluation.robustness_results import Robustness
-from lookalike.evaluation.robustness_runner import GridVectors, encode_grid
-from lookalike.evaluation.sampling import subset
-from lookalike.images import open_picture
-from lookalike.report.json_text import as_text
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.data.sampling import subset
+from lookalike.evaluation.robustness.examples import examples
+from lookalike.evaluation.robustness.grid import CLEAN, Version, chosen, damaged_of_mixed, grid, versions_of
+from lookalike.evaluation.robustness.results import Robustness
+from lookalike.evaluation.robustness.robustness import robustness
+from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
+from lookalike.images.decode import open_picture
+from lookalike.report.document.json_text import as_text
 from lookalike.report.robustness_json import robustness_answer, robustness_csv
 from lookalike.report.robustness_page import robustness_page
 

@@ -11,7 +11,7 @@ import pytest
 
 from drawing import drawn
 from galleries import Result
-from lookalike.cli.robustness import severities
+from lookalike.cli.measuring.robustness import severities
 from lookalike.evaluation.corruptions import CORRUPTIONS
 
 Cli = Callable[..., Result]

@@ -7,9 +7,10 @@ import pytest
 
 from lookalike.errors import EvaluationError
 from lookalike.evaluation.corruptions import CORRUPTIONS
-from lookalike.evaluation.dataset import Dataset, Row
-from lookalike.evaluation.donors import CLASS_POOL, POOL, plan_donors
-from lookalike.evaluation.robustness_grid import (
+from lookalike.evaluation.data.dataset import Dataset, Row
+from lookalike.evaluation.data.sampling import in_turn, subset
+from lookalike.evaluation.robustness.donors import CLASS_POOL, POOL, plan_donors
+from lookalike.evaluation.robustness.grid import (
     CLEAN,
     SIDES,
     Cell,
@@ -20,7 +21,6 @@ from lookalike.evaluation.robustness_grid import (
     identity,
     versions_of,
 )
-from lookalike.evaluation.sampling import in_turn, subset
 
 
 def digests(count: int) -> list[bytes]:

@@ -12,9 +12,9 @@ from drawing import draw
 from fakes import FakeEncoder
 from lookalike.errors import DatasetError, EvaluationError
 from lookalike.evaluation.corruptions.background import marked
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.robustness import robustness
-from lookalike.evaluation.robustness_results import Robustness
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.robustness.results import Robustness
+from lookalike.evaluation.robustness.robustness import robustness
 
 
 @pytest.fixture

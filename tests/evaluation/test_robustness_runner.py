@@ -15,13 +15,13 @@ from PIL import Image
 from drawing import drawn
 from fakes import FakeEncoder
 from lookalike.errors import DatasetError
-from lookalike.evaluation import robustness_jobs
 from lookalike.evaluation.corruptions import CORRUPTIONS, Context, standardise
-from lookalike.evaluation.dataset import Dataset
-from lookalike.evaluation.datasets import load_dataset
-from lookalike.evaluation.robustness_grid import CLEAN, Version, chosen, grid, identity, versions_of
-from lookalike.evaluation.robustness_runner import GridVectors, encode_grid
-from lookalike.images import Picture, open_picture
+from lookalike.evaluation.data.dataset import Dataset
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.robustness import jobs
+from lookalike.evaluation.robustness.grid import CLEAN, Version, chosen, grid, identity, versions_of
+from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
+from lookalike.images.decode import Picture, open_picture
 
 Driver = Callable[..., subprocess.Popen[bytes]]
 NAMES = ("gaussian_noise", "fog")
@@ -67,7 +67,7 @@ def test_each_picture_is_decoded_once_for_the_whole_grid(
         opened[path.name] += 1
         return open_picture(path, **options)
 
-    monkeypatch.setattr(robustness_jobs, "open_picture", counted)
+    monkeypatch.setattr(jobs, "open_picture", counted)
     lending = [name for name, corruption in CORRUPTIONS.items() if corruption.donor]
     wanted = versions([*NAMES, *lending], (1, 3), "both")
     encoded(dataset, tmp_path / "store", wanted, fake)

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lookalike.errors import EvaluationError, OutputError
-from lookalike.evaluation.robustness_store import Segment, VectorShape, VectorStore
-from lookalike.picture_files import SkipKind, Skipped
+from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
+from lookalike.images.files import SkipKind, Skipped
 
 SHAPE = VectorShape(pictures=3, dimension=4)
 

@@ -1,6 +1,6 @@
 """Numbers with the word for what they count."""
 
-from lookalike.report.counting import counted
+from lookalike.text import counted
 
 
 def test_one_is_told_from_several():

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.report.figures.colours import DARK_INK, LIGHT_INK, LINES, ink_on, luminance, ramp
-from lookalike.report.figures.curves import Curve, curves
-from lookalike.report.figures.drawing import spread, width_of
-from lookalike.report.figures.heat_map import HeatGroup, HeatRow, Shade, heat_map
+from lookalike.report.drawings.colours import DARK_INK, LIGHT_INK, LINES, ink_on, luminance, ramp
+from lookalike.report.drawings.curves import Curve, curves
+from lookalike.report.drawings.drawing import spread, width_of
+from lookalike.report.drawings.heat_map import HeatGroup, HeatRow, Shade, heat_map
 
 NS = {"svg": "http://www.w3.org/2000/svg"}
 

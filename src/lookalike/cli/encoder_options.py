@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from lookalike.errors import DownloadError, WeightsError
-from lookalike.picture_files import shown
+from lookalike.text import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,13 +61,14 @@ def fetched(options: argparse.Namespace, name: str) -> str:
     ``auto`` becomes what :func:`automatic` says. A path, and what isn't agreed to, is left to :func:`load`, which tells
     what is missing. Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError`.
     """
-    from lookalike.encoders import catalog, weights
+    from lookalike.encoders import catalog
+    from lookalike.encoders.weights import locate
 
     if name == "auto":
         return automatic(yes=options.yes)
     row = next((row for row in catalog.CATALOG if row.name == name), None)
-    if row is not None and weights.must_be_fetched(row):
-        damaged = weights.locate(row)
+    if row is not None and locate.must_be_fetched(row):
+        damaged = locate.locate(row)
         lacking = f"{shown(damaged)} is damaged." if damaged else f"{name} is not on this machine."
         if _consents(row, lacking, yes=options.yes):
             pull(row)
@@ -105,7 +106,7 @@ def pull(row: CatalogRow) -> Path:
     """
     from tqdm import tqdm
 
-    from lookalike.encoders import weights
+    from lookalike.encoders.weights import locate
 
     class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
         def __init__(self, *arguments: object, **options: object) -> None:
@@ -115,9 +116,9 @@ def pull(row: CatalogRow) -> Path:
     def waiting() -> None:
         print(f"lookalike: another process is fetching {row.name}; waiting until it has done", file=sys.stderr)
 
-    path = weights.fetch(row, bar=Bar, waiting=waiting)
+    path = locate.fetch(row, bar=Bar, waiting=waiting)
     try:
-        weights.fetch_tokenizer(row)
+        locate.fetch_tokenizer(row)
     except DownloadError as error:
         print(f"lookalike: the weights of {row.name} are here, their tokenizer isn't: {error}", file=sys.stderr)
     return path
@@ -125,9 +126,9 @@ def pull(row: CatalogRow) -> Path:
 
 def _best_ready() -> CatalogRow:
     """The best encoder on this machine; a line tells of each damaged file that is passed over."""
-    from lookalike.encoders import weights
+    from lookalike.encoders.weights import locate
 
-    return weights.best_ready(damaged=lambda error: print(f"lookalike: {error}", file=sys.stderr))
+    return locate.best_ready(damaged=lambda error: print(f"lookalike: {error}", file=sys.stderr))
 
 
 def _consents(row: CatalogRow, lacking: str, *, yes: bool) -> bool:

@@ -10,7 +10,7 @@ from lookalike.cli.arguments import add_command
 from lookalike.cli.encoder_options import pull
 from lookalike.cli.status import in_megabytes
 from lookalike.errors import WeightsError
-from lookalike.picture_files import shown
+from lookalike.text import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,13 +36,13 @@ def add_to(commands: Commands) -> None:
 
 def run_list(_: argparse.Namespace) -> int:
     """List the encoders."""
-    from lookalike.encoders import weights
     from lookalike.encoders.catalog import CATALOG
+    from lookalike.encoders.weights import locate
 
     line = "{:<20} {:<7} {:>11} {:>6} {:>6}  {:<13} {}"
     print(line.format("NAME", "READY", "SIZE", "PIXELS", "DIM", "LICENCE", "WHAT IT IS, AND WHERE"))
     for row in CATALOG:
-        place = weights.locate(row)
+        place = locate.locate(row)
         size = f"{'about ' if row.size_is_rounded else ''}{in_megabytes(row.size)}".replace(".0 MB", " MB")
         where = f"\n{'':<20} {shown(place)}" if place else ""
         licence = row.licence.split(" (")[0]
@@ -62,20 +62,21 @@ def run_list(_: argparse.Namespace) -> int:
 
 def _readiness(row: CatalogRow, place: Path | None) -> str:
     """What is told of the weights of ``row`` at ``place`` without reading them."""
-    from lookalike.encoders import weights
+    from lookalike.encoders.weights import locate
 
     if place is None:
         return "no"
-    return "yes" if weights.has_its_size(row, place) else "damaged"
+    return "yes" if locate.has_its_size(row, place) else "damaged"
 
 
 def run_pull(options: argparse.Namespace) -> int:
     """Fetch an encoder's weights, also in the place of damaged ones."""
-    from lookalike.encoders import catalog, weights
+    from lookalike.encoders import catalog
+    from lookalike.encoders.weights import locate
 
     row = catalog.find(options.name)
-    if weights.must_be_fetched(row):
-        damaged = weights.locate(row)
+    if locate.must_be_fetched(row):
+        damaged = locate.locate(row)
         why = f"{shown(damaged)} is damaged and will be replaced; " if damaged else ""
         print(f"{why}fetching {row.name}: {in_megabytes(row.size)}, {row.licence}", file=sys.stderr)
     print(f"{row.name} is ready: {shown(pull(row))}")
@@ -84,11 +85,12 @@ def run_pull(options: argparse.Namespace) -> int:
 
 def run_verify(options: argparse.Namespace) -> int:
     """Check an encoder's weights, and what comes out of them; nothing that earlier runs have found out is believed."""
-    from lookalike.encoders import catalog, weights
+    from lookalike.encoders import catalog
     from lookalike.encoders.golden import GOLDEN, load_afresh
+    from lookalike.encoders.weights import locate
 
     row = catalog.find(options.name)
-    place = weights.checked(row, afresh=True)
+    place = locate.checked(row, afresh=True)
     print(f"{row.name}: SHA-256 of {shown(place)} is right")
     checks = GOLDEN.get(row.name, ())
     if not checks:

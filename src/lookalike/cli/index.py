@@ -10,7 +10,7 @@ from lookalike.cli.arguments import add_command, positive
 from lookalike.cli.encoder_options import add_encoder, add_view, fetched, load
 from lookalike.cli.progress import progress_bar
 from lookalike.errors import StampMismatchError
-from lookalike.picture_files import shown
+from lookalike.text import shown
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands

@@ -14,19 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lookalike import __version__
-from lookalike.cli import (
-    angles,
-    compare,
-    dataset,
-    encoders,
-    evaluate,
-    index,
-    matrix,
-    reproduce,
-    robustness,
-    search,
-    status,
-)
+from lookalike.cli import encoders, index, search, status
+from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
 from lookalike.errors import LookalikeError
 
 _EPILOG = """\

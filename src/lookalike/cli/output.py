@@ -8,7 +8,7 @@ from typing import Any
 
 def print_answer(answer: dict[str, Any]) -> None:
     """Print ``answer`` as JSON in UTF-8, whatever the terminal's encoding; nothing where standard output is closed."""
-    from lookalike.report.json_text import as_text
+    from lookalike.report.document.json_text import as_text
 
     if sys.stdout is not None:
         sys.stdout.buffer.write(as_text(answer).encode())

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from lookalike.cli.arguments import add_command, add_gallery, positive
 from lookalike.cli.encoder_options import add_encoder
 from lookalike.cli.output import print_answer
-from lookalike.picture_files import EXTENSIONS, shown
-from lookalike.query import Query
+from lookalike.images.formats import EXTENSIONS
+from lookalike.search.query import Query
+from lookalike.text import shown
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
     from lookalike.gallery.gallery import Gallery
-    from lookalike.ranking import Ranking
+    from lookalike.search.ranking import Ranking
 
 _DETAILS = """\
 Each hit has its rank, its score (the cosine of the two embeddings), its percentile (the share of a sample of this
@@ -171,7 +172,7 @@ def _print_table(rankings: list[Ranking]) -> None:
 
 
 def _write_page(gallery: Gallery, rankings: list[Ranking], file: Path) -> None:
-    from lookalike.report.output import write_text
+    from lookalike.report.document.files import write_text
     from lookalike.report.results_page import results_page
 
     write_text(file, results_page(gallery.stamp, gallery.status().pictures, gallery.root, rankings))

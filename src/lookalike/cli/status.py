@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
 from lookalike.cli.output import print_answer
-from lookalike.picture_files import shown
+from lookalike.text import shown
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from lookalike.encoders.hub import HubFile
 from lookalike.encoders.spec import ClipSettings, Preprocessing
 from lookalike.errors import UnknownEncoderError
 
@@ -25,6 +24,15 @@ class PackagedFile:
 
     package: str
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of the hub at a pinned revision (a commit, 40 hexadecimal digits)."""
+
+    repository: str
+    filename: str
+    revision: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.encoders import catalog, weights
-from lookalike.encoders.checkpoint import Checkpoint, catalogued, read_checkpoint
-from lookalike.encoders.runtime import RUNTIMES, Runtime
+from lookalike.encoders import catalog
+from lookalike.encoders.checkpoints.checkpoint import Checkpoint, catalogued, read_checkpoint
+from lookalike.encoders.runtimes.choice import RUNTIMES
+from lookalike.encoders.runtimes.runtime import Runtime
 from lookalike.encoders.spec import Activation, EncoderSpec, Precision, View
 from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
 from lookalike.encoders.views import least_side_of, prepare_views
+from lookalike.encoders.weights import locate
 from lookalike.errors import EncoderError, UnknownEncoderError
-from lookalike.images import DEFAULT_PIXEL_CAP, Picture, as_picture, open_picture
-from lookalike.picture_files import SkipKind, refusal
-from lookalike.query import ImageLike
+from lookalike.images.decode import DEFAULT_PIXEL_CAP, Picture, as_picture, open_picture
+from lookalike.images.files import SkipKind, refusal
+from lookalike.search.query import ImageLike
 
 _T = TypeVar("_T")
 
@@ -189,14 +191,14 @@ def find_checkpoint(name: str, *, activation: Activation | None = None) -> Check
     Raises what :func:`load_encoder` does.
     """
     if name == "auto":
-        name = weights.best_ready().name
+        name = locate.best_ready().name
     known = any(row.name == name for row in catalog.CATALOG)
     if name and not known and os.path.exists(name):  # noqa: PTH110  pathlib's raises where a name is too long
         return read_checkpoint(Path(name), activation=activation)
     if not known and _looks_like_a_path(name):
         raise UnknownEncoderError(f"{name}: there is no such file or folder, and no encoder of that name")
     row = catalog.find(name)
-    return catalogued(row, weights.checked(row))
+    return catalogued(row, locate.checked(row))
 
 
 def _looks_like_a_path(name: str) -> bool:

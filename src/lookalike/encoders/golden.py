@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.catalog import CatalogRow
-from lookalike.encoders.checkpoint import catalogued
+from lookalike.encoders.checkpoints.checkpoint import catalogued
 from lookalike.encoders.encoder import Encoder, TextEncoder
-from lookalike.encoders.runtime import OpenVINORuntime
+from lookalike.encoders.runtimes.openvino import OpenVINORuntime
 from lookalike.encoders.tokenizer import load_tokenizer
 
 

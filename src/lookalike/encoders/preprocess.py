@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.encoders.spec import Preprocessing
-from lookalike.images import Picture
+from lookalike.images.decode import Picture
 
 RESAMPLE: Final = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 

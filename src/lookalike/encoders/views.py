@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from lookalike.encoders.preprocess import RESAMPLE, least_side, prepare
 from lookalike.encoders.spec import Preprocessing, View
-from lookalike.images import Picture
+from lookalike.images.decode import Picture
 
 _TILE: Final = 0.6
 

@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery.store import Calibration, Vectors
-from lookalike.similarity import blocks, cosines, similarity_matrix
+from lookalike.gallery.store import Calibration
+from lookalike.search.index import Vectors
+from lookalike.search.similarity import blocks, cosines, similarity_matrix
 
 SAMPLE_SIZE: Final = 2000
 """How many contents are sampled, at the most."""

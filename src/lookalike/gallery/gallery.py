@@ -18,17 +18,19 @@ from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError, GalleryNotFoundError, PictureError, StampMismatchError, WeightsError
 from lookalike.gallery import calibration
-from lookalike.gallery.database import DATABASE
-from lookalike.gallery.local_store import LocalStore
+from lookalike.gallery.local.database import DATABASE
+from lookalike.gallery.local.session import read_only
+from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.reencode import reencode
-from lookalike.gallery.session import read_only
 from lookalike.gallery.store import Calibration, Store
 from lookalike.gallery.update import UpdateReport, update
-from lookalike.images import DEFAULT_PIXEL_CAP, open_picture
-from lookalike.picture_files import Skipped, has_pictures, named, open_file, sha256, shown
-from lookalike.query import ImageLike, Query, Term
-from lookalike.ranking import Hit, Ranking, order, percentile
-from lookalike.similarity import combined, cosines
+from lookalike.images.decode import DEFAULT_PIXEL_CAP, open_picture
+from lookalike.images.files import Skipped, named, open_file, sha256
+from lookalike.images.walk import has_pictures
+from lookalike.search.query import ImageLike, Query, Term
+from lookalike.search.ranking import Hit, Ranking, order, percentile
+from lookalike.search.similarity import combined, cosines
+from lookalike.text import shown
 
 FOLDER_NAME: Final = ".lookalike"
 """The gallery's folder inside the folder of photographs, unless it is kept elsewhere."""
@@ -194,7 +196,7 @@ class Gallery:
     def search(self, query: ImageLike | Query, k: int = 10, *, include_self: bool = False) -> Ranking:
         """The ``k`` pictures most like ``query``, best first; ties in the order of their paths' bytes.
 
-        ``query`` is a picture (a file's path, a Pillow image, an array) or a :class:`~lookalike.query.Query`. Entries
+        ``query`` is a picture (a file's path, a Pillow image, an array) or a :class:`Query`. Entries
         with the same content as a picture given as a file are left out unless ``include_self``. Raises
         :class:`~lookalike.errors.PictureError` if a picture can't be used, :class:`~lookalike.errors.EncoderError` for
         words where the gallery's encoder knows none, :class:`~lookalike.errors.QueryError` where the query's terms

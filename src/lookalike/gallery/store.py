@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.picture_files import FileStat, Found, Skipped
+from lookalike.images.files import FileStat, Found, Skipped
+from lookalike.search.index import Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,6 @@ class Changes:
     def __len__(self) -> int:
         """How many files it speaks of."""
         return len(self.writes) + len(self.removed) + len(self.skipped) + len(self.unskipped)
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """A consistent view of a gallery's entries and embeddings.
-
-    ``ids`` int64 (n,) are the entries in the order of their paths' bytes; entry i's embedding is
-    ``matrix[rows[i]]``. ``matrix`` is float32 (r, dimension), mapped from disk; entries of equal content share a row,
-    and rows may be there that no entry uses.
-    """
-
-    ids: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    matrix: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError
 from lookalike.gallery import calibration
 from lookalike.gallery.store import Changes, Entry, Store, Write
-from lookalike.picture_files import Found, SkipKind, Skipped, find_pictures, shown
+from lookalike.images.files import Found, SkipKind, Skipped
+from lookalike.images.walk import find_pictures
+from lookalike.text import shown
 
 # What is wrong with these files stays wrong until they change; other reasons may go away by themselves.
 _LASTING: Final = frozenset({SkipKind.EMPTY, SkipKind.NOT_A_PICTURE, SkipKind.DAMAGED, SkipKind.WRONG_EXTENSION})

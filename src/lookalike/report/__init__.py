@@ -1,1 +1,1 @@
-"""Figures and pages for people, JSON for programs; nothing is computed here."""
+"""Pages for people and JSON for programs, one module an experiment; nothing is computed here."""

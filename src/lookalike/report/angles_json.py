@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lookalike.evaluation.angles import AngleQuery, Angles
-from lookalike.report.definitions import definitions, interval_notes, order
+from lookalike.evaluation.experiments.angles import AngleQuery, Angles
+from lookalike.report.document.definitions import definitions, interval_notes, order
+from lookalike.report.document.json_text import path_fields
 from lookalike.report.evaluation_json import interval_pair, made_with, skipped_files, stamp, words
-from lookalike.report.json_text import path_fields
 
 VERSION: Final = 1
 WHAT: Final = "same scene, other frame"

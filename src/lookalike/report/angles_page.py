@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from lookalike.evaluation.angles import AngleHit, AngleQuery, Angles
+from lookalike.evaluation.experiments.angles import AngleHit, AngleQuery, Angles
 from lookalike.report.angles_json import figure_keys, meanings
-from lookalike.report.definitions import interval_notes, name
-from lookalike.report.pages import picture_source, render
+from lookalike.report.document.definitions import interval_notes, name
+from lookalike.report.document.pages import picture_source, render
 
 _SIDE: Final = 200
 _QUERY_SIDE: Final = 320

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lookalike.picture_files import shown
 from lookalike.report.angles_json import WHAT, figure_keys
-from lookalike.report.counting import counted
-from lookalike.report.definitions import interval_notes, ties
+from lookalike.report.document.definitions import interval_notes, ties
+from lookalike.report.document.pages import share
 from lookalike.report.evaluation_text import interval_text, skipped_lines, table
-from lookalike.report.pages import share
+from lookalike.text import counted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lookalike.evaluation.angle_results import Angles
+    from lookalike.evaluation.experiments.angle_results import Angles
 
 
 def angles_text(found: Angles) -> str:

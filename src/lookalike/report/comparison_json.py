@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.evaluation.published import HEADING, PUBLISHED
+from lookalike.evaluation.experiments.published import HEADING, PUBLISHED
 from lookalike.report.comparison_tables import test_remarks
-from lookalike.report.definitions import definitions, interval_notes
+from lookalike.report.document.definitions import definitions, interval_notes
+from lookalike.report.document.json_text import path_fields
 from lookalike.report.evaluation_json import figures_answer, interval_pair, made_with, skipped_files, stamp, words
-from lookalike.report.json_text import path_fields
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.compare import ComparedEncoder, Comparison
+    from lookalike.evaluation.experiments.compare import ComparedEncoder, Comparison
 
 VERSION: Final = 1
 

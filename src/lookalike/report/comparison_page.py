@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.evaluation.published import HEADING, PUBLISHED
+from lookalike.evaluation.experiments.published import HEADING, PUBLISHED
 from lookalike.report.comparison_tables import (
-    CEILING,
     SPEED_NOTE,
     ceiling,
     class_ceilings,
@@ -17,11 +16,12 @@ from lookalike.report.comparison_tables import (
     summary,
     test_remarks,
 )
-from lookalike.report.definitions import definitions, interval_notes, name, notes
-from lookalike.report.pages import render
+from lookalike.report.document.definitions import definitions, interval_notes, name, notes
+from lookalike.report.document.pages import render
+from lookalike.report.document.tables import CEILING
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.compare import Comparison
+    from lookalike.evaluation.experiments.compare import Comparison
 
 SIGNIFICANT: Final = 0.05
 """Differences whose corrected p is at most this are marked."""

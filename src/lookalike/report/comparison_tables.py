@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lookalike.evaluation.paired_test import MOST_EXACT
-from lookalike.evaluation.published import PUBLISHED
-from lookalike.picture_files import shown
-from lookalike.report.counting import counted
-from lookalike.report.definitions import junk_words, name, rule, ties, units
+from lookalike.evaluation.experiments.published import PUBLISHED
+from lookalike.evaluation.statistics.sign_flip import MOST_EXACT
+from lookalike.report.document.definitions import junk_words, name, rule, ties, units
+from lookalike.report.document.pages import share
+from lookalike.report.document.tables import CEILING, Table
 from lookalike.report.evaluation_text import exclusions_text, interval_text
-from lookalike.report.pages import share
+from lookalike.text import counted, shown
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.compare import Comparison, Difference
-    from lookalike.evaluation.results import Evaluation
+    from lookalike.evaluation.experiments.compare import Comparison, Difference
+    from lookalike.evaluation.scoring.results import Evaluation
 
 SPEED_NOTE: Final = (
     "Images/s: pictures decoded and encoded in this run on this machine, other work on it included; a dash where "
     "embeddings came from a gallery."
 )
-
-
-CEILING: Final = "ceiling"
-"""The name of the row of what no encoder can exceed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A heading, and rows of cells; a row of an encoder that couldn't be evaluated has dashes.
-
-    ``remarks`` are what is to be known of it, a line each.
-    """
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    remarks: tuple[str, ...] = ()
 
 
 def overall_table(comparison: Comparison) -> Table:

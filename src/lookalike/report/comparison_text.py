@@ -7,11 +7,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from lookalike.evaluation.published import HEADING
-from lookalike.picture_files import shown
+from lookalike.evaluation.experiments.published import HEADING
 from lookalike.report.comparison_tables import (
     SPEED_NOTE,
-    Table,
     class_table,
     differences_table,
     fine_print,
@@ -22,11 +20,13 @@ from lookalike.report.comparison_tables import (
     summary,
     test_remarks,
 )
-from lookalike.report.definitions import definitions, interval_notes
+from lookalike.report.document.definitions import definitions, interval_notes
+from lookalike.report.document.tables import Table
 from lookalike.report.evaluation_text import exclusion_lines, table
+from lookalike.text import shown
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.compare import Comparison
+    from lookalike.evaluation.experiments.compare import Comparison
 
 _GAP: Final = 2
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>|#~])")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from lookalike.evaluation.dataset import Row
-from lookalike.evaluation.dataset_display import DatasetDisplay, Part
-from lookalike.evaluation.near_copies import NearPair
+from lookalike.evaluation.data.dataset import Row
+from lookalike.evaluation.experiments.inspect import DatasetDisplay, Part
+from lookalike.evaluation.ranking.near_copies import NearPair
+from lookalike.report.document.json_text import path_fields
 from lookalike.report.evaluation_json import skipped_files, stamp, words
-from lookalike.report.json_text import path_fields
 
 VERSION: Final = 1
 

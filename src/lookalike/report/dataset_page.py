@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lookalike.evaluation.dataset import Row
-from lookalike.evaluation.dataset_display import DatasetDisplay
-from lookalike.evaluation.near_copies import NearPair
-from lookalike.evaluation.provenance import Provenance
-from lookalike.report.pages import picture_source, render
+from lookalike.evaluation.data.dataset import Row
+from lookalike.evaluation.data.provenance import Provenance
+from lookalike.evaluation.experiments.inspect import DatasetDisplay
+from lookalike.evaluation.ranking.near_copies import NearPair
+from lookalike.report.document.pages import picture_source, render
 
 _SHEET_SIDE: Final = 400
 _PAIR_SIDE: Final = 300

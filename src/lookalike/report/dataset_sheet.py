@@ -7,11 +7,11 @@ from typing import Final
 from PIL import Image
 
 from lookalike.errors import PictureError
-from lookalike.evaluation.dataset import Row
-from lookalike.evaluation.dataset_display import DatasetDisplay
-from lookalike.images import open_picture
-from lookalike.picture_files import shown
-from lookalike.report.contact_sheet import contact_sheet
+from lookalike.evaluation.data.dataset import Row
+from lookalike.evaluation.experiments.inspect import DatasetDisplay
+from lookalike.images.decode import open_picture
+from lookalike.report.drawings.contact_sheet import contact_sheet
+from lookalike.text import shown
 
 _CELL: Final = 160
 # A sheet of so many rows is some 15,000 pixels high; JPEG ends at 65,535.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lookalike.picture_files import shown
-from lookalike.report.counting import counted
+from lookalike.text import counted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lookalike.evaluation.dataset_display import DatasetDisplay
+    from lookalike.evaluation.experiments.inspect import DatasetDisplay
 
 
 def dataset_text(display: DatasetDisplay) -> str:

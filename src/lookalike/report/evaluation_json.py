@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.report.definitions import definitions, interval_notes, order
-from lookalike.report.json_text import path_fields
+from lookalike.report.document.definitions import definitions, interval_notes, order
+from lookalike.report.document.json_text import path_fields
 
 if TYPE_CHECKING:
     from lookalike.encoders.spec import EncoderSpec
-    from lookalike.evaluation.intervals import Interval
-    from lookalike.evaluation.provenance import Provenance
-    from lookalike.evaluation.results import EvaluatedQuery, Evaluation, Figures
-    from lookalike.picture_files import Skipped
+    from lookalike.evaluation.data.provenance import Provenance
+    from lookalike.evaluation.scoring.results import EvaluatedQuery, Evaluation, Figures
+    from lookalike.evaluation.statistics.intervals import Interval
+    from lookalike.images.files import Skipped
 
 VERSION: Final = 1
 

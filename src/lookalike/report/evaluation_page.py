@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.report.definitions import definitions, interval_notes, junk_words, name, notes, order, rule
-from lookalike.report.pages import picture_source, render
+from lookalike.report.document.definitions import definitions, interval_notes, junk_words, name, notes, order, rule
+from lookalike.report.document.pages import picture_source, render
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.results import EvaluatedHit, EvaluatedQuery, Evaluation, Figures
+    from lookalike.evaluation.scoring.results import EvaluatedHit, EvaluatedQuery, Evaluation, Figures
 
 _SIDE: Final = 200
 _QUERY_SIDE: Final = 320

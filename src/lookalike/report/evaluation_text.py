@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from lookalike.picture_files import shown
-from lookalike.report.counting import counted
-from lookalike.report.definitions import interval_notes, junk_words, notes, order, ties
-from lookalike.report.pages import share
+from lookalike.report.document.definitions import interval_notes, junk_words, notes, order, ties
+from lookalike.report.document.pages import share
+from lookalike.text import counted, shown
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.intervals import Interval
-    from lookalike.evaluation.results import Evaluation, Exclusion, Figures
-    from lookalike.picture_files import Skipped
+    from lookalike.evaluation.scoring.results import Evaluation, Exclusion, Figures
+    from lookalike.evaluation.statistics.intervals import Interval
+    from lookalike.images.files import Skipped
 
 _SHOWN_FILES: Final = 20
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from lookalike.evaluation.matrix import Side, SimilarityMatrix
-from lookalike.picture_files import shown
+from lookalike.evaluation.experiments.matrix import Side, SimilarityMatrix
+from lookalike.report.document.files import whole
+from lookalike.report.document.json_text import path_fields
 from lookalike.report.evaluation_json import stamp, words
-from lookalike.report.json_text import path_fields
-from lookalike.report.output import whole
+from lookalike.text import shown
 
 VERSION: Final = 1
 

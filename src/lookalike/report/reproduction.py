@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from lookalike.evaluation.published import HEADING
-from lookalike.evaluation.robustness_examples import Example
-from lookalike.picture_files import shown
+from lookalike.evaluation.experiments.published import HEADING
+from lookalike.evaluation.robustness.examples import Example
 from lookalike.report.comparison_tables import (
     SPEED_NOTE,
-    Table,
     ceiling_row,
     class_table,
     differences_table,
@@ -22,31 +20,23 @@ from lookalike.report.comparison_tables import (
     summary,
     test_remarks,
 )
-from lookalike.report.counting import counted
 from lookalike.report.dataset_sheet import dataset_sheet
-from lookalike.report.definitions import definitions, interval_notes, name, remarks
+from lookalike.report.document.blocks import Block, Code, Figure, Heading, Listing, NumberedTable, Report, Text
+from lookalike.report.document.definitions import definitions, interval_notes, name, remarks
+from lookalike.report.document.pages import picture_source, share
+from lookalike.report.document.tables import Table
+from lookalike.report.drawings.clip_framework import clip_framework
+from lookalike.report.drawings.pipeline import PipelineHit, pipeline
 from lookalike.report.evaluation_text import exclusions_text, interval_text
-from lookalike.report.figures.clip_framework import clip_framework
-from lookalike.report.figures.pipeline import PipelineHit, pipeline
-from lookalike.report.pages import picture_source, share
-from lookalike.report.report_blocks import (
-    Block,
-    Code,
-    Figure,
-    Heading,
-    Listing,
-    NumberedTable,
-    Report,
-    Text,
-)
 from lookalike.report.reproduction_parts import angle_blocks, jpeg, ranking_blocks, robustness_blocks
 from lookalike.report.robustness_definitions import robustness_definitions
+from lookalike.text import counted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lookalike.evaluation.reproduce import Experiment, Reproduction
-    from lookalike.evaluation.results import Evaluation
+    from lookalike.evaluation.experiments.reproduce import Experiment, Reproduction
+    from lookalike.evaluation.scoring.results import Evaluation
 
 _THUMBNAIL: Final = 160
 

@@ -11,26 +11,25 @@ from PIL import Image
 
 from lookalike.errors import PictureError
 from lookalike.evaluation.corruptions import STANDARD_SIDE
-from lookalike.images import open_picture
-from lookalike.picture_files import shown
+from lookalike.images.decode import open_picture
 from lookalike.report.angles_json import figure_keys
-from lookalike.report.comparison_tables import Table
-from lookalike.report.counting import counted
-from lookalike.report.definitions import junk_words, name, ties
+from lookalike.report.document.blocks import Block, Figure, FigureRow, Heading, NumberedTable, Text
+from lookalike.report.document.definitions import junk_words, name, ties
+from lookalike.report.document.pages import share
+from lookalike.report.document.tables import Table
+from lookalike.report.drawings.hit_grid import GridHit, GridRow, hit_grid
 from lookalike.report.evaluation_text import exclusions_text, interval_text
-from lookalike.report.hit_grid import GridHit, GridRow, hit_grid
-from lookalike.report.pages import share
-from lookalike.report.report_blocks import Block, Figure, FigureRow, Heading, NumberedTable, Text
 from lookalike.report.robustness_definitions import robustness_interval_notes
 from lookalike.report.robustness_figures import robustness_curves, robustness_heat_map
 from lookalike.report.robustness_page import sheet_of
+from lookalike.text import counted, shown
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.angle_results import Angles
-    from lookalike.evaluation.reproduce import Experiment
-    from lookalike.evaluation.results import Evaluation
-    from lookalike.evaluation.robustness_examples import Example
-    from lookalike.evaluation.robustness_results import Findings, Measures, Robustness
+    from lookalike.evaluation.experiments.angle_results import Angles
+    from lookalike.evaluation.experiments.reproduce import Experiment
+    from lookalike.evaluation.robustness.examples import Example
+    from lookalike.evaluation.robustness.results import Findings, Measures, Robustness
+    from lookalike.evaluation.scoring.results import Evaluation
 
 _HITS: Final = 10
 _GRID_SIDE: Final = 400

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.picture_files import shown
-from lookalike.query import Query, Term
-from lookalike.ranking import NO_CLOSE_MATCH, Hit, Ranking
-from lookalike.report.pages import picture_source, render
+from lookalike.report.document.pages import picture_source, render
+from lookalike.search.query import Query, Term
+from lookalike.search.ranking import NO_CLOSE_MATCH, Hit, Ranking
+from lookalike.text import shown
 
 _QUERY_SIDE: Final = 720
 _HIT_SIDE: Final = 480

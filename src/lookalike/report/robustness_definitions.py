@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
-from lookalike.report.definitions import definitions, interval_notes, without_groups
+from lookalike.report.document.definitions import definitions, interval_notes, without_groups
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.robustness_results import Findings, Robustness
+    from lookalike.evaluation.robustness.results import Findings, Robustness
 
 SIDES: Final = {
     "query": "the queries are damaged, the gallery is clean",

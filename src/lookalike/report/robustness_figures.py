@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lookalike.report.definitions import name
+from lookalike.report.document.definitions import name
+from lookalike.report.document.pages import share
+from lookalike.report.drawings.curves import Curve, curves
+from lookalike.report.drawings.heat_map import HeatGroup, HeatRow, Shade, heat_map
 from lookalike.report.evaluation_text import interval_text
-from lookalike.report.figures.curves import Curve, curves
-from lookalike.report.figures.heat_map import HeatGroup, HeatRow, Shade, heat_map
-from lookalike.report.pages import share
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.robustness_results import CorruptionResult, FamilyResult, Measure, Robustness
+    from lookalike.evaluation.robustness.results import CorruptionResult, FamilyResult, Measure, Robustness
 
 _ABSENT: Final = Shade(None, absent=True)
 

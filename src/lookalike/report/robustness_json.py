@@ -10,16 +10,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.evaluation.corruptions import STANDARD_SIDE
+from lookalike.report.document.json_text import path_fields
 from lookalike.report.evaluation_json import interval_pair, made_with, skipped_files, stamp, words
-from lookalike.report.json_text import path_fields
-from lookalike.report.robustness_definitions import (
-    SIDES,
-    robustness_definitions,
-    robustness_interval_notes,
-)
+from lookalike.report.robustness_definitions import SIDES, robustness_definitions, robustness_interval_notes
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.robustness_results import (
+    from lookalike.evaluation.robustness.results import (
         CellResult,
         CorruptionResult,
         FamilyResult,

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from PIL import ImageOps
 
 from lookalike.evaluation.corruptions import CORRUPTIONS
-from lookalike.report.contact_sheet import contact_sheet
-from lookalike.report.definitions import junk_words, name, rule
+from lookalike.report.document.definitions import junk_words, name, rule
+from lookalike.report.document.pages import render, share
+from lookalike.report.drawings.contact_sheet import contact_sheet
 from lookalike.report.evaluation_text import interval_text
-from lookalike.report.pages import render, share
 from lookalike.report.robustness_definitions import (
     SIDES,
     robustness_definitions,
@@ -26,15 +26,15 @@ from lookalike.report.robustness_figures import robustness_curves, robustness_he
 if TYPE_CHECKING:
     from PIL import Image
 
-    from lookalike.evaluation.intervals import Interval
-    from lookalike.evaluation.robustness_examples import Example
-    from lookalike.evaluation.robustness_results import (
+    from lookalike.evaluation.robustness.examples import Example
+    from lookalike.evaluation.robustness.results import (
         CorruptionResult,
         FamilyResult,
         Findings,
         Measures,
         Robustness,
     )
+    from lookalike.evaluation.statistics.intervals import Interval
 
 _CELL: Final = 150
 _QUALITY: Final = 80

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, of_family
-from lookalike.picture_files import shown
-from lookalike.report.counting import counted
-from lookalike.report.definitions import junk_words, rule, ties
+from lookalike.report.document.definitions import junk_words, rule, ties
+from lookalike.report.document.pages import share
 from lookalike.report.evaluation_text import exclusions_text, interval_text, skipped_lines, table
-from lookalike.report.pages import share
 from lookalike.report.robustness_definitions import SIDES, robustness_interval_notes, robustness_notes
+from lookalike.text import counted, shown
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.robustness_results import Findings, Measures, Robustness
+    from lookalike.evaluation.robustness.results import Findings, Measures, Robustness
 
 
 def robustness_text(robustness: Robustness) -> str:

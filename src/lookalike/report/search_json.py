@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lookalike.query import Query, Term
-from lookalike.ranking import Hit, Ranking
-from lookalike.report.json_text import path_fields
+from lookalike.report.document.json_text import path_fields
+from lookalike.search.query import Query, Term
+from lookalike.search.ranking import Hit, Ranking
 
 VERSION = 1
 

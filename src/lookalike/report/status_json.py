@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from lookalike.gallery.gallery import Gallery
-from lookalike.report.json_text import path_fields
+from lookalike.report.document.json_text import path_fields
 
 VERSION: Final = 1
 

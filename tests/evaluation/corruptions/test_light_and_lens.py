@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from drawing import draw
 from lookalike.evaluation.corruptions import find, standardise
-from lookalike.images import open_picture
+from lookalike.images.decode import open_picture
 
 SIDE = 256
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lookalike.evaluation.corruptions import CORRUPTIONS, Context, Corruption, of_family, standardise
-from lookalike.images import open_picture
+from lookalike.images.decode import open_picture
 
 SOURCES = (
     "astronaut.png",

@@ -14,8 +14,8 @@ from math import isqrt, prod
 from pathlib import Path
 from typing import Final
 
-from lookalike.encoders.safetensors_file import read_safetensors
-from lookalike.encoders.tensors import TensorRef, WeightsFile
+from lookalike.encoders.weights.safetensors import read_safetensors
+from lookalike.encoders.weights.tensors import TensorRef, WeightsFile
 from lookalike.errors import WeightsError
 
 IMAGE: Final = "image"

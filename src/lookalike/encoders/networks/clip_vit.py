@@ -15,7 +15,7 @@ import onnx
 from lookalike.encoders.networks.clip_tensors import IMAGE, TEXT, ImageSizes, TextSizes, image_sizes, text_sizes
 from lookalike.encoders.networks.graph import GraphBuilder
 from lookalike.encoders.spec import ClipSettings, Preprocessing
-from lookalike.encoders.tensors import WeightsFile
+from lookalike.encoders.weights.tensors import WeightsFile
 from lookalike.errors import WeightsError
 
 _EPSILON: Final = 1e-5

@@ -14,7 +14,7 @@ import onnx
 
 from lookalike.encoders.networks.graph import GraphBuilder
 from lookalike.encoders.spec import Preprocessing
-from lookalike.encoders.tensors import WeightsFile
+from lookalike.encoders.weights.tensors import WeightsFile
 
 _DIMENSION = 1280
 _BATCH_NORM_EPSILON = 1e-3

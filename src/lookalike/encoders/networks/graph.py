@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lookalike.encoders.spec import Preprocessing
-from lookalike.encoders.tensors import TensorRef, WeightsFile
+from lookalike.encoders.weights.tensors import TensorRef, WeightsFile
 from lookalike.errors import WeightsError
 
 # Opset 17 is the first with LayerNormalization; nothing here needs a newer one. IR 8 is the version that goes with it.

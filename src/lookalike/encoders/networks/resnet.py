@@ -13,7 +13,7 @@ import onnx
 
 from lookalike.encoders.networks.graph import GraphBuilder
 from lookalike.encoders.spec import Preprocessing
-from lookalike.encoders.tensors import WeightsFile
+from lookalike.encoders.weights.tensors import WeightsFile
 from lookalike.errors import WeightsError
 
 _STAGES: Final = (1, 2, 3, 4)

@@ -15,9 +15,9 @@ from typing import Final
 import onnx
 
 from lookalike.encoders.networks.graph import GraphBuilder
-from lookalike.encoders.safetensors_file import read_safetensors
 from lookalike.encoders.spec import Preprocessing
-from lookalike.encoders.tensors import WeightsFile
+from lookalike.encoders.weights.safetensors import read_safetensors
+from lookalike.encoders.weights.tensors import WeightsFile
 from lookalike.errors import WeightsError
 
 _DENSE: Final = ("pre_logits.fc1", "pre_logits.fc2")

@@ -1,0 +1,85 @@
+"""``lookalike matrix``: the similarity matrix of two sets of pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from lookalike.cli.arguments import add_command
+from lookalike.cli.encoder_options import add_encoder, add_view
+from lookalike.cli.measuring.experiment import embed, give, own_or_named, told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lookalike.cli.arguments import Commands
+    from lookalike.evaluation.experiments.matrix import SimilarityMatrix
+
+_DETAILS = """\
+QUERIES and GALLERY may each be a folder of pictures (with classes, labels.csv, or neither), a CSV of labels, a gallery,
+or one picture. FOLDER gets similarity.png, the matrix as a picture (rows and columns in order of class, where classes
+are known); similarity.npy, for numpy.load (float32); similarity.csv, with paths; and similarity.json, which tells the
+order."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add this command to the command line."""
+    parser = add_command(
+        commands,
+        "matrix",
+        "write the similarity matrix of two sets of pictures, as a picture and in numbers",
+        run,
+        _DETAILS,
+    )
+    parser.add_argument("queries", metavar="QUERIES", help="the matrix's rows")
+    parser.add_argument("gallery", metavar="GALLERY", help="the matrix's columns")
+    add_encoder(
+        parser,
+        "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the one of the gallery "
+        "that GALLERY's pictures lie in, else the best on this machine)",
+    )
+    add_view(parser)
+    parser.add_argument("--out", metavar="FOLDER", required=True, help="write the files there")
+    parser.add_argument("--csv", action="store_true", help="write the CSV also where it has more than 25 million cells")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from lookalike.evaluation.data.load import load_pictures
+    from lookalike.evaluation.experiments.matrix import similarity_of
+    from lookalike.report.document.files import output_folder
+    from lookalike.report.matrix_files import matrix_answer, matrix_text
+
+    folder = output_folder(options.out)
+    queries, gallery = told(load_pictures(options.queries)), told(load_pictures(options.gallery))
+    encoder = own_or_named(options, gallery)
+    columns = embed(gallery, encoder)
+    rows = columns if queries == gallery else embed(queries, encoder)
+    matrix = similarity_of(rows, columns)
+    options.files = _write(matrix, folder, csv_anyway=options.csv)
+    return give(options, folder, lambda: matrix_answer(matrix), lambda: matrix_text(matrix))
+
+
+def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[str]:
+    """Write the matrix in every form, and return the files' names; a giant CSV only where asked for."""
+    from lookalike.report.document.files import whole, write_answer
+    from lookalike.report.drawings.matrix_picture import matrix_picture
+    from lookalike.report.matrix_files import CSV_CELLS, matrix_answer, write_csv, write_npy
+
+    with whole(folder / "similarity.png") as file:
+        matrix_picture(matrix).save(file, "PNG")
+    write_npy(folder / "similarity.npy", matrix)
+    write_answer(folder / "similarity.json", matrix_answer(matrix))
+    names = ["similarity.png", "similarity.npy", "similarity.json"]
+    rows, columns = matrix.shape
+    if rows * columns <= CSV_CELLS or csv_anyway:
+        write_csv(folder / "similarity.csv", matrix)
+        return [*names, "similarity.csv"]
+    print(
+        f"lookalike: no similarity.csv: {rows:,} x {columns:,} cells would take about "
+        f"{rows * columns * 9 / 1e9:.1f} GB; similarity.npy has them, and --csv writes it all the same",
+        file=sys.stderr,
+    )
+    return names

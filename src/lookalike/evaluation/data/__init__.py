@@ -1,0 +1,1 @@
+"""Labelled photographs: read, sampled, embedded; and which of them are right for which."""

@@ -1,0 +1,193 @@
+"""The exact ranking of a gallery for many queries: first places, and the ranks of all that is relevant.
+
+Equal scores are what :mod:`~lookalike.evaluation.ranking.exact_scores` says, in the order that
+:mod:`~lookalike.evaluation.ranking.ties` draws. Nothing depends on the size of blocks, on threads, or on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.evaluation.data.relevance import Relevance
+from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snapped
+from lookalike.evaluation.ranking.first_places import Places, first_places
+from lookalike.evaluation.ranking.ties import in_drawn_order
+from lookalike.evaluation.statistics.metrics import average_precision, average_precision_at_r
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many queries are done, now and then."""
+
+# Cells of a block of scores, all threads together: they bound memory. More rows a block would make its product hardly
+# faster. A cell of the full ranking takes 8 bytes, one of the first places 4.
+_CELLS: Final = 16_000_000
+
+_REMOVED: Final = np.iinfo(np.int64).max
+_PLACE_BITS: Final = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rankings:
+    """What ranking the gallery for q queries came to, self and junk removed.
+
+    ``queries`` are their row numbers (q,). Of the first k places, ``rows`` are the row numbers int64 (q, k), -1 where
+    the gallery ends; ``scores`` the cosines float32 (q, k), nan there; ``relevant`` bool (q, k), False there. ``R`` and
+    ``size`` int64 (q,) count what is relevant and what there is at all.
+    From the full ranking come ``ap`` and ``ap_at_r`` (AP and AP@R: float64 (q,), nan where R = 0) and
+    ``first_relevant``, the rank of the first relevant picture (int64 (q,), 0 where R = 0). Where only the first places
+    were ranked, the former are nan, and the latter is 0 where none of those places is relevant.
+    ``tied_share`` (0 to 1) is the share of equal scores among all comparisons of neighbours in the rankings of queries
+    with R > 0, of which only the draw decided the order: in the full ranking, or up to the place after the first k.
+    """
+
+    queries: NDArray[np.intp]
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    relevant: NDArray[np.bool_]
+    R: NDArray[np.int64]
+    size: NDArray[np.int64]
+    ap: NDArray[np.float64]
+    ap_at_r: NDArray[np.float64]
+    first_relevant: NDArray[np.int64]
+    tied_share: float
+
+
+def rank_gallery(
+    queries: NDArray[np.float32],
+    gallery: NDArray[np.float32],
+    relevance: Relevance,
+    *,
+    k: int,
+    seed: int = 0,
+    full: bool = True,
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> Rankings:
+    """Rank ``gallery`` (n, d) by falling cosine for each of ``queries`` (q, d): unit vectors, float32.
+
+    They are the vectors of ``relevance.queries`` and ``relevance.gallery``, in that order; damaged queries are judged
+    by the rows of the clean ones. ``full=False`` ranks the first k places only, which is several times as fast.
+    ``threads`` is by default one a processor. Raises ``ValueError`` where shapes don't fit one another, vectors aren't
+    of length 1, or ``k`` is less than 1.
+    """
+    if len(queries) != len(relevance.queries) or len(gallery) != len(relevance.gallery):
+        raise ValueError("there is to be one vector for each query and each gallery row of the relevance")
+    if k < 1:
+        raise ValueError("k is at least 1")
+    same = queries is gallery
+    gallery = snapped(gallery)
+    job = _Job(gallery if same else snapped(queries), gallery, relevance, k=k, seed=seed, full=full)
+    workers = threads or _processors()
+    step = max(1, _CELLS // workers // max(1, len(gallery)))
+    parts = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for part, _ in zip(parts, pool.map(job.rank, parts), strict=True):
+            if progress is not None:
+                progress(part.stop, len(queries))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return job.rankings()
+
+
+class _Job:
+    """Ranks blocks of queries, each into its own part of the results."""
+
+    def __init__(
+        self,
+        queries: NDArray[np.float32],
+        gallery: NDArray[np.float32],
+        relevance: Relevance,
+        *,
+        k: int,
+        seed: int,
+        full: bool,
+    ) -> None:
+        if queries.shape[1] != gallery.shape[1]:
+            raise ValueError("queries and gallery are to be of one dimension")
+        self._queries, self._gallery, self._relevance = queries, gallery, relevance
+        self._k, self._seed, self._full = k, seed, full
+        number = len(queries)
+        # Counted before any thread starts, so that none counts them a second time.
+        self._size, self._total = relevance.size, relevance.R
+        self._rows = np.full((number, k), -1, np.int64)
+        self._levels = np.zeros((number, k), np.int64)
+        self._ap, self._ap_at_r = np.full(number, np.nan), np.full(number, np.nan)
+        self._first_relevant = np.zeros(number, np.int64)
+        self._tied, self._compared = np.zeros(number, np.int64), np.zeros(number, np.int64)
+
+    def rank(self, part: slice) -> None:
+        """Rank the gallery for one block of queries."""
+        if self._full:
+            cosines = products(self._queries[part], self._gallery)
+            for query, row in zip(range(part.start, part.stop), cosines, strict=True):
+                self._rank_fully(query, row)
+        else:
+            excluded = [self._relevance.excluded(query) for query in range(part.start, part.stop)]
+            rows = self._relevance.queries[part]
+            found = first_places(
+                self._queries[part], self._gallery, excluded, Places(self._k, self._seed, rows, self._relevance.gallery)
+            )
+            self._rows[part], self._levels[part] = found.rows, found.levels
+            self._tied[part], self._compared[part] = found.tied, found.compared
+
+    def _rank_fully(self, query: int, cosines: NDArray[np.float64]) -> None:
+        """Rank the gallery for the query at place ``query``: what takes time here takes it a query at a time."""
+        relevance, k = self._relevance, self._k
+        # Steps and place in one number: sorting those is twice as fast as finding the order of the steps.
+        keys = (-levels(cosines) << _PLACE_BITS) | np.arange(len(cosines))
+        keys[relevance.excluded(query)] = _REMOVED
+        keys.sort()
+        keys = keys[: self._size[query]]
+        places = keys & ((1 << _PLACE_BITS) - 1)
+        steps = -(keys >> _PLACE_BITS)
+        relevant = relevance.relevant(query)[places]
+        equal = steps[1:] == steps[:-1]
+        if equal.any():
+            matters = equal & (relevant[1:] != relevant[:-1])
+            matters[:k] |= equal[:k]
+            order = in_drawn_order(
+                equal, matters, relevance.gallery[places], seed=self._seed, query_row=int(relevance.queries[query])
+            )
+            places, relevant = places[order], relevant[order]
+        self._tied[query], self._compared[query] = np.count_nonzero(equal), len(equal)
+        kept = min(k, len(places))
+        self._rows[query, :kept] = relevance.gallery[places[:kept]]
+        self._levels[query, :kept] = steps[:kept]
+        ranks = np.flatnonzero(relevant) + 1
+        self._ap[query], self._ap_at_r[query] = average_precision(ranks), average_precision_at_r(ranks)
+        self._first_relevant[query] = ranks[0] if len(ranks) else 0
+
+    def rankings(self) -> Rankings:
+        """Everything that was found."""
+        relevance = self._relevance
+        labels = relevance.rows.labels
+        wanted = labels[relevance.queries][:, np.newaxis]
+        relevant = (labels[self._rows] == wanted) & (wanted >= 0) & (self._rows >= 0)
+        if not self._full:
+            self._first_relevant[:] = np.where(relevant.any(axis=1), relevant.argmax(axis=1) + 1, 0)
+        scored = self._total > 0
+        compared = int(self._compared[scored].sum())
+        return Rankings(
+            queries=relevance.queries,
+            rows=self._rows,
+            scores=np.where(self._rows >= 0, scores(self._levels), np.float32(np.nan)),
+            relevant=relevant,
+            R=self._total,
+            size=self._size,
+            ap=self._ap,
+            ap_at_r=self._ap_at_r,
+            first_relevant=self._first_relevant,
+            tied_share=int(self._tied[scored].sum()) / compared if compared else 0.0,
+        )
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

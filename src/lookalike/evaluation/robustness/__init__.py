@@ -1,0 +1,1 @@
+"""How retrieval holds when pictures are damaged: the grid, the run, the figures."""

@@ -1,0 +1,1 @@
+"""What every report is made of: blocks, definitions, text, JSON, and files written whole or not at all."""

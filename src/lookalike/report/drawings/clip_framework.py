@@ -1,0 +1,47 @@
+"""The framework of CLIP: two towers, trained together so that a picture and its words come to lie side by side."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lookalike.report.drawings.drawing import draw
+
+_PAIRS: Final = 5
+_CELL: Final = 34.0
+_LEFT, _TOP = 388.0, 156.0
+_WORDS: Final = ("a rail joint", "a broken clip", "a cat", "a sleeper", "a dog")
+
+
+def clip_framework() -> str:
+    """The framework as SVG: towers, the matrix of cosines, and which part image-to-image search keeps."""
+    cells: list[dict[str, Any]] = [
+        {
+            "x": _LEFT + column * _CELL,
+            "y": _TOP + row * _CELL,
+            "own": row == column,
+            "row": _index(row),
+            "column": _index(column),
+        }
+        for row in range(_PAIRS)
+        for column in range(_PAIRS)
+    ]
+    return draw(
+        "clip_framework.svg",
+        {
+            "cells": cells,
+            "cell": _CELL,
+            "left": _LEFT,
+            "top": _TOP,
+            "rows": [{"y": _TOP + row * _CELL, "index": _index(row)} for row in range(_PAIRS)],
+            "columns": [
+                {"x": _LEFT + column * _CELL, "index": _index(column), "words": words}
+                for column, words in enumerate(_WORDS)
+            ],
+            "bottom": _TOP + _PAIRS * _CELL,
+            "right": _LEFT + _PAIRS * _CELL,
+        },
+    )
+
+
+def _index(place: int) -> str:
+    return "N" if place == _PAIRS - 1 else str(place + 1)
