@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up all they need in .venv; nothing else is asked of a newcomer but Python 3.11+.
+# `make demo` and `make test` install everything they need in .venv; they only require Python 3.11 or newer.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,28 +20,28 @@ lint: .venv/lint.done
 bench: .venv/test.done
 	$(BIN)/python -m benchmarks
 
-# Golden tests of real weights, which they fetch from the Hugging Face hub; skipped where it can't be reached.
+# Compares real weights from the Hugging Face hub with published embeddings; skipped if the hub can't be reached.
 test-hub: .venv/test.done
 	$(BIN)/python -m pytest -m hub
 
-# The reference implementations need torch, which is large: they have an environment of their own. PHOTOGRAPHS is a
-# folder of fifty or more of them.
-PHOTOGRAPHS ?= $(firstword $(wildcard $(LOOKALIKE_DATA)/catdog ../shared/data/catdog))
+# The reference implementations need torch, which is large, so they have a separate environment. IMAGES is a
+# folder of at least fifty photos.
+IMAGES ?= $(firstword $(wildcard $(LOOKALIKE_DATA)/catdog ../shared/data/catdog))
 
 verify-encoders: .venv-verify/verify.done
-	$(VERIFY)/python tools/verify_encoders.py $(PHOTOGRAPHS)
+	$(VERIFY)/python tools/verify_encoders.py $(IMAGES)
 
-# Coverage of the intervals and rejections of the paired test, simulated; needs nothing but Lookalike.
+# Simulates the coverage of the intervals and the error rate of the paired test.
 verify-statistics: .venv/test.done
 	$(BIN)/python tools/verify_statistics.py
 
-# One target an extra of pyproject.toml: installed once, and again when pyproject.toml changes.
+# One target per extra in pyproject.toml: installed once, and again when pyproject.toml changes.
 .venv/%.done: pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@
 
-# The constraints name the build of torch for CPUs. Where pip doesn't find it by itself, PIP_EXTRA_INDEX_URL can say where
-# it is: tools/verify-constraints.txt tells more.
+# The constraints select the CPU build of torch. If pip doesn't find it, set PIP_EXTRA_INDEX_URL as described in
+# tools/verify-constraints.txt.
 .venv-verify/verify.done: pyproject.toml tools/verify-constraints.txt
 	$(PYTHON) -m venv .venv-verify
 	$(VERIFY)/python -m pip install --quiet --upgrade pip
@@ -51,7 +51,7 @@ verify-statistics: .venv/test.done
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Lookalike needs Python 3.11 or newer; if you have one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	  { echo "Lookalike needs Python 3.11 or newer. To use another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 

@@ -1,6 +1,6 @@
-"""How fast Lookalike is, and in how much memory: ``python -m benchmarks`` (or ``make bench``).
+"""Measurements of speed and memory: ``python -m benchmarks`` (or ``make bench``).
 
-Every speed is a ratio of two things measured in turns in one run, with the machine's own limit beside it: a figure
-alone says more about the machine than about the program. Nothing here fails: a target that is missed is a line that
-says so. docs/measurements.md keeps what was measured, and what follows from it.
+Every speed is a ratio of two things measured alternately in one run, because absolute values depend more on the machine
+than on the program. A missed target is marked in its line; no benchmark fails. docs/measurements.md contains the
+results and the conclusions from them.
 """

@@ -1,4 +1,4 @@
-"""Measure several things in turns, so that what else the machine does meanwhile hits all of them alike."""
+"""Measure several things alternately, so that other load on the machine affects all of them equally."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-# Threads of OpenMP and of ONNX Runtime go on spinning for a while when their work is done, and would take the
-# processors from what is measured next.
+# Threads of OpenMP and ONNX Runtime keep spinning for a while after their work, which would slow down the next
+# measurement.
 _REST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """Seconds by the clock, and seconds of processor time (all threads together): what others do touches it less."""
+class Timing:
+    """Wall-clock seconds, and CPU seconds of all threads; other processes affect CPU time less."""
 
     wall: float
     cpu: float
 
-    def per(self, count: int) -> Spent:
-        """The share of one of ``count``."""
-        return Spent(self.wall / count, self.cpu / count)
+    def per(self, count: int) -> Timing:
+        """The time per item of ``count`` items."""
+        return Timing(self.wall / count, self.cpu / count)
 
 
-Measure = Callable[[], Spent]
-"""Does something once, and tells what that took."""
+Measure = Callable[[], Timing]
+"""Does something once and returns the time it took."""
 
 
 def measure(action: Callable[[], object], times: int = 1) -> Measure:
-    """Measure something that this process does, so many times in a row."""
+    """Measure an action in this process, repeated ``times`` times."""
 
-    def spend() -> Spent:
+    def run() -> Timing:
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in range(times):
             action()
-        return Spent(time.perf_counter() - wall, time.process_time() - cpu)
+        return Timing(time.perf_counter() - wall, time.process_time() - cpu)
 
-    return spend
-
-
-def in_turns(*measures: Measure, rounds: int) -> list[Spent]:
-    """Medians of ``rounds`` of each, done A B C A B C ... after one of each that doesn't count."""
-    for one in measures:
-        one()
-    spent = [[_rested(one) for one in measures] for _ in range(rounds)]
-    return [Spent(median(s.wall for s in turn), median(s.cpu for s in turn)) for turn in zip(*spent, strict=True)]
+    return run
 
 
-def _rested(one: Measure) -> Spent:
+def alternate(*measures: Measure, rounds: int) -> list[Timing]:
+    """Median timing of each over ``rounds`` rounds in the order A B C A B C ..., after one round that is discarded."""
+    for measurement in measures:
+        measurement()
+    timings = [[_run_rested(measurement) for measurement in measures] for _ in range(rounds)]
+    return [Timing(median(t.wall for t in each), median(t.cpu for t in each)) for each in zip(*timings, strict=True)]
+
+
+def _run_rested(measurement: Measure) -> Timing:
     time.sleep(_REST_SECONDS)
-    return one()
+    return measurement()

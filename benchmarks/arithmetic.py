@@ -1,4 +1,4 @@
-"""How much arithmetic a network is, and how fast this machine does arithmetic."""
+"""The number of floating-point operations of a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lookalike.encoders.networks.source import NetworkSource
 
 
 def gigaflop(network: NetworkSource) -> float:
-    """GFLOP for one picture: two for each product in convolutions and matrix products, nothing for the rest."""
+    """GFLOP per image: two for each multiplication in convolutions and matrix products; the rest is ignored."""
     model, _ = network.build()
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     inferred = onnx.shape_inference.infer_shapes(model).graph

@@ -1,4 +1,4 @@
-"""Constants of the program that were chosen by measuring: how the alternatives to each do."""
+"""Constants that were chosen by measuring, compared with their alternatives."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.alternation import in_turns, measure
-from benchmarks.indexing import embedding
-from benchmarks.photographs import Place
+from benchmarks.alternation import alternate, measure
+from benchmarks.images import Workspace
+from benchmarks.indexing import embed_action
 from benchmarks.report import Alternatives
 from lookalike import embedding as embedding_module
 from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.images.decode import open_picture
+from lookalike.images.decode import open_image
 from lookalike.search.similarity import cosines
 
 _BATCHES = (1, 2, 4, 8, 16, 32)
@@ -22,70 +22,70 @@ _DECODERS = (1, 2, 3, 4)
 _MARGINS = (1.0, 1.5, 2.0, 4.0)
 
 
-def run(place: Place) -> Iterator[Alternatives]:
-    """A table for each choice."""
+def run(workspace: Workspace) -> Iterator[Alternatives]:
+    """One table per constant."""
     encoder = load_encoder()
-    yield _batch_sizes(encoder, place)
-    yield _decoders(encoder, place)
-    yield _draft_margins(encoder, place)
+    yield _batch_sizes(encoder, workspace)
+    yield _decoders(encoder, workspace)
+    yield _draft_margins(encoder, workspace)
 
 
-def _batch_sizes(encoder: Encoder, place: Place) -> Alternatives:
-    pixels = [encoder.prepare(open_picture(path)) for path in place.small(64)]
+def _batch_sizes(encoder: Encoder, workspace: Workspace) -> Alternatives:
+    pixels = [encoder.prepare(open_image(path)) for path in workspace.small(64)]
 
     def encode(batch: int) -> None:
-        with _set(encoder, "batch", batch):
+        with _patched(encoder, "batch", batch):
             encoder.embed_prepared(pixels)
 
-    spent = in_turns(*(measure(lambda n=n: encode(n)) for n in _BATCHES), rounds=3 if place.quick else 9)
+    timings = alternate(*(measure(lambda n=n: encode(n)) for n in _BATCHES), rounds=3 if workspace.quick else 9)
     rows = [
         (str(n), f"{s.wall / len(pixels) * 1e3:.1f}", f"{s.cpu / len(pixels) * 1e3:.1f}")
-        for n, s in zip(_BATCHES, spent, strict=True)
+        for n, s in zip(_BATCHES, timings, strict=True)
     ]
-    return Alternatives("Pictures encoded together", ("batch", "ms/picture", "processor ms/picture"), rows)
+    return Alternatives("Batch size of the encoder", ("batch", "ms/image", "CPU ms/image"), rows)
 
 
-def _decoders(encoder: Encoder, place: Place) -> Alternatives:
-    rounds, count = (2, 24) if place.quick else (5, 48)
+def _decoders(encoder: Encoder, workspace: Workspace) -> Alternatives:
+    rounds, count = (2, 24) if workspace.quick else (5, 48)
     folders = [
-        place.copies("decoders-small", place.small(64), 4 * count),
-        place.copies("decoders-large", place.mosaics(16), count),
+        workspace.copies("decoders-small", workspace.small(64), 4 * count),
+        workspace.copies("decoders-large", workspace.mosaics(16), count),
     ]
 
     def embed(threads: int, at: int) -> None:
-        with _set(embedding_module, "_DECODERS", threads):
-            embedding(encoder, folders[at])()
+        with _patched(embedding_module, "_DECODERS", threads):
+            embed_action(encoder, folders[at])()
 
     small, large = (
-        in_turns(*(measure(lambda n=n, at=at: embed(n, at)) for n in _DECODERS), rounds=rounds) for at in range(2)
+        alternate(*(measure(lambda n=n, at=at: embed(n, at)) for n in _DECODERS), rounds=rounds) for at in range(2)
     )
     rows = [
         (str(n), f"{4 * count / s.wall:.1f}", f"{count / m.wall:.1f}")
         for n, s, m in zip(_DECODERS, small, large, strict=True)
     ]
-    return Alternatives("Threads that decode", ("threads", "small JPEGs/s", "12 MP mosaics/s"), rows)
+    return Alternatives("Decoding threads", ("threads", "small JPEGs/s", "12 MP mosaics/s"), rows)
 
 
-def _draft_margins(encoder: Encoder, place: Place) -> Alternatives:
-    paths = place.mosaics(8 if place.quick else 24)
+def _draft_margins(encoder: Encoder, workspace: Workspace) -> Alternatives:
+    paths = workspace.mosaics(8 if workspace.quick else 24)
     side = encoder.spec.preprocessing.resize
-    full = [encoder.prepare(open_picture(path)) for path in paths]
-    truth = encoder.embed_prepared(full)
+    full = [encoder.prepare(open_image(path)) for path in paths]
+    reference = encoder.embed_prepared(full)
 
-    def prepared(margin: float) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-        return [encoder.prepare(open_picture(path, least_side=round(side * margin))) for path in paths]
+    def prepare(margin: float) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+        return [encoder.prepare(open_image(path, min_side=round(side * margin))) for path in paths]
 
-    spent = in_turns(*(measure(lambda m=m: prepared(m)) for m in _MARGINS), rounds=3)
+    timings = alternate(*(measure(lambda m=m: prepare(m)) for m in _MARGINS), rounds=3)
     rows = []
-    for margin, seconds in zip(_MARGINS, spent, strict=True):
-        fast = prepared(margin)
+    for margin, seconds in zip(_MARGINS, timings, strict=True):
+        fast = prepare(margin)
         levels = max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(fast, full, strict=True))
         vectors = encoder.embed_prepared(fast)
-        least = min(float(cosines(a, b[np.newaxis])[0]) for a, b in zip(vectors, truth, strict=True))
-        rows.append((f"{margin:g}", f"{seconds.cpu / len(paths) * 1e3:.1f}", str(levels), f"{least:.6f}"))
-    headings = ("margin", "processor ms/mosaic", "largest difference, levels", "least cosine")
-    return Alternatives("Shorter side decoded, in multiples of the resized one", headings, rows)
+        lowest = min(float(cosines(a, b[np.newaxis])[0]) for a, b in zip(vectors, reference, strict=True))
+        rows.append((f"{margin:g}", f"{seconds.cpu / len(paths) * 1e3:.1f}", str(levels), f"{lowest:.6f}"))
+    headings = ("factor", "CPU ms/mosaic", "largest difference, levels", "lowest cosine")
+    return Alternatives("Shorter side of the decoded image, as a multiple of the resized one", headings, rows)
 
 
-def _set(module: object, name: str, value: object) -> AbstractContextManager[object]:
+def _patched(module: object, name: str, value: object) -> AbstractContextManager[object]:
     return patch.object(module, name, value)

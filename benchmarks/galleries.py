@@ -1,4 +1,4 @@
-"""A gallery of many pictures that were never encoded: random unit vectors in the place of embeddings."""
+"""Galleries of many images without encoding any: random unit vectors instead of embeddings."""
 
 from __future__ import annotations
 
@@ -11,40 +11,42 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes, Write
+from lookalike.gallery.store import Changes, EntryChange
 from lookalike.gallery.update import recalibrate
-from lookalike.images.files import FileStat, Found
+from lookalike.images.files import FileStat, FoundFile
 
 _CHUNK = 4096
 
 
-def make_gallery(folder: Path, root: Path, stamp: EncoderSpec, files: Sequence[Found]) -> Path:
-    """Make a gallery of ``files`` in ``folder``; returns its vector file."""
+def make_gallery(folder: Path, root: Path, stamp: EncoderSpec, files: Sequence[FoundFile]) -> Path:
+    """Create a gallery of ``files`` in ``folder``; returns its vector file."""
     rng = np.random.default_rng(0)
     store = LocalStore.create(folder, root, stamp)
     for first in range(0, len(files), _CHUNK):
         chunk = files[first : first + _CHUNK]
         vectors = unit_vectors(rng, len(chunk), stamp.dimension)
-        store.commit(Changes(writes=[_write(file, vector) for file, vector in zip(chunk, vectors, strict=True)]))
+        store.commit(
+            Changes(upserts=[_entry_change(file, vector) for file, vector in zip(chunk, vectors, strict=True)])
+        )
     recalibrate(store)
     store.close()
     return next(folder.glob("*.f32"))
 
 
 def unit_vectors(rng: np.random.Generator, count: int, dimension: int) -> NDArray[np.float32]:
-    """Directions drawn at random: float32 (count, dimension)."""
+    """Random directions: float32 (count, dimension)."""
     vectors = rng.standard_normal((count, dimension), np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def imagined(count: int) -> list[Found]:
-    """So many files that don't exist, under plausible paths."""
+def fake_files(count: int) -> list[FoundFile]:
+    """``count`` files that don't exist, with plausible paths."""
     paths = [f"2024/line {n // 1000:03}/run {n // 100 % 10}/IMG_{n:06}.jpg" for n in range(count)]
     return [
-        Found(path, FileStat(4_000_000 + number, 1_700_000_000_000_000_000 + number, number + 1))
+        FoundFile(path, FileStat(4_000_000 + number, 1_700_000_000_000_000_000 + number, number + 1))
         for number, path in enumerate(paths)
     ]
 
 
-def _write(file: Found, vector: NDArray[np.float32]) -> Write:
-    return Write(file.path, file.stat, hashlib.sha256(file.path.encode()).digest(), vector)
+def _entry_change(file: FoundFile, vector: NDArray[np.float32]) -> EntryChange:
+    return EntryChange(file.path, file.stat, hashlib.sha256(file.path.encode()).digest(), vector)

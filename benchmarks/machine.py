@@ -1,4 +1,4 @@
-"""This machine: what it is, the limits of its processors and memory, and who else is using it."""
+"""This machine: a description, the limits of its processor and memory, and the load of other processes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from benchmarks.alternation import measure
 
 _GEMM_SIDE = 2048
-_DISTURBED = 0.05
+_TOLERATED_LOAD = 0.05
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -44,7 +44,7 @@ def _processor() -> str:
 
 @cache
 def gemm() -> tuple[float, Callable[[], object]]:
-    """GFLOP of a large fp32 matrix product, and the product: as fast as arithmetic gets here."""
+    """GFLOP of a large fp32 matrix product, and the product as an action: the practical arithmetic limit."""
     rng = np.random.default_rng(0)
     left, right = (rng.random((_GEMM_SIDE, _GEMM_SIDE), np.float32) for _ in range(2))
     return 2 * _GEMM_SIDE**3 / 1e9, lambda: left @ right
@@ -52,35 +52,35 @@ def gemm() -> tuple[float, Callable[[], object]]:
 
 @cache
 def computes_bf16() -> bool:
-    """Whether this processor has instructions for bf16, as OpenVINO sees it."""
+    """Whether the processor has bf16 instructions, according to OpenVINO."""
     from openvino import Core
 
     return "BF16" in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def reader(array: NDArray[np.float32]) -> Callable[[], object]:
-    """Reads ``array`` from memory as fast as this machine can: the faster of two plain ways, a thread a core."""
+    """An action that reads ``array`` from memory with one thread per core: the faster of two simple methods."""
     parts = np.array_split(array.reshape(-1), cores())
     pool = ThreadPoolExecutor(len(parts))
-    ways = (lambda: list(pool.map(np.max, parts)), lambda: list(pool.map(lambda part: np.dot(part, part), parts)))
-    return min(ways, key=lambda way: min(measure(way)().wall for _ in range(5)))
+    methods = (lambda: list(pool.map(np.max, parts)), lambda: list(pool.map(lambda part: np.dot(part, part), parts)))
+    return min(methods, key=lambda method: min(measure(method)().wall for _ in range(5)))
 
 
 @contextmanager
-def others_noticed() -> Iterator[list[str]]:
-    """A list that holds, once the block has ended, a remark if other processes used the processors meanwhile."""
-    remarks: list[str] = []
-    before, started = _others_seconds(), perf_counter()
-    yield remarks
-    after = _others_seconds()
+def watch_other_processes() -> Iterator[list[str]]:
+    """A list that contains a warning, after the block, if other processes used the processors meanwhile."""
+    warnings: list[str] = []
+    before, start = _other_cpu_seconds(), perf_counter()
+    yield warnings
+    after = _other_cpu_seconds()
     if before is not None and after is not None:
-        share = (after - before) / (perf_counter() - started) / (os.cpu_count() or 1)
-        if share > _DISTURBED:
-            remarks.append(f"other processes took {share:.0%} of the processors meanwhile: repeat on a quiet machine")
+        share = (after - before) / (perf_counter() - start) / (os.cpu_count() or 1)
+        if share > _TOLERATED_LOAD:
+            warnings.append(f"other processes used {share:.0%} of the processors; repeat on an idle machine")
 
 
-def _others_seconds() -> float | None:
-    """Processor seconds that have gone to others than this process and its finished children, since some time ago."""
+def _other_cpu_seconds() -> float | None:
+    """CPU seconds since boot of all processes except this one and its finished children; None if unknown."""
     stat = Path("/proc/stat")
     if not stat.is_file():
         return None

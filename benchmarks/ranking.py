@@ -1,4 +1,4 @@
-"""The rankings that experiments are made of: 25,000 queries in a gallery of 25,000, each picture a query."""
+"""The rankings used by experiments: each of 25,000 images is a query against all others."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.alternation import in_turns, measure
+from benchmarks.alternation import alternate, measure
 from benchmarks.galleries import unit_vectors
-from benchmarks.photographs import Place
+from benchmarks.images import Workspace
 from benchmarks.processes import peak_memory_of
 from benchmarks.report import Line, Target, skipped
-from lookalike.evaluation.data.relevance import Relevance, Rows
+from lookalike.evaluation.data.relevance import Relevance, RowCodes
 from lookalike.evaluation.ranking.full_ranking import rank_gallery
-from lookalike.evaluation.scoring.averages import deepest, per_query
+from lookalike.evaluation.scoring.averages import query_metrics, required_depth
 
-_PICTURES = 25_000
+_IMAGES = 25_000
 _DIMENSION = 512
 _KS = (1, 5, 10)
 _BLOCK = 1024
@@ -25,28 +25,28 @@ _CLASSES = 2
 _GROUP = 5
 _TIMES = 3
 _MEGABYTES = 1000
-_FULL = "from benchmarks.ranking import figures, pictures; figures(*pictures(), full=True)"
+_FULL = "from benchmarks.ranking import metrics, random_images; metrics(*random_images(), full=True)"
 
 
-def run(place: Place) -> Iterator[Line]:
-    """Figures of the first places against the bare product; the full ranking's time beside it, and its memory."""
-    vectors, relevance = pictures()
-    names = ("top-k figures", "all figures, full mAP among them")
-    first, full, bare = in_turns(
-        measure(lambda: figures(vectors, relevance, full=False)),
-        measure(lambda: figures(vectors, relevance, full=True)),
+def run(workspace: Workspace) -> Iterator[Line]:
+    """Metrics of the first ranks and of full rankings, compared with the matrix product alone; peak memory."""
+    vectors, relevance = random_images()
+    names = ("top-k metrics", "all metrics, including full mAP")
+    first, full, bare = alternate(
+        measure(lambda: metrics(vectors, relevance, full=False)),
+        measure(lambda: metrics(vectors, relevance, full=True)),
         measure(lambda: _product(vectors)),
-        rounds=1 if place.quick else 5,
+        rounds=1 if workspace.quick else 5,
     )
-    for name, spent, target in zip(names, (first, full), (Target(_TIMES, most=True), None), strict=True):
-        what = f"{name}, {_PICTURES:,} in {_PICTURES:,} x {_DIMENSION}"
-        yield Line(what, f"{spent.wall:.1f} s", f"bare product {bare.wall:.1f} s", spent.wall / bare.wall, target)
+    for name, timing, target in zip(names, (first, full), (Target(_TIMES, most=True), None), strict=True):
+        what = f"{name}, {_IMAGES:,} in {_IMAGES:,} x {_DIMENSION}"
+        yield Line(what, f"{timing.wall:.1f} s", f"product alone {bare.wall:.1f} s", timing.wall / bare.wall, target)
     peak = peak_memory_of([sys.executable, "-c", _FULL])
     if peak is None:
-        yield skipped("its peak memory", "only Linux tells")
+        yield skipped("its peak memory", "needs Linux")
     else:
         yield Line(
-            "peak memory of all figures, the whole process",
+            "peak memory of all metrics (whole process)",
             f"{peak:.0f} MB",
             f"limit {_MEGABYTES} MB",
             peak / _MEGABYTES,
@@ -54,23 +54,23 @@ def run(place: Place) -> Iterator[Line]:
         )
 
 
-def pictures() -> tuple[NDArray[np.float32], Relevance]:
-    """Vectors in no particular order, of two classes, in groups of five."""
-    vectors = unit_vectors(np.random.default_rng(0), _PICTURES, _DIMENSION)
-    numbers = np.arange(_PICTURES)
+def random_images() -> tuple[NDArray[np.float32], Relevance]:
+    """Random vectors in two classes and groups of five, with their relevance."""
+    vectors = unit_vectors(np.random.default_rng(0), _IMAGES, _DIMENSION)
+    numbers = np.arange(_IMAGES)
     groups = numbers // _GROUP
-    alone = np.full(_PICTURES, -1)
-    return vectors, Relevance(Rows(labels=groups % _CLASSES, groups=groups, visits=alone, contents=numbers))
+    no_visits = np.full(_IMAGES, -1)
+    return vectors, Relevance(RowCodes(labels=groups % _CLASSES, groups=groups, visits=no_visits, contents=numbers))
 
 
-def figures(vectors: NDArray[np.float32], relevance: Relevance, *, full: bool) -> dict[str, NDArray[np.float64]]:
-    """Every figure of every query."""
-    rankings = rank_gallery(vectors, vectors, relevance, k=deepest(_KS), full=full)
-    return per_query(rankings, _KS, relevance.rows.labels)
+def metrics(vectors: NDArray[np.float32], relevance: Relevance, *, full: bool) -> dict[str, NDArray[np.float64]]:
+    """All metrics of all queries."""
+    rankings = rank_gallery(vectors, vectors, relevance, k=required_depth(_KS), full=full)
+    return query_metrics(rankings, _KS, relevance.rows.labels)
 
 
 def _product(vectors: NDArray[np.float32]) -> None:
-    """The similarity matrix, a block at a time: it would take 2.5 GB as a whole."""
+    """Compute the similarity matrix in blocks, because all of it would take 2.5 GB."""
     block = np.empty((_BLOCK, len(vectors)), np.float32)
     for start in range(0, len(vectors), _BLOCK):
         part = vectors[start : start + _BLOCK]

@@ -1,4 +1,4 @@
-"""What a measurement comes to: a line with its target, or a table of a choice's alternatives."""
+"""Results of measurements: a line with its target, or a table of alternatives."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _HEADINGS = ("what", "ours", "compared with", "ratio", "target", "met")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a ratio should be: at least ``bound``, or, where ``most`` is set, at the most."""
+    """The target of a ratio: at least ``bound``, or at most if ``most`` is set."""
 
     bound: float
     most: bool = False
 
     def met(self, ratio: float) -> bool:
-        """Whether ``ratio`` is as it should be."""
+        """Whether ``ratio`` reaches the target."""
         return ratio <= self.bound if self.most else ratio >= self.bound
 
     def __str__(self) -> str:
-        """Sign and bound."""
+        """The sign and the bound."""
         return f"{'<=' if self.most else '>='} {self.bound:g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One measurement: our figure, what it stands against, and their ratio (nan where it wasn't measured)."""
+    """One measurement: our value, what it is compared with, and their ratio (nan if it wasn't measured)."""
 
     what: str
     ours: str
@@ -37,7 +37,7 @@ class Line:
     target: Target | None = None
 
     def __str__(self) -> str:
-        """The line of the table, columns as in :func:`headings`."""
+        """A line of the table with the columns of :func:`headings`."""
         known = not math.isnan(self.ratio)
         met = "" if self.target is None else "-" if not known else "yes" if self.target.met(self.ratio) else "NO"
         ratio = f"{self.ratio:.4g}" if known else "-"
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """A choice that was made: how each alternative to it does."""
+    """The results of each alternative to a constant."""
 
     title: str
     headings: Sequence[str]
@@ -60,13 +60,13 @@ class Alternatives:
         return "\n".join((self.title, f"  {head}", *(f"  {line}" for line in lines)))
 
 
-def skipped(what: str, why: str) -> Line:
-    """The line of a measurement that can't be made here."""
-    return Line(what, "skipped", why)
+def skipped(what: str, reason: str) -> Line:
+    """The line of a measurement that isn't possible here."""
+    return Line(what, "skipped", reason)
 
 
 def headings() -> str:
-    """The head of the table of lines."""
+    """The header of the table of lines."""
     return _columns(_HEADINGS) + "\n" + "-" * (sum(_WIDTHS) + len(_WIDTHS) - 1)
 
 

@@ -1,9 +1,9 @@
-"""A network in torch, eager, in a process and an environment of its own.
+"""A network in torch (eager mode), in a process and environment of its own.
 
-Started as ``python torch_peer.py NETWORK FOLDER`` by :mod:`benchmarks.torch_process`. It makes the reference's own
-network, saves a checkpoint of it in ``FOLDER`` where its weights are drawn at random (all but EfficientNet-Lite2), and
-answers each line of standard input with the seconds that it took, by the clock and of processor time:
-``image 32 1`` for encoding so many pictures in fp32 so many times, ``gemm bfloat16 1`` for a large matrix product.
+Started as ``python torch_peer.py NETWORK FOLDER`` by :mod:`benchmarks.torch_process`. It builds the network of the
+reference library and, for random weights (all but EfficientNet-Lite2), saves a checkpoint in ``FOLDER``. It answers
+each line of standard input with the wall-clock and CPU seconds that the request took: ``image 32 1`` encodes 32 images
+in fp32 once, ``gemm bfloat16 1`` computes a large matrix product once.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ import torch_reference as reference
 from verify_encoders import ARCHITECTURES
 
 GEMM_SIDE = 2048
-_MOST = 32
+_MAX_BATCH = 32
 
 
 def main(name: str, folder: str) -> None:
-    """Answer until standard input ends."""
+    """Answer requests until standard input ends."""
     features, side = _network(name, Path(folder))
-    pictures = torch.rand((_MOST, 3, side, side), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images = torch.rand((_MAX_BATCH, 3, side, side), generator=torch.Generator().manual_seed(0)) * 2 - 1
     print(torch.__version__, flush=True)
     with torch.inference_mode():
         for line in sys.stdin:
-            what, value, times = line.split()
-            action = _product(value) if what == "gemm" else lambda: features(pictures[: int(value)])  # noqa: B023
+            kind, value, times = line.split()
+            action = _product(value) if kind == "gemm" else lambda: features(images[: int(value)])  # noqa: B023
             wall, cpu = time.perf_counter(), time.process_time()
             for _ in range(int(times)):
                 action()

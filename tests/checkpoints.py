@@ -1,4 +1,4 @@
-"""How tests change the checkpoints of ``tests/data``: their configs and their tensors."""
+"""Helpers that change configs and tensors of checkpoints."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 
 def put(config: Any, place: str, value: Any) -> None:
-    """Set what stands at ``place`` in a config, keys joined by dots."""
-    *tables, key = place.split(".")
-    for table in tables:
-        config = config[table]
+    """Set the value at ``place`` in a config; ``place`` is the keys joined by dots."""
+    *parents, key = place.split(".")
+    for parent in parents:
+        config = config[parent]
     config[key] = value
 
 

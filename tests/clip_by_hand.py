@@ -1,4 +1,4 @@
-"""A small CLIP of open_clip's names, drawn and saved without that library, and its text tower computed by numpy."""
+"""A small random CLIP with open_clip's tensor names, made without that library, and its text tower in numpy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _PATCH = 8
 _HEADS = 4
 
 
-def drawn_clip(*, context: int = 77, vocabulary: int = 49408, seed: int = 1) -> Tensors:
-    """Its tensors, float16: towers of one block, 64 wide, 4 heads for texts, for pictures of 16 pixels."""
+def random_clip(*, context: int = 77, vocabulary: int = 49408, seed: int = 1) -> Tensors:
+    """The tensors in float16: towers of one block and width 64, 4 text heads, images of 16 pixels."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int) -> NDArray[np.float16]:
@@ -47,7 +47,7 @@ def drawn_clip(*, context: int = 77, vocabulary: int = 49408, seed: int = 1) -> 
 
 
 def save_clip(folder: Path, tensors: Tensors) -> Path:
-    """Save ``tensors`` as open_clip does, its config beside them; returns the folder."""
+    """Save ``tensors`` and their config as open_clip does; returns the folder."""
     folder.mkdir(exist_ok=True)
     save_file(tensors, folder / "open_clip_model.safetensors")
     text = {"width": WIDTH, "heads": _HEADS, "layers": 1}
@@ -58,18 +58,18 @@ def save_clip(folder: Path, tensors: Tensors) -> Path:
 
 
 def text_vectors(tensors: Tensors, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The unit vectors, float64 (n, 64), of texts whose token ids are ``ids`` (n, context)."""
+    """The unit vectors, float64 (n, 64), of texts with the token ids ``ids`` (n, context)."""
     values = {name: tensor.astype(np.float64) for name, tensor in tensors.items() if not name.startswith("visual.")}
     rows = values["token_embedding.weight"][ids] + values["positional_embedding"]
-    rows = rows + _attention(_normed(rows, values, "transformer.resblocks.0.ln_1"), values)
-    inner = _linear(_normed(rows, values, "transformer.resblocks.0.ln_2"), values, "mlp.c_fc.")
+    rows = rows + _attention(_layer_norm(rows, values, "transformer.resblocks.0.ln_1"), values)
+    inner = _linear(_layer_norm(rows, values, "transformer.resblocks.0.ln_2"), values, "mlp.c_fc.")
     rows = rows + _linear(inner / (1 + np.exp(-1.702 * inner)), values, "mlp.c_proj.")
-    ends = _normed(rows, values, "ln_final")[np.arange(len(ids)), ids.argmax(1)]
+    ends = _layer_norm(rows, values, "ln_final")[np.arange(len(ids)), ids.argmax(1)]
     features = ends @ values["text_projection"]
     return np.asarray(features / np.linalg.norm(features, axis=1, keepdims=True))
 
 
-def _normed(rows: Any, values: Tensors, name: str) -> Any:
+def _layer_norm(rows: Any, values: Tensors, name: str) -> Any:
     centred = rows - rows.mean(-1, keepdims=True)
     spread = np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
     return centred / spread * values[f"{name}.weight"] + values[f"{name}.bias"]
@@ -86,6 +86,6 @@ def _attention(rows: Any, values: Tensors) -> Any:
     query, key, value = (part.reshape(count, tokens, _HEADS, -1).transpose(0, 2, 1, 3) for part in inputs)
     scores = query @ key.transpose(0, 1, 3, 2) / np.sqrt(WIDTH // _HEADS)
     scores = np.where(np.tri(tokens, dtype=bool), scores, -np.inf)
-    shares = np.exp(scores - scores.max(-1, keepdims=True))
-    mixed = shares / shares.sum(-1, keepdims=True) @ value
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    mixed = weights / weights.sum(-1, keepdims=True) @ value
     return _linear(mixed.transpose(0, 2, 1, 3).reshape(rows.shape), values, "attn.out_proj.")

@@ -1,4 +1,4 @@
-"""What tests share: photographs, galleries, the command line, and a cache of their own."""
+"""Shared fixtures: images, galleries, the command line, and a separate cache."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ from fakes import FakeEncoder
 from galleries import Result
 from lookalike import Encoder, Gallery, load_encoder
 from lookalike.cli.main import main
+from processes import python_path
 
-# The same examples on every run, and none judged by how long it takes: other work may go on beside.
-settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("same")
+# The same examples on every run; no deadlines, because other processes may use the machine.
+settings.register_profile(
+    "deterministic", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("deterministic")
 
 TESTS = Path(__file__).parent
-PHOTOGRAPHS = (
+IMAGES = (
     "astronaut.png",
     "camera.png",
     "chelsea.png",
@@ -35,15 +38,15 @@ PHOTOGRAPHS = (
     "motorcycle_right.png",
     "rocket.jpg",
 )
-"""Real photographs that scikit-image's own package carries."""
+"""Photographs included in the scikit-image package."""
 
 NOBODY = 65534
-"""A user who owns nothing."""
+"""The id of a user without permissions."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def isolated_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep caches in a folder of this session, so that networks are compiled once and no user's cache is touched."""
+    """Use one cache folder per session: networks are compiled once, and the user's cache is not touched."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_CACHE", str(folder))
@@ -54,7 +57,7 @@ def isolated_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def photographs() -> Path:
-    """The folder that scikit-image's photographs lie in (found without importing it)."""
+    """The folder of the images in scikit-image, found without importing it."""
     spec = importlib.util.find_spec("skimage")
     assert spec is not None
     assert spec.origin is not None
@@ -63,25 +66,25 @@ def photographs() -> Path:
 
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
-    """The real default encoder."""
+    """The default encoder with its real weights."""
     return load_encoder()
 
 
 @pytest.fixture
 def fake() -> FakeEncoder:
-    """An encoder that takes no time and counts what it is given."""
+    """A fast encoder that counts its images."""
     return FakeEncoder()
 
 
 @pytest.fixture
 def photos(tmp_path: Path, photographs: Path) -> Path:
-    """A folder of eight real photographs, some of them in a folder below."""
-    return _photos(photographs, tmp_path / "photos")
+    """A folder of eight photographs, some of them in a subfolder."""
+    return _copy_images(photographs, tmp_path / "photos")
 
 
 @pytest.fixture(scope="session")
 def _template(tmp_path_factory: pytest.TempPathFactory, photographs: Path, encoder: Encoder) -> Path:
-    root = _photos(photographs, tmp_path_factory.mktemp("template") / "photos")
+    root = _copy_images(photographs, tmp_path_factory.mktemp("template") / "photos")
     with Gallery.create(root, encoder=encoder) as gallery:
         gallery.update()
     return root
@@ -89,21 +92,21 @@ def _template(tmp_path_factory: pytest.TempPathFactory, photographs: Path, encod
 
 @pytest.fixture
 def indexed(_template: Path, tmp_path: Path) -> Path:
-    """A folder of eight real photographs with a gallery made by the real encoder."""
+    """A folder of eight photographs with a gallery made with the default encoder."""
     return Path(shutil.copytree(_template, tmp_path / "photos"))
 
 
-def _photos(photographs: Path, root: Path) -> Path:
-    for number, name in enumerate(PHOTOGRAPHS):
-        place = root / "more" / name if number % 2 else root / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(photographs / name, place)
+def _copy_images(photographs: Path, root: Path) -> Path:
+    for number, name in enumerate(IMAGES):
+        target = root / "more" / name if number % 2 else root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(photographs / name, target)
     return root
 
 
 @pytest.fixture
 def cli() -> Callable[..., Result]:
-    """Run the command line as a process of its own."""
+    """Run the command line in a new process."""
 
     def run(*arguments: str | bytes | Path, cwd: Path | None = None, **environment: str) -> Result:
         done = subprocess.run(
@@ -122,10 +125,10 @@ def cli() -> Callable[..., Result]:
 def call(
     capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, fake: FakeEncoder
 ) -> Callable[..., Result]:
-    """Run the command line in this process, with the fake encoder in the place of every other."""
+    """Run the command line in this process with the fake encoder instead of any other."""
     monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: fake)
     monkeypatch.setattr("lookalike.encoders.encoder.load_encoder", lambda *_, **__: fake)
-    monkeypatch.setattr("lookalike.cli.encoder_options.automatic", lambda **_: fake.spec.name)
+    monkeypatch.setattr("lookalike.cli.encoder_options.automatic_encoder", lambda **_: fake.spec.name)
 
     def run(*arguments: str | Path, cwd: Path | None = None) -> Result:
         with contextlib.chdir(cwd or Path.cwd()):
@@ -141,12 +144,12 @@ def call(
 
 @pytest.fixture
 def driver() -> Callable[..., subprocess.Popen[bytes]]:
-    """Start a script of ``tests/drivers`` as a process of its own, its output in a pipe."""
+    """Start a script of ``tests/drivers`` in a new process with its output in pipes."""
 
     def start(name: str, *arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, str(TESTS / "drivers" / f"{name}.py"), *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            env={**os.environ, "PYTHONPATH": python_path()},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             **options,  # type: ignore[call-overload]
@@ -157,9 +160,9 @@ def driver() -> Callable[..., subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def unprivileged(tmp_path: Path) -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
-    """A context in which permissions count, also where the tests run as root, whom they don't concern."""
+    """A context in which file permissions apply even if the tests run as root."""
     if os.name == "nt":
-        pytest.skip("permissions work otherwise on Windows")
+        pytest.skip("permissions work differently on Windows")
     widened = []
 
     @contextlib.contextmanager
@@ -185,8 +188,8 @@ def unprivileged(tmp_path: Path) -> Iterator[Callable[[], contextlib.AbstractCon
 
 @pytest.fixture(scope="session")
 def labelled_photographs() -> Path:
-    """The folder of labelled photographs that ``$LOOKALIKE_DATA`` names, beside this repository if it doesn't."""
+    """The labelled images in ``$LOOKALIKE_DATA``, or by default in a folder beside this repository."""
     folder = Path(os.environ.get("LOOKALIKE_DATA") or TESTS.parent.parent / "shared" / "data")
     if not (folder / "catdog" / "labels.csv").is_file():
-        pytest.skip(f"no labelled photographs at {folder}; LOOKALIKE_DATA can name them")
+        pytest.skip(f"no labelled images in {folder}; set LOOKALIKE_DATA to their folder")
     return folder

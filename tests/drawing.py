@@ -1,4 +1,4 @@
-"""Small pictures drawn from a seed, and files built byte by byte."""
+"""Small images drawn from a seed, and files built byte by byte."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ CORNERS = ((250, 20, 20), (20, 250, 20), (20, 20, 250), (240, 240, 20))
 
 
 def draw(seed: int, size: tuple[int, int] = (40, 30)) -> Image.Image:
-    """A picture of soft blobs of colour that no other seed gives."""
+    """An image of blurred colours that is different for every seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)
 
 
 def drawn(path: Path, seed: int, size: tuple[int, int] = (40, 30)) -> Path:
-    """Draw ``seed`` into a file, which is returned; folders above it are made."""
+    """Save the image of ``seed`` as a file, creating its folders; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draw(seed, size).save(path)
     return path
 
 
 def quarters(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Four quarters of plain colours, so that it can be told which way up the picture is."""
+    """Four quarters of plain colours, which show the orientation of the image."""
     width, height = size
-    picture = Image.new("RGB", size)
+    image = Image.new("RGB", size)
     for place, colour in enumerate(CORNERS):
         left, top = place % 2 * width // 2, place // 2 * height // 2
-        picture.paste(colour, (left, top, left + width // 2, top + height // 2))
-    return picture
+        image.paste(colour, (left, top, left + width // 2, top + height // 2))
+    return image
 
 
-def saved(picture: Image.Image, form: str, **options: object) -> io.BytesIO:
-    """The picture as a file in memory."""
+def saved(image: Image.Image, form: str, **options: object) -> io.BytesIO:
+    """The image as an in-memory file."""
     file = io.BytesIO()
-    picture.save(file, form, **options)
+    image.save(file, form, **options)
     file.seek(0)
     return file
 
 
 def png(size: tuple[int, int], depth: int, colour_type: int, pixels: bytes = b"", *extra: tuple[bytes, bytes]) -> bytes:
-    """A PNG file: ``pixels`` are its rows, each with a filter byte in front; ``extra`` are chunks before them."""
+    """A PNG file: ``pixels`` are its rows, each preceded by a filter byte; ``extra`` are chunks before them."""
     header = struct.pack(">IIBBBBB", *size, depth, colour_type, 0, 0, 0)
     chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(pixels)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -55,15 +55,18 @@ def png(size: tuple[int, int], depth: int, colour_type: int, pixels: bytes = b""
 
 
 def exif(*tags: tuple[int, int, int, bytes]) -> bytes:
-    """EXIF of raw directory entries (tag, type, count, four bytes of value), right or wrong."""
+    """EXIF made of raw directory entries (tag, type, count, four bytes of value), valid or not."""
     entries = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in tags)
     return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0)
 
 
 def cmyk_profile() -> bytes:
-    """A colour profile in which every ink but black prints as middle grey: no real press, but easily told."""
+    """A colour profile in which every ink but black prints as middle grey, which is easy to recognise."""
     grey, paper, black = (128, 128, 128), (255, 128, 128), (0, 128, 128)
-    corners = [paper, black] + 7 * [grey, black]  # all mixtures of none and full of C, M, Y and K, K changing fastest
+    corners = [paper, black] + 7 * [
+        grey,
+        black,
+    ]  # all combinations of 0 and 100 % of C, M, Y and K, with K changing fastest
     ramp = bytes(range(256))
     identity = [int(65536 * (row == column)) for row in range(3) for column in range(3)]
     table = b"mft1\0\0\0\0" + struct.pack(">BBBB9i", 4, 3, 2, 0, *identity)

@@ -1,4 +1,4 @@
-"""Stand-ins that make tests fast where it doesn't matter what a network sees."""
+"""Fast fakes for tests that don't need a real network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SPEC = EncoderSpec(
 
 
 class ColourRuntime:
-    """Mean colours of a 4 x 4 grid, about their middle, and a constant so that no picture gives a zero vector."""
+    """Centred mean colours of a 4 x 4 grid, and a constant that prevents zero vectors."""
 
     def __init__(self, before: Callable[[int], None] = lambda _: None) -> None:
         self.batches: list[int] = []
@@ -36,7 +36,7 @@ class ColourRuntime:
 
     @classmethod
     def load(cls, source: NetworkSource, precision: Precision) -> Self:
-        """Nothing needs to be loaded."""
+        """Return a new fake; there is nothing to load."""
         return cls()
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ class ColourRuntime:
 
 
 class FakeEncoder(Encoder):
-    """An encoder of colours that counts the pictures it was given."""
+    """An encoder of mean colours that counts the images it encodes."""
 
     def __init__(self, name: str = SPEC.name, before: Callable[[int], None] = lambda _: None) -> None:
         self.runtime = ColourRuntime(before)
@@ -59,5 +59,5 @@ class FakeEncoder(Encoder):
 
     @property
     def encoded(self) -> int:
-        """How many pictures have been encoded so far."""
+        """The number of images encoded so far."""
         return sum(self.runtime.batches)

@@ -1,4 +1,4 @@
-"""What tests do with galleries and the command line again and again."""
+"""Helpers for tests with galleries and the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lookalike import Encoder, Gallery
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of the command line gave."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -19,16 +19,16 @@ class Result:
 
 
 def index(root: Path, encoder: Encoder, path: Path | None = None) -> Gallery:
-    """Make the gallery of ``root``, or open it for writing where it is; brought up to date."""
-    place = path or root / ".lookalike"
-    there = (place / "gallery.sqlite3").exists()
+    """The gallery of ``root``, created or opened for writing, and updated."""
+    folder = path or root / ".lookalike"
+    exists = (folder / "gallery.sqlite3").exists()
     gallery = (
-        Gallery.open(place, encoder=encoder, writing=True) if there else Gallery.create(root, path, encoder=encoder)
+        Gallery.open(folder, encoder=encoder, writing=True) if exists else Gallery.create(root, path, encoder=encoder)
     )
     gallery.update()
     return gallery
 
 
-def ranked(gallery: Gallery, query: Path, k: int = 10, **options: bool) -> Sequence[str]:
-    """The paths of a ranking."""
+def ranked_paths(gallery: Gallery, query: Path, k: int = 10, **options: bool) -> Sequence[str]:
+    """The paths of the hits, in order."""
     return [hit.path for hit in gallery.search(query, k, **options).hits]

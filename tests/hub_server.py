@@ -1,4 +1,4 @@
-"""A small Hugging Face hub on this machine: files at pinned revisions, ranges, and failures on demand."""
+"""A local fake of the Hugging Face hub: files at pinned revisions, range requests, and failures on demand."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Hub:
-    """What the server has, what it was asked, and how it is to misbehave."""
+    """The files of the server, the requests it received, and the failures it simulates."""
 
     def __init__(self):
         self.files = {}  # (repository, revision, filename) -> bytes
         self.requests = []  # (method, path, Range header)
-        self.cut_after = None  # bytes of a body after which the connection is closed, once
-        self.tamper = False  # flip a byte of every body
-        self.broken = set()  # names of files that are answered for with an error
-        self.elsewhere = None  # the address of a host where requests are sent on to
+        self.cut_after = None  # close the connection after this many bytes of a body, once
+        self.tamper = False  # flip a bit in every body
+        self.broken = set()  # names of files that are answered with an error
+        self.elsewhere = None  # the address of a host that requests are redirected to
         self.tokens = []  # (method, Authorization header)
-        self.asked = threading.Event()  # set once a body is asked for
-        self.open = threading.Event()  # until it is set, no body is sent
+        self.asked = threading.Event()  # set when a body is requested
+        self.open = threading.Event()  # no body is sent until it is set
         self.open.set()
 
     def add(self, repository, filename, revision, content):
@@ -34,7 +34,7 @@ class Hub:
 
 @contextmanager
 def running(hub):
-    """Serve ``hub`` on a free port of the loopback interface; gives its address."""
+    """Serve ``hub`` on a free local port; yields its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -66,14 +66,14 @@ class _Handler(BaseHTTPRequestHandler):
         revision, _, filename = rest.partition("/")
         content = self.hub.files.get((repository, revision, filename))
         if filename in self.hub.broken:
-            self._refuse(500)
+            self._send_error(500)
         elif content is None:
             known = any(revision == other for _, other, _ in self.hub.files)
-            self._refuse(404, "EntryNotFound" if known else "RevisionNotFound")
+            self._send_error(404, "EntryNotFound" if known else "RevisionNotFound")
         else:
             self._send(content, revision, with_body=with_body)
 
-    def _refuse(self, status, code=None, **headers):
+    def _send_error(self, status, code=None, **headers):
         self.send_response(status)
         for name, value in {"X-Error-Code": code, "Content-Length": "0", **headers}.items():
             if value is not None:
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         etag = hashlib.sha256(content).hexdigest()
         start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").split("-")[0])
         if start and start >= len(content):
-            self._refuse(416, **{"Content-Range": f"bytes */{len(content)}"})
+            self._send_error(416, **{"Content-Range": f"bytes */{len(content)}"})
             return
         self.send_response(302 if self.hub.elsewhere else 206 if start else 200)
         if self.hub.elsewhere:

@@ -1,4 +1,4 @@
-"""Stores of made-up pictures: what each entry must hold follows from its path and its generation."""
+"""Stores of synthetic images whose vectors can be recomputed from their digests."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from numpy.typing import NDArray
 
 from fakes import SPEC
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes, Write
+from lookalike.gallery.store import Changes, EntryChange
 from lookalike.images.files import FileStat
 
 STAT = FileStat(1, 2, 3)
 
 
 def digest_of(content: str) -> bytes:
-    """The digest of a made-up content."""
+    """The digest of a synthetic content."""
     return hashlib.sha256(content.encode()).digest()
 
 
 def vector_of(digest: bytes) -> NDArray[np.float32]:
     """The embedding that belongs to a digest: float32 (49,), of length 1."""
-    drawn = np.random.default_rng(list(digest)).normal(size=SPEC.dimension)
-    return (drawn / np.linalg.norm(drawn)).astype(np.float32)
+    vector = np.random.default_rng(list(digest)).normal(size=SPEC.dimension)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
-def write(path: str, content: str | None = None, *, known: bool = False, moved: int | None = None) -> Write:
-    """Enter ``path``, whose content is called like itself unless said otherwise."""
+def upsert(path: str, content: str | None = None, *, known: bool = False, moved_id: int | None = None) -> EntryChange:
+    """Add or update an entry at ``path``; its content is named after the path unless given."""
     digest = digest_of(content or path)
-    return Write(path, STAT, digest, None if known else vector_of(digest), moved)
+    return EntryChange(path, STAT, digest, None if known else vector_of(digest), moved_id)
 
 
-def made(folder: Path, *paths: str) -> LocalStore:
+def make_store(folder: Path, *paths: str) -> LocalStore:
     """A store in ``folder / ".lookalike"`` with these entries, open for writing."""
     store = LocalStore.create(folder / ".lookalike", folder, SPEC)
-    store.commit(Changes(writes=[write(path) for path in paths]))
+    store.commit(Changes(upserts=[upsert(path) for path in paths]))
     return store
 
 
-def check(store: LocalStore) -> list[str]:
-    """Make sure that every entry has the vector of its content; returns the paths."""
+def check_store(store: LocalStore) -> list[str]:
+    """Assert that every entry has the vector of its content; returns the paths."""
     with store.snapshot():
         entries, vectors = store.entries(), store.vectors()
         assert vectors.ids.tolist() == [entry.id for entry in entries]

@@ -1,7 +1,9 @@
-"""The house: which way imports run, what is public, and what no room but one may do."""
+"""The structure of the package: the direction of imports, the public interface, and what only ``cli`` may do."""
 
 import ast
 import inspect
+import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,17 +21,17 @@ ROOMS = {
     "encoders": "spec catalog preprocess views tokenizer weights networks checkpoints runtimes encoder golden",
     "encoders.weights": "cache tensors safetensors torch_pickle hub locate",
     "encoders.networks": "source graph efficientnet_lite clip_tensors clip_vit resnet vgg families",
-    "encoders.checkpoints": "config_table relatives computation preprocessing checkpoint",
+    "encoders.checkpoints": "config_object unsupported computation preprocessing checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
-    "gallery": "store calibration local reencode update gallery",
+    "gallery": "store calibration local reencode update searcher stamp_check gallery",
     "gallery.local": "database vector_file schema tables session replacement store",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
-        "provenance dataset relevance sampling labels_file load contents embedded vector_store kept_embeddings"
+        "provenance dataset relevance sampling labels_file load contents embedded vector_store embedding_cache"
     ),
     "evaluation.statistics": "metrics chance bootstrap intervals sign_flip retention",
-    "evaluation.ranking": "exact_scores ties first_places full_ranking near_copies",
-    "evaluation.scoring": "results averages score own_encoder checks",
+    "evaluation.ranking": "exact_scores ties first_places full_ranking near_duplicates",
+    "evaluation.scoring": "results averages score default_encoder checks",
     "evaluation.corruptions": (
         "pixels draws fields convolution textures standard corruption noise blur tone lamps weather lens occlusion "
         "pose camera background catalog"
@@ -44,12 +46,12 @@ ROOMS = {
     ),
     "report.document": "tables definitions json_text files pages blocks",
     "report.drawings": (
-        "viridis colours drawing heat_map curves pipeline clip_framework contact_sheet hit_grid matrix_picture"
+        "viridis colours drawing heat_map curves pipeline clip_framework contact_sheet hit_grid matrix_plot"
     ),
     "cli": "arguments output progress encoder_options index search status encoders measuring main",
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
 }
-"""What is in each room, in the order in which imports may run: each may use what stands before it."""
+"""The modules of each room, in import order: each may import only those listed before it."""
 
 
 def name_of(path: Path) -> str:
@@ -58,25 +60,27 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def floor(room: str, name: str) -> int:
-    """The place of a module or an inner room in its room's list."""
+def position(room: str, name: str) -> int:
+    """The position of a module or an inner room in the list of its room."""
     listed = ROOMS[room].split()
-    assert name in listed, f"{room}.{name} has no place in the list of rooms: give it one, here and in the design"
+    assert name in listed, (
+        f"{room}.{name} is not listed in ROOMS: add it there, and in docs/architecture.md if it is a new room"
+    )
     return listed.index(name)
 
 
-def parting(first: str, second: str) -> tuple[str, str, str]:
-    """The innermost room that two modules share, and the part of it that each of them is in."""
+def common_room(first: str, second: str) -> tuple[str, str, str]:
+    """The innermost room that contains both modules, and the module or inner room of it that contains each."""
     one, other = first.split("."), second.split(".")
     depth = next(
-        (place for place, (mine, its) in enumerate(zip(one, other, strict=False)) if mine != its),
+        (level for level, (left, right) in enumerate(zip(one, other, strict=False)) if left != right),
         min(len(one), len(other)),
     )
     return ".".join(one[:depth]), ".".join(one[depth : depth + 1]), ".".join(other[depth : depth + 1])
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The names of the package's modules that a module imports, at its top or inside a function."""
+    """The modules of the package that a module imports, at its top or inside a function."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
@@ -97,18 +101,18 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_run_one_way(path: Path):
-    """On every floor, a module imports only what stands before it in its room's list."""
+    """Modules and rooms import only what is listed before them in their room."""
     name = name_of(path)
     for used in imports(path):
-        room, mine, its = parting(name, used)
-        # A room's own __init__ and what it hands on have no order between them.
-        assert not (mine and its) or floor(room, its) < floor(room, mine), (
-            f"{name} imports {used}, which stands after it"
+        room, importer, imported = common_room(name, used)
+        # There is no order between the __init__ of a room and the modules whose names it re-exports.
+        assert not (importer and imported) or position(room, imported) < position(room, importer), (
+            f"{name} imports {used}, which is listed after it"
         )
 
 
-def test_every_room_is_listed_and_says_what_lives_there():
-    """Every package has a list, its list names all that is in it and nothing else, and its docstring is a sentence."""
+def test_every_room_is_listed_and_documented():
+    """Every package is in ROOMS with exactly the modules it contains, and has a docstring."""
     for room, listed in ROOMS.items():
         folder = SOURCE.joinpath(*room.split(".")) if room else SOURCE
         inside = {path.stem for path in folder.glob("*.py")} - ({"__init__"} if room else set())
@@ -118,18 +122,18 @@ def test_every_room_is_listed_and_says_what_lives_there():
     assert {".".join(path.parent.relative_to(SOURCE).parts) for path in SOURCE.rglob("__init__.py")} == set(ROOMS)
 
 
-def test_no_imports_run_in_a_circle():
-    """Within a room, too, no module imports itself by way of others."""
+def test_there_are_no_import_cycles():
+    """No module imports itself by way of others."""
     uses = {name_of(path): set(imports(path)) - {name_of(path)} for path in MODULES if path.name != "__init__.py"}
     while uses:
         free = [name for name, used in uses.items() if not used & uses.keys()]
-        assert free, f"these import one another: {sorted(uses)}"
+        assert free, f"import cycle among {sorted(uses)}"
         for name in free:
             del uses[name]
 
 
-def test_the_public_interface_stands_still():
-    """These names, and no others, are public."""
+def test_the_public_interface_is_unchanged():
+    """Exactly these names are public."""
     assert lookalike.__all__ == [
         "Encoder",
         "EncoderError",
@@ -137,8 +141,8 @@ def test_the_public_interface_stands_still():
         "Gallery",
         "GalleryError",
         "Hit",
+        "ImageError",
         "LookalikeError",
-        "PictureError",
         "Query",
         "Ranking",
         "Skipped",
@@ -150,18 +154,18 @@ def test_the_public_interface_stands_still():
 
 @pytest.mark.parametrize("name", lookalike.__all__)
 def test_everything_public_is_documented(name: str):
-    """Each public object, and each public method and property of it, has a docstring of its own."""
+    """Each public object and each of its public methods and properties has a docstring of its own."""
     thing = getattr(lookalike, name)
     assert thing.__doc__
-    assert not thing.__doc__.startswith(f"{name}("), "only the docstring that dataclasses make"
+    assert not thing.__doc__.startswith(f"{name}("), "only the docstring that dataclass generates"
     for member, value in vars(thing).items() if inspect.isclass(thing) else ():
         if not member.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
             assert inspect.getdoc(value), f"{name}.{member}"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if "cli" not in path.parts], ids=name_of)
+@pytest.mark.parametrize("path", [path for path in MODULES if path.relative_to(SOURCE).parts[0] != "cli"], ids=name_of)
 def test_only_the_command_line_prints_and_exits(path: Path):
-    """No other module calls print, writes to the standard streams, or ends the process."""
+    """No module outside ``cli`` calls print, uses the standard streams, or exits."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Name):
             assert node.id not in {"print", "exit", "quit", "SystemExit", "input"}, node.lineno
@@ -171,6 +175,17 @@ def test_only_the_command_line_prints_and_exits(path: Path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_no_module_is_overlong(path: Path):
-    """A module is at most 400 lines, so that it can be read at one sitting."""
+def test_no_module_is_too_long(path: Path):
+    """A module has at most 400 lines."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_the_architecture_page_is_up_to_date():
+    """Every module, class and function that docs/architecture.md names exists, and it has a row for every room."""
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [room for room in ROOMS[""].split() if room != "__init__"]
+    names = re.findall(rf"`((?:{'|'.join(rooms)})(?:\.\w+)+)`", page)
+    assert len(names) > 40
+    for name in names:
+        assert pkgutil.resolve_name(f"lookalike.{name}"), name
+    assert re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))) == rooms

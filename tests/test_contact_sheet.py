@@ -1,4 +1,4 @@
-"""Contact sheets: rows of small pictures with their labels."""
+"""Contact sheets: rows of small images with their labels."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ CELL = 60
 
 
 def plain(colour: tuple[int, int, int], size: tuple[int, int] = (40, 40)) -> Image.Image:
-    """A picture of one colour."""
+    """An image of one colour."""
     return Image.new("RGB", size, colour)
 
 
@@ -28,8 +28,8 @@ def inked(sheet: Image.Image) -> int:
     return int((np.asarray(sheet) != 255).any(axis=2).sum())
 
 
-def test_pictures_stand_in_rows_and_columns():
-    """A row's pictures are side by side at one height, the next row's are below in the same columns."""
+def test_images_stand_in_rows_and_columns():
+    """A row's images are side by side at one height, the next row's are below in the same columns."""
     rows = [("one", [("a", plain(RED)), ("b", plain(GREEN))]), ("two", [("a", plain(BLUE))])]
     sheet = contact_sheet(rows, cell=CELL)
     red, green, blue = (box(sheet, colour) for colour in (RED, GREEN, BLUE))
@@ -40,21 +40,21 @@ def test_pictures_stand_in_rows_and_columns():
 
 
 @pytest.mark.parametrize(("size", "fitted"), [((200, 100), (60, 30)), ((10, 20), (30, 60)), ((500, 500), (60, 60))])
-def test_pictures_fill_their_cell_and_keep_their_proportions(size: tuple[int, int], fitted: tuple[int, int]):
+def test_images_fill_their_cell_and_keep_their_proportions(size: tuple[int, int], fitted: tuple[int, int]):
     """Large ones shrink and small ones grow until one of their sides is the cell's."""
     left, top, right, bottom = box(contact_sheet([("x", [("", plain(RED, size))])], cell=CELL), RED)
     assert (right - left, bottom - top) == fitted
 
 
 def test_margins_are_the_same_all_round():
-    """Without a label the pictures are as far from the left edge as from the right."""
+    """Without a label the images are as far from the left edge as from the right."""
     sheet = contact_sheet([("", [("", plain(RED)), ("", plain(RED))])], cell=CELL)
     left, _, right, _ = box(sheet, RED)
     assert left == sheet.width - right
 
 
-def test_labels_stand_at_the_left_and_never_under_the_pictures():
-    """However long a label is, the pictures keep their size, and the sheet has room for both."""
+def test_labels_stand_at_the_left_and_never_under_the_images():
+    """However long a label is, the images keep their size, and the sheet has room for both."""
     narrow = contact_sheet([("", [("", plain(RED))])], cell=CELL)
     for label in ("short", "rail_break_or_bad_joint " * 4, "W" * 300):
         sheet = contact_sheet([(label, [("", plain(RED))])], cell=CELL)
@@ -86,7 +86,7 @@ def test_captions_of_shorter_rows_may_be_the_first_of_longer_ones():
 
 
 def test_a_title_takes_its_room_above_and_is_never_cut_off():
-    """A title adds height; where it is wider than the pictures, the sheet grows with it."""
+    """A title adds height; where it is wider than the images, the sheet grows with it."""
     rows = [("", [("", plain(RED))])]
     bare, titled = contact_sheet(rows, cell=CELL), contact_sheet(rows, cell=CELL, title="A title " * 12)
     assert titled.height > bare.height
@@ -100,8 +100,8 @@ def test_more_text_is_more_ink():
     assert inked(contact_sheet([("label", rows[0][1])], cell=CELL)) > inked(contact_sheet(rows, cell=CELL)) + 20
 
 
-def test_pictures_of_any_mode_are_shown():
-    """Grey, palette and transparent pictures are converted."""
+def test_images_of_any_mode_are_shown():
+    """Grey, palette and transparent images are converted."""
     modes = ("1", "L", "P", "RGBA", "CMYK")
     assert contact_sheet([("modes", [(mode, Image.new(mode, (9, 9))) for mode in modes])]).mode == "RGB"
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, or out of disk: what was committed is safe, and the next run goes on from there."""
+"""Killed processes and full disks: committed data is safe, and the next run completes the gallery."""
 
 import errno
 import os
@@ -18,44 +18,44 @@ from galleries import Result, index
 from lookalike import Gallery
 from lookalike.errors import GalleryNotFoundError, GalleryWriteError
 from lookalike.gallery.local import tables
-from lookalike.gallery.local.database import refusals
+from lookalike.gallery.local.database import convert_errors
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.images.files import open_file, sha256
 
 Driver = Callable[..., subprocess.Popen[bytes]]
 Call = Callable[..., Result]
-PICTURES = 60
+IMAGES = 60
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty small pictures, one of them twice, and a file that is none."""
+    """Sixty small images, one of them a copy of another, and a file that is not an image."""
     root = tmp_path_factory.mktemp("photos")
-    for number in range(PICTURES - 1):
+    for number in range(IMAGES - 1):
         drawn(root / f"{number:02}.png", number)
     shutil.copy(root / "07.png", root / "copy.png")
-    (root / "text.jpg").write_text("words")
+    (root / "text.jpg").write_text("text")
     return root
 
 
 @pytest.fixture(scope="module")
-def fresh(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, float, float | None]]:
-    """What a gallery of that folder answers that was made without any trouble."""
+def expected_answer(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, float, float | None]]:
+    """The answer of a gallery of that folder that was built without interruption."""
     with index(folder, FakeEncoder(), tmp_path_factory.mktemp("fresh") / "gallery") as gallery:
         return answer(gallery)
 
 
 def answer(gallery: Gallery) -> list[tuple[str, float, float | None]]:
-    """A whole ranking of a drawing that is in no gallery."""
+    """All hits for an image that is not in the gallery, without their ids."""
     return [(hit.path, hit.score, hit.percentile) for hit in gallery.search(draw(999), k=1000).hits]
 
 
-def kept(place: Path, folder: Path) -> set[str]:
-    """The pictures of a gallery that was left in the lurch, each with the vector that its file gives now."""
+def stored_paths(gallery_path: Path, folder: Path) -> set[str]:
+    """The gallery's paths, after checking each entry's digest and vector against its file; empty without a gallery."""
     fake = FakeEncoder()
     try:
-        gallery = Gallery.open(place, encoder=fake)
+        gallery = Gallery.open(gallery_path, encoder=fake)
     except GalleryNotFoundError:
         return set()
     with gallery:
@@ -70,17 +70,17 @@ def kept(place: Path, folder: Path) -> set[str]:
         return {entry.path for entry in entries}
 
 
-def assert_completes(place: Path, folder: Path, before: set[str], fresh: object) -> None:
-    """The next update loses nothing that was kept, encodes nothing twice, and answers like a fresh gallery."""
-    assert kept(place, folder) >= before
+def assert_completes(gallery_path: Path, folder: Path, before: set[str], expected_answer: object) -> None:
+    """The next update keeps all entries, encodes no content twice, and then gives the expected answer."""
+    assert stored_paths(gallery_path, folder) >= before
     fake = FakeEncoder()
-    with index(folder, fake, place) as gallery:
-        assert gallery.status().pictures == PICTURES
+    with index(folder, fake, gallery_path) as gallery:
+        assert gallery.status().images == IMAGES
         assert [item.path for item in gallery.status().skipped] == ["text.jpg"]
-        new = PICTURES - len(before | ({"copy.png"} if "07.png" in before else set()))
+        new = IMAGES - len(before | ({"copy.png"} if "07.png" in before else set()))
         assert fake.encoded <= new
-        assert answer(gallery) == fresh
-        assert gallery.update().unchanged == PICTURES
+        assert answer(gallery) == expected_answer
+        assert gallery.update().unchanged == IMAGES
 
 
 MOMENTS = [
@@ -92,44 +92,46 @@ MOMENTS = [
     *[("before INSERT", 12), ("after UPDATE", 2), ("before BEGIN", 9)],
     *[("before commit", number) for number in (2, 3, 6)],
     *[("after commit", number) for number in (2, 3, 6)],
-    *[("before sweep", 1), ("before calibration", 1), ("after calibration", 1)],
+    *[("before deleting unused contents", 1), ("before calibration", 1), ("after calibration", 1)],
 ]
 
 
 @pytest.mark.parametrize(("moment", "number"), MOMENTS)
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-def test_killed_at_a_moment_that_matters(
-    moment: str, number: int, folder: Path, fresh: object, tmp_path: Path, driver: Driver
+def test_a_process_killed_at_a_critical_moment_leaves_a_valid_gallery(
+    moment: str, number: int, folder: Path, expected_answer: object, tmp_path: Path, driver: Driver
 ):
-    """Killed while a gallery is made, between vectors and transaction, or around a commit: nothing kept is wrong."""
+    """Killed during creation, between vectors and transaction, or around a commit, the gallery stays valid."""
     with driver("index", folder, tmp_path / "gallery", moment, number) as process:
         _, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors.decode()
-    assert_completes(tmp_path / "gallery", folder, kept(tmp_path / "gallery", folder), fresh)
+    assert_completes(tmp_path / "gallery", folder, stored_paths(tmp_path / "gallery", folder), expected_answer)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-def test_killed_again_and_again_while_it_works(folder: Path, fresh: object, tmp_path: Path, driver: Driver):
-    """Killed from outside after every few pictures, a gallery only ever grows, until one run comes to its end."""
+def test_repeatedly_killed_updates_finally_complete(
+    folder: Path, expected_answer: object, tmp_path: Path, driver: Driver
+):
+    """An update killed after every few images adds to the gallery each time, until one completes."""
     before: set[str] = set()
     for _ in range(20):
         with driver("index", folder, tmp_path / "gallery", "never", 0) as process:
             assert process.stdout is not None
             progress = [process.stdout.readline() for _ in range(2)]
             process.kill()
-        after = kept(tmp_path / "gallery", folder)
+        after = stored_paths(tmp_path / "gallery", folder)
         assert after >= before
         before = after
         if b"" in progress:
             break
     assert len(before) > 8
-    assert_completes(tmp_path / "gallery", folder, before, fresh)
+    assert_completes(tmp_path / "gallery", folder, before, expected_answer)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-@pytest.mark.parametrize("moment", ["before sweep", "before calibration"])
-def test_killed_between_the_end_of_pictures_and_their_forgetting(moment: str, tmp_path: Path, driver: Driver):
-    """Pictures that left before a kill have no part in the percentiles after the next update."""
+@pytest.mark.parametrize("moment", ["before deleting unused contents", "before calibration"])
+def test_a_kill_before_the_cleanup_does_not_affect_percentiles(moment: str, tmp_path: Path, driver: Driver):
+    """Images removed before a kill do not count in percentiles after the next update."""
     folder = tmp_path / "photos"
     for number in range(12):
         drawn(folder / f"{number}.png", number)
@@ -146,58 +148,58 @@ def test_killed_between_the_end_of_pictures_and_their_forgetting(moment: str, tm
         assert answer(gallery) == answer(other)
 
 
-def full(*_: object, **__: object) -> None:
-    """A disk without room."""
+def disk_full(*_: object, **__: object) -> None:
+    """Raise the error of a full disk."""
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def full_database(*_: object, **__: object) -> None:
-    """A disk without room, as SQLite says it."""
+def database_full(*_: object, **__: object) -> None:
+    """Raise the error of SQLite on a full disk."""
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorname = "SQLITE_FULL"
     raise error
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "time", "refuses"),
+    ("owner", "name", "time", "fail"),
     [
-        (VectorFile, "write", 2, full),
-        (tables, "embed", 2, full_database),
-        (tables, "enter", 30, full),
-        (tables, "skip", 1, full_database),
-        (LocalStore, "calibrate", 1, full_database),
+        (VectorFile, "write", 2, disk_full),
+        (tables, "add_embeddings", 2, database_full),
+        (tables, "upsert_entry", 30, disk_full),
+        (tables, "upsert_skip", 1, database_full),
+        (LocalStore, "save_calibration", 1, database_full),
     ],
 )
-def test_a_disk_that_says_it_is_full_costs_nothing(
+def test_a_disk_full_error_leaves_a_valid_gallery(
     owner: type,
     name: str,
     time: int,
-    refuses: Callable[..., None],
+    fail: Callable[..., None],
     folder: Path,
-    fresh: object,
+    expected_answer: object,
     tmp_path: Path,
     call: Call,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """The error says so on one line with exit code 1; the gallery is good, and the next run completes it."""
-    place = tmp_path / "gallery"
+    """A simulated full disk is a one-line error with exit code 1, and the next run completes the gallery."""
+    gallery_path = tmp_path / "gallery"
     real, calls = getattr(owner, name), []
 
     def sometimes(*arguments: object) -> object:
         calls.append(name)
         if len(calls) == time:
-            with refusals(place):
-                refuses()
+            with convert_errors(gallery_path):
+                fail()
         return real(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, sometimes)
-        result = call("index", folder, "--gallery", place)
-    assert result == Result(1, "", f"lookalike: {place}: the disk is full. {GOOD}\n")
-    assert_completes(place, folder, kept(place, folder), fresh)
+        result = call("index", folder, "--gallery", gallery_path)
+    assert result == Result(1, "", f"lookalike: {gallery_path}: the disk is full. {ADVICE}\n")
+    assert_completes(gallery_path, folder, stored_paths(gallery_path, folder), expected_answer)
 
 
-GOOD = "The gallery is good, with all that was committed before; make room and run the same command again"
+ADVICE = "Everything committed before is safe. Free some space and run the same command again"
 
 
 @pytest.fixture
@@ -205,30 +207,34 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real disk of 512 KiB."""
     if os.name == "nt" or os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can make a small disk")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", place], check=False)
-    if mounted.returncode:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    result = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=False)
+    if result.returncode:
         pytest.skip("no disk can be mounted here")
-    yield place
-    subprocess.run(["umount", place], check=True)
+    yield disk
+    subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.parametrize("free", range(0, 260, 20))
-def test_a_disk_that_is_full_costs_nothing(free: int, folder: Path, fresh: object, small_disk: Path, call: Call):
-    """However many kilobytes are left, the error is clear and the gallery good; with room, the next run ends well."""
-    place, ballast = small_disk / "gallery", small_disk / "ballast"
+def test_a_really_full_disk_leaves_a_valid_gallery(
+    free: int, folder: Path, expected_answer: object, small_disk: Path, call: Call
+):
+    """With any amount of free space the error is clear, and with more space the next run completes the gallery."""
+    gallery_path, ballast = small_disk / "gallery", small_disk / "ballast"
     ballast.write_bytes(bytes(1024 * (512 - 8 - free)))
-    result = call("index", folder, "--gallery", place)
+    result = call("index", folder, "--gallery", gallery_path)
     if result.code:
-        assert result == Result(1, "", f"lookalike: {place}: the disk is full. {GOOD}\n")
-    before = kept(place, folder)
+        assert result == Result(1, "", f"lookalike: {gallery_path}: the disk is full. {ADVICE}\n")
+    before = stored_paths(gallery_path, folder)
     ballast.unlink()
-    assert_completes(place, folder, before, fresh)
+    assert_completes(gallery_path, folder, before, expected_answer)
 
 
-def test_a_disk_that_fails_is_told(folder: Path, tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch):
-    """Any other refusal of the disk is an error that names the gallery and what the system said."""
+def test_a_disk_error_raises_gallery_write_error(
+    folder: Path, tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+):
+    """Any other disk error is reported with the message of the system."""
 
     def failing(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")

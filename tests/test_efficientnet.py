@@ -14,15 +14,15 @@ from lookalike import load_encoder
 STORED = Path(__file__).parent / "data" / "efficientnet_lite2.npz"
 
 
-def _photographs(names):
-    """Decoded here, at their full size: this is about the network, not about decoding JPEGs at a fraction."""
+def _images(names):
+    """The images decoded at full size, because this test is about the network and not about decoding."""
     folder = Path(importlib.util.find_spec("skimage").submodule_search_locations[0]) / "data"
     return [Image.open(folder / name).convert("RGB") for name in names]
 
 
 @pytest.fixture(scope="module")
 def reference():
-    """The names of real photographs, and the unit vectors that the reference torch code gave for them."""
+    """The names of real images, and their unit vectors from the reference torch code."""
     with np.load(STORED) as stored:
         features = stored["features"].astype(np.float64)
         return stored["names"].tolist(), features / np.linalg.norm(features, axis=1, keepdims=True)
@@ -30,9 +30,9 @@ def reference():
 
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
 def test_vectors_agree_with_the_reference(isolated_cache, reference, runtime):
-    """On real photographs every vector has a cosine of at least 0.9999 to the reference's, also once centred."""
+    """On real images every vector has a cosine of at least 0.9999 to the reference's, also after centring."""
     names, expected = reference
-    vectors = load_encoder(runtime=runtime).embed(_photographs(names)).astype(np.float64)
+    vectors = load_encoder(runtime=runtime).embed(_images(names)).astype(np.float64)
     assert (vectors * expected).sum(axis=1).min() >= 0.999999
     assert np.abs(vectors - expected).max() <= 1e-5
     ours, theirs = vectors - vectors.mean(axis=0), expected - expected.mean(axis=0)
@@ -40,9 +40,9 @@ def test_vectors_agree_with_the_reference(isolated_cache, reference, runtime):
     assert centred.min() >= 0.9999
 
 
-def test_another_network_would_be_noticed(isolated_cache, reference):
-    """Pictures with red and blue exchanged give vectors that the comparison above would refuse."""
+def test_the_comparison_detects_swapped_channels(isolated_cache, reference):
+    """Swapping red and blue gives vectors that fail the comparison above."""
     names, expected = reference
-    exchanged = [np.asarray(image)[..., ::-1] for image in _photographs(names)]
-    vectors = load_encoder().embed([np.ascontiguousarray(pixels) for pixels in exchanged])
+    swapped = [np.asarray(image)[..., ::-1] for image in _images(names)]
+    vectors = load_encoder().embed([np.ascontiguousarray(pixels) for pixels in swapped])
     assert (vectors * expected).sum(axis=1).min() < 0.99

@@ -1,4 +1,4 @@
-"""Weights come from the hub once, whole, checked, and only when asked for."""
+"""Downloading weights from the hub: once, completely and verified."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 import hub_server
 from lookalike.encoders.catalog import HubFile
-from lookalike.encoders.weights.hub import cached
+from lookalike.encoders.weights.hub import cached_path
 
 REVISION = "4afec35ffe57a943d569ff7ee888061830164da8"
 FILE = HubFile("team/rail-clip", "open_clip_model.safetensors", REVISION)
@@ -23,13 +23,13 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 # huggingface_hub reads its environment when it is imported, so each download is a process of its own.
 PROGRAM = """
 import json, sys
-from lookalike.encoders.weights.hub import HubFile, cached, download
+from lookalike.encoders.weights.hub import HubFile, cached_path, download
 from lookalike.errors import LookalikeError
 repository, filename, revision, sha256 = sys.argv[1:]
 try:
     file = HubFile(repository, filename, revision)
-    path = download(file, sha256, waiting=lambda: print("waiting", file=sys.stderr, flush=True))
-    print(json.dumps({"path": str(path), "cached": str(cached(file))}))
+    path = download(file, sha256, on_wait=lambda: print("waiting", file=sys.stderr, flush=True))
+    print(json.dumps({"path": str(path), "cached": str(cached_path(file))}))
 except LookalikeError as error:
     answer = {"error": type(error).__name__, "message": str(error), "kind": getattr(error, "kind", None)}
     print(json.dumps(answer))
@@ -38,7 +38,7 @@ except LookalikeError as error:
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """A hub with one file, and an empty cache."""
+    """A fake hub with one file, and an empty cache."""
     hub = hub_server.Hub()
     hub.add(FILE.repository, FILE.filename, FILE.revision, CONTENT)
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
@@ -53,12 +53,12 @@ def hub(tmp_path, monkeypatch):
 
 @pytest.fixture
 def blobs(hub, tmp_path):
-    """The folder in which the cache keeps the content of files."""
+    """The folder of the cache that contains the files' contents."""
     return tmp_path / "hf" / "hub" / "models--team--rail-clip" / "blobs"
 
 
 def download(file=FILE, sha256=SHA256, before="", **environment):
-    """Download in a process of its own, ``before`` being run first; returns what it printed."""
+    """Download in a new process, which first runs the code ``before``; returns its output."""
     done = subprocess.run(
         [sys.executable, "-c", before + PROGRAM, file.repository, file.filename, file.revision, sha256],
         env=os.environ | environment,
@@ -70,19 +70,19 @@ def download(file=FILE, sha256=SHA256, before="", **environment):
     return json.loads(done.stdout)
 
 
-def test_a_file_comes_once(hub):
-    """The first download fetches the file into the Hugging Face cache, the second fetches nothing."""
-    assert cached(FILE) is None
+def test_a_file_is_downloaded_once(hub):
+    """The first call downloads the file to the Hugging Face cache, the second downloads nothing."""
+    assert cached_path(FILE) is None
     path = download()["path"]
-    assert cached(FILE) is not None
-    assert str(cached(FILE)) == path
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE) is not None
+    assert str(cached_path(FILE)) == path
+    assert cached_path(FILE).read_bytes() == CONTENT
     assert download()["path"] == path
     assert len(hub.body_requests()) == 1
 
 
-def test_huggingface_hub_finds_it_there(hub):
-    """What was fetched lies where huggingface_hub itself looks for it, offline too."""
+def test_huggingface_hub_finds_the_file(hub):
+    """huggingface_hub finds the downloaded file in its cache, also offline."""
     path = download()["path"]
     program = (
         "import sys; from huggingface_hub import hf_hub_download; "
@@ -93,8 +93,8 @@ def test_huggingface_hub_finds_it_there(hub):
     assert found.stdout.strip() == path
 
 
-def test_a_file_that_is_there_is_found_without_the_hub(hub):
-    """A file that is here and right is no matter for the hub, not even with HF_HUB_OFFLINE set."""
+def test_a_cached_file_needs_no_request(hub):
+    """A valid cached file is used without any request, also with HF_HUB_OFFLINE."""
     path = download()["path"]
     hub.requests.clear()
     assert download(HF_HUB_OFFLINE="1")["path"] == path
@@ -103,62 +103,62 @@ def test_a_file_that_is_there_is_found_without_the_hub(hub):
 
 @pytest.mark.parametrize("content", [CONTENT[:5000], CONTENT[:-1] + b"x", b""])
 def test_a_damaged_file_is_replaced(hub, content):
-    """A file of the cache that is cut or changed is fetched anew, into the same place."""
+    """A truncated or changed file in the cache is downloaded again to the same path."""
     path = download()["path"]
-    cached(FILE).resolve().write_bytes(content)
+    cached_path(FILE).resolve().write_bytes(content)
     assert download()["path"] == path
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE).read_bytes() == CONTENT
     assert [wanted for _, wanted in hub.body_requests()] == [None, None]
 
 
-def test_a_damaged_file_is_replaced_where_links_cannot_be(hub, blobs):
-    """Where the cache has the content under its name in the snapshot, as on some systems, that is replaced as well."""
+def test_a_damaged_file_is_replaced_without_links(hub, blobs):
+    """On systems without symbolic links, the snapshot contains the file itself, which is replaced too."""
     download()
-    cached(FILE).unlink()
+    cached_path(FILE).unlink()
     shutil.rmtree(blobs)
-    cached_path = blobs.parent / "snapshots" / REVISION / FILE.filename
-    cached_path.write_bytes(CONTENT[::-1])
+    copied = blobs.parent / "snapshots" / REVISION / FILE.filename
+    copied.write_bytes(CONTENT[::-1])
     assert "path" in download()
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE).read_bytes() == CONTENT
 
 
-def test_a_damaged_file_stays_where_the_hub_is_out_of_reach(hub):
-    """Nothing is taken out of the cache before there is something to put in its place."""
+def test_a_damaged_file_is_kept_if_the_hub_is_unreachable(hub):
+    """Nothing is deleted from the cache if there is no replacement."""
     download()
-    cached(FILE).resolve().write_bytes(CONTENT[:5000])
+    cached_path(FILE).resolve().write_bytes(CONTENT[:5000])
     assert download(HF_ENDPOINT="http://127.0.0.1:9")["kind"] == "unreachable"
-    assert cached(FILE).read_bytes() == CONTENT[:5000]
+    assert cached_path(FILE).read_bytes() == CONTENT[:5000]
 
 
-def test_a_download_killed_before_its_check_is_finished(hub, blobs):
-    """A part that is whole, of which a hub has nothing left to send, only remains to be checked."""
+def test_a_complete_partial_file_is_only_verified(hub, blobs):
+    """A download that was interrupted just before its check is verified without another request."""
     blobs.mkdir(parents=True)
     (blobs / f"{SHA256}.lookalike.incomplete").write_bytes(CONTENT)
     assert "path" in download()
     assert hub.body_requests() == []
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE).read_bytes() == CONTENT
 
 
-def test_a_whole_part_that_is_wrong_is_thrown_away(hub, blobs):
-    """A part of the right length and the wrong content is an error once; the next download starts afresh."""
+def test_a_wrong_partial_file_is_deleted(hub, blobs):
+    """A partial file with the right size and wrong content is an error once; the next download starts again."""
     blobs.mkdir(parents=True)
     (blobs / f"{SHA256}.lookalike.incomplete").write_bytes(CONTENT[::-1])
     assert download()["error"] == "WeightsError"
     assert "path" in download()
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE).read_bytes() == CONTENT
 
 
-def test_a_part_that_is_too_long_is_thrown_away(hub, blobs):
-    """What is longer than the file is not its beginning: the file is fetched from its first byte."""
+def test_a_partial_file_that_is_too_long_is_deleted(hub, blobs):
+    """A partial file longer than the file is discarded, and the download starts again."""
     blobs.mkdir(parents=True)
     (blobs / f"{SHA256}.lookalike.incomplete").write_bytes(CONTENT + b"more")
     assert "path" in download()
     assert [wanted for _, wanted in hub.body_requests()] == [None]
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE).read_bytes() == CONTENT
 
 
-def test_two_downloads_at_once_fetch_once(hub):
-    """The second waits, says so, and finds what the first has brought."""
+def test_concurrent_downloads_download_once(hub):
+    """The second process waits for the first and uses its file."""
     hub.open.clear()
     command = [sys.executable, "-c", PROGRAM, FILE.repository, FILE.filename, REVISION, SHA256]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as one:
@@ -171,8 +171,8 @@ def test_two_downloads_at_once_fetch_once(hub):
     assert len(hub.body_requests()) == 1
 
 
-def test_a_token_is_for_the_hub_alone(hub):
-    """Where the hub sends a download to another host, the user's token doesn't go there."""
+def test_a_token_is_sent_to_the_hub_only(hub):
+    """If the hub redirects to another host, the user's token isn't sent there."""
     with hub_server.running(other := hub_server.Hub()) as address:
         other.files, hub.elsewhere = hub.files, address
         assert "path" in download(HF_TOKEN="hf_secret")
@@ -180,15 +180,15 @@ def test_a_token_is_for_the_hub_alone(hub):
     assert other.tokens == [("GET", None)]
 
 
-def test_a_token_opens_what_the_hub_itself_sends(hub):
-    """A hub that sends the content itself gets the token with every request."""
+def test_a_token_is_sent_with_every_request_to_the_hub(hub):
+    """A hub that sends the content itself receives the token with every request."""
     assert "path" in download(HF_TOKEN="hf_secret")
     assert ("GET", "Bearer hf_secret") in hub.tokens
     assert {token for _, token in hub.tokens} == {"Bearer hf_secret"}
 
 
-def test_a_full_disk_is_not_blamed_on_the_hub(hub, tmp_path):
-    """Where the disk takes no more, the error names the folder and the variable that moves it; nothing is lost."""
+def test_a_full_disk_is_a_disk_error(hub, tmp_path):
+    """If the disk is full, the error names the folder and the variable that changes it; the download can resume."""
     pytest.importorskip("resource")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
     answer = download(before=limit)
@@ -199,8 +199,8 @@ def test_a_full_disk_is_not_blamed_on_the_hub(hub, tmp_path):
     assert "path" in download()
 
 
-def test_a_cache_that_cannot_be_made_is_not_blamed_on_the_hub(hub, tmp_path):
-    """Where a file is in the way of the cache's folder, the error names it and the way out."""
+def test_a_cache_that_cannot_be_created_is_a_disk_error(hub, tmp_path):
+    """If the cache folder can't be created, the error names it and the variable that changes it."""
     (tmp_path / "file").write_text("in the way")
     answer = download(HF_HOME=str(tmp_path / "file"))
     assert (answer["error"], answer["kind"]) == ("DownloadError", "disk")
@@ -208,71 +208,71 @@ def test_a_cache_that_cannot_be_made_is_not_blamed_on_the_hub(hub, tmp_path):
     assert "HF_HOME" in answer["message"]
 
 
-def test_an_interrupted_download_goes_on_in_a_later_process(hub, blobs):
-    """What an earlier process had received is not fetched again."""
+def test_an_interrupted_download_is_resumed_by_a_later_process(hub, blobs):
+    """The part that an earlier process received isn't downloaded again."""
     blobs.mkdir(parents=True)
     (blobs / f"{SHA256}.lookalike.incomplete").write_bytes(CONTENT[:300_000])
     assert "path" in download()
     assert [wanted for _, wanted in hub.body_requests()] == ["bytes=300000-"]
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE).read_bytes() == CONTENT
 
 
-def test_a_broken_connection_is_taken_up_again(hub):
-    """A connection that is closed in the middle costs nothing but the rest."""
+def test_a_broken_connection_is_resumed(hub):
+    """After a closed connection, only the rest is requested."""
     hub.cut_after = 200_000
     assert "path" in download()
-    assert cached(FILE).read_bytes() == CONTENT
+    assert cached_path(FILE).read_bytes() == CONTENT
     assert len(hub.body_requests()) == 2
 
 
-def test_a_tampered_file_is_thrown_away(hub):
-    """One flipped byte is noticed before the file enters the cache; the next download starts afresh."""
+def test_a_tampered_file_is_deleted(hub):
+    """A changed byte is detected before the file enters the cache; the next download starts again."""
     hub.tamper = True
     answer = download()
     assert answer["error"] == "WeightsError"
     assert SHA256 in answer["message"]
-    assert cached(FILE) is None
+    assert cached_path(FILE) is None
     hub.tamper = False
     assert "path" in download()
 
 
-def test_a_wrong_revision_is_refused(hub):
-    """A revision that the hub doesn't have is an error that says what to do."""
+def test_an_unknown_revision_is_an_error(hub):
+    """A revision that the hub doesn't have is an error with an alternative."""
     other = HubFile(FILE.repository, FILE.filename, "0" * 40)
     answer = download(other)
     assert (answer["error"], answer["kind"]) == ("DownloadError", "absent")
-    assert "doesn't have it" in answer["message"]
+    assert "doesn't have this file" in answer["message"]
     assert "--encoder PATH" in answer["message"]
 
 
-def test_offline_mode_asks_nobody(hub):
-    """With HF_HUB_OFFLINE set no request is made, and the error names the variable."""
+def test_offline_mode_makes_no_request(hub):
+    """With HF_HUB_OFFLINE, no request is made and the error names the variable."""
     answer = download(HF_HUB_OFFLINE="1")
     assert (answer["error"], answer["kind"]) == ("DownloadError", "unreachable")
     assert "HF_HUB_OFFLINE" in answer["message"]
     assert hub.requests == []
 
 
-def test_a_hub_that_cannot_be_reached_is_an_error_in_words(hub):
-    """With nobody at the hub's address, the error names it and the way out."""
+def test_an_unreachable_hub_is_an_error(hub):
+    """If the hub doesn't answer, the error names its address."""
     answer = download(HF_ENDPOINT="http://127.0.0.1:9")
     assert (answer["error"], answer["kind"]) == ("DownloadError", "unreachable")
     assert "http://127.0.0.1:9" in answer["message"]
 
 
-def test_a_hub_that_answers_with_an_error_was_reached(hub):
-    """An error of the hub's own is told from a hub that nobody can reach."""
+def test_an_error_of_the_hub_is_not_unreachable(hub):
+    """An error status of the hub has another kind than an unreachable hub."""
     hub.broken.add(FILE.filename)
     answer = download()
     assert (answer["error"], answer["kind"]) == ("DownloadError", "other")
-    assert "can't be fetched from" in answer["message"]
+    assert "failed" in answer["message"]
 
 
 @pytest.mark.parametrize(
     ("variable", "below"), [("HF_HUB_CACHE", ""), ("HF_HOME", "hub"), ("XDG_CACHE_HOME", "huggingface/hub")]
 )
-def test_the_cache_is_where_the_environment_says(hub, tmp_path, monkeypatch, variable, below):
-    """Every variable that moves the Hugging Face cache is honoured, downloading and looking up alike."""
+def test_the_cache_follows_the_environment(hub, tmp_path, monkeypatch, variable, below):
+    """Every variable that changes the Hugging Face cache applies to downloads and look-ups."""
     monkeypatch.delenv("HF_HOME")
     monkeypatch.setenv(variable, str(tmp_path / "other"))
     answer = download()

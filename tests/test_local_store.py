@@ -1,4 +1,4 @@
-"""The store on disk: whole commits, one writer, any number of readers, and files that can be damaged or moved."""
+"""The local store: atomic commits, one writer and many readers, damaged files, and moved folders."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ import pytest
 
 from drawing import drawn
 from fakes import SPEC, FakeEncoder
-from galleries import index, ranked
+from galleries import index, ranked_paths
 from lookalike import Gallery, GalleryError
 from lookalike.errors import (
     GalleryDamagedError,
@@ -22,14 +22,15 @@ from lookalike.errors import (
     GalleryLockedError,
     GalleryNotFoundError,
     GalleryWriteError,
+    StampMismatchError,
 )
 from lookalike.gallery.local import schema
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Calibration, Changes, Store
 from lookalike.images.files import FileStat, SkipKind, Skipped
-from stores import STAT, check, digest_of, made, vector_of, write
+from stores import STAT, check_store, digest_of, make_store, upsert, vector_of
 
-AsNobody = Callable[[], AbstractContextManager[None]]
+Unprivileged = Callable[[], AbstractContextManager[None]]
 Driver = Callable[..., subprocess.Popen[bytes]]
 DATABASE = "gallery.sqlite3"
 VECTORS = "vectors-1.f32"
@@ -37,27 +38,27 @@ HEADER, ROW = 64, 4 * SPEC.dimension
 
 
 def test_a_local_store_is_a_store(tmp_path: Path):
-    """It has everything that the protocol asks of a store."""
-    with closing(made(tmp_path)) as store:
+    """LocalStore implements the Store protocol, as the type checker verifies."""
+    with closing(make_store(tmp_path)) as store:
         a_store: Store = store
         assert a_store.stamp == SPEC
 
 
-def test_what_is_committed_is_there_for_whoever_opens_it_next(tmp_path: Path):
-    """Entries, vectors, skips and calibration outlive the process that wrote them."""
+def test_commits_are_durable(tmp_path: Path):
+    """Entries, vectors, skipped files and the calibration are there when the store is opened again."""
     skipped = Skipped("c.jpg", SkipKind.DAMAGED, "truncated", FileStat(4, 5, 6))
     folder_problem = Skipped("d", SkipKind.UNREADABLE_FOLDER, "no permission")
     calibration = Calibration(np.array([0, 1]), np.array([1, 0]), np.array([0.5, 0.5]), 2)
-    with closing(made(tmp_path, "b.jpg", "a.jpg")) as store:
+    with closing(make_store(tmp_path, "b.jpg", "a.jpg")) as store:
         store.commit(Changes(skipped=[folder_problem, skipped]))
-        store.calibrate(calibration)
+        store.save_calibration(calibration)
     with closing(LocalStore.open(tmp_path / ".lookalike")) as store:
-        assert check(store) == ["a.jpg", "b.jpg"]
+        assert check_store(store) == ["a.jpg", "b.jpg"]
         assert [entry.stat for entry in store.entries()] == [STAT, STAT]
         assert store.skips() == [skipped, folder_problem]
-        kept = store.calibration()
-        assert kept is not None
-        assert (kept.rows.tolist(), kept.best_rows.tolist(), kept.scores.tolist(), kept.through) == (
+        stored = store.calibration()
+        assert stored is not None
+        assert (stored.rows.tolist(), stored.best_rows.tolist(), stored.scores.tolist(), stored.row_count) == (
             [0, 1],
             [1, 0],
             [0.5, 0.5],
@@ -66,94 +67,96 @@ def test_what_is_committed_is_there_for_whoever_opens_it_next(tmp_path: Path):
 
 
 def test_a_commit_that_fails_half_way_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Where the last of a commit's changes fails, none of them has happened, and the next commit is right."""
-    with closing(made(tmp_path, "a.jpg")) as store:
+    """If the last change of a commit fails, none is applied, and the next commit succeeds."""
+    with closing(make_store(tmp_path, "a.jpg")) as store:
 
         def full(*_: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         changes = Changes(
-            writes=[write("b.jpg"), write("a.jpg", "changed")],
+            upserts=[upsert("b.jpg"), upsert("a.jpg", "changed")],
             removed=["a.jpg"],
             skipped=[Skipped("c.jpg", SkipKind.EMPTY, "empty")],
         )
         with monkeypatch.context() as patch:
-            patch.setattr("lookalike.gallery.local.tables.skip", full)
+            patch.setattr("lookalike.gallery.local.tables.upsert_skip", full)
             with pytest.raises(GalleryWriteError, match="disk is full"):
                 store.commit(changes)
-        assert check(store) == ["a.jpg"]
+        assert check_store(store) == ["a.jpg"]
         assert store.skips() == []
-        assert store.written() == 1
-        store.commit(Changes(writes=[write("c.jpg")]))
-        assert check(store) == ["a.jpg", "c.jpg"]
+        assert store.row_count() == 1
+        store.commit(Changes(upserts=[upsert("c.jpg")]))
+        assert check_store(store) == ["a.jpg", "c.jpg"]
 
 
-def test_rows_are_never_used_twice(tmp_path: Path):
-    """A vector's place stays empty once its content is forgotten: an older view of the file remains right."""
-    with closing(made(tmp_path, "a.jpg", "b.jpg")) as store:
+def test_rows_are_never_reused(tmp_path: Path):
+    """A deleted content's row stays unused, so an older view of the vector file stays valid."""
+    with closing(make_store(tmp_path, "a.jpg", "b.jpg")) as store:
         older = store.vectors()
         store.commit(Changes(removed=["a.jpg", "b.jpg"]))
-        store.sweep()
-        store.commit(Changes(writes=[write("c.jpg")]))
+        store.delete_unused()
+        store.commit(Changes(upserts=[upsert("c.jpg")]))
         assert store.vectors().rows.tolist() == [2]
-        assert store.written() == 3
+        assert store.row_count() == 3
         assert np.array_equal(older.matrix[1], vector_of(digest_of("b.jpg")))
 
 
 def test_files_of_one_content_share_a_vector(tmp_path: Path):
     """A content is embedded once, in one commit or in several, however many files have it."""
-    with closing(made(tmp_path, "a.jpg")) as store:
-        store.commit(Changes(writes=[write("b.jpg", "a.jpg", known=True), write("c.jpg", "x"), write("d.jpg", "x")]))
-        assert check(store) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    with closing(make_store(tmp_path, "a.jpg")) as store:
+        store.commit(
+            Changes(upserts=[upsert("b.jpg", "a.jpg", known=True), upsert("c.jpg", "x"), upsert("d.jpg", "x")])
+        )
+        assert check_store(store) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
         assert store.vectors().rows.tolist() == [0, 0, 1, 1]
-        a, b = store.filter(digest=digest_of("a.jpg")).tolist()
+        a, b = store.ids_of_digest(digest_of("a.jpg")).tolist()
         assert store.paths([b, a]) == ["b.jpg", "a.jpg"]
 
 
 def test_a_moved_entry_keeps_its_id(tmp_path: Path):
-    """An entry written to another path is the same entry."""
-    with closing(made(tmp_path, "a.jpg")) as store:
+    """An entry moved to another path keeps its id."""
+    with closing(make_store(tmp_path, "a.jpg")) as store:
         (entry,) = store.entries()
-        store.commit(Changes(writes=[write("b.jpg", "a.jpg", known=True, moved=entry.id)]))
+        store.commit(Changes(upserts=[upsert("b.jpg", "a.jpg", known=True, moved_id=entry.id)]))
         assert [(e.id, e.path) for e in store.entries()] == [(entry.id, "b.jpg")]
 
 
-def test_ids_are_never_given_twice(tmp_path: Path):
-    """An entry that is gone leaves its id unused."""
-    with closing(made(tmp_path, "a.jpg")) as store:
+def test_ids_are_never_reused(tmp_path: Path):
+    """The id of a removed entry is not assigned again."""
+    with closing(make_store(tmp_path, "a.jpg")) as store:
         (entry,) = store.entries()
         store.commit(Changes(removed=["a.jpg"]))
-        store.commit(Changes(writes=[write("a.jpg", known=True)]))
+        store.commit(Changes(upserts=[upsert("a.jpg", known=True)]))
         assert store.entries()[0].id != entry.id
 
 
-def test_sweeping_forgets_only_what_no_entry_has(tmp_path: Path):
-    """Contents that entries have stay, others go, with what the calibration said of them."""
-    with closing(made(tmp_path, "a.jpg", "b.jpg", "c.jpg")) as store:
-        store.calibrate(Calibration(np.arange(3), np.array([1, 0, 0]), np.full(3, 0.5), 3))
+def test_delete_unused_keeps_contents_with_entries(tmp_path: Path):
+    """Only contents without entries are deleted, along with their calibration rows."""
+    with closing(make_store(tmp_path, "a.jpg", "b.jpg", "c.jpg")) as store:
+        store.save_calibration(Calibration(np.arange(3), np.array([1, 0, 0]), np.full(3, 0.5), 3))
         store.commit(Changes(removed=["b.jpg"]))
-        assert sorted(store.sample(10)) == [0, 1, 2]
-        store.sweep()
-        assert sorted(store.sample(10)) == [0, 2]
-        kept = store.calibration()
-        assert kept is not None
-        assert kept.rows.tolist() == [2]
-        assert check(store) == ["a.jpg", "c.jpg"]
+        assert sorted(store.sample_rows(10)) == [0, 1, 2]
+        store.delete_unused()
+        assert sorted(store.sample_rows(10)) == [0, 2]
+        stored = store.calibration()
+        assert stored is not None
+        assert stored.rows.tolist() == [2]
+        assert check_store(store) == ["a.jpg", "c.jpg"]
 
 
 def test_a_sample_changes_little_while_the_gallery_grows(tmp_path: Path):
-    """Each content has a fixed place in the order that samples are drawn in."""
-    with closing(made(tmp_path, *(f"{number}.jpg" for number in range(50)))) as store:
-        before = store.sample(20)
+    """New contents can replace others in the sample, but never reorder them."""
+    with closing(make_store(tmp_path, *(f"{number}.jpg" for number in range(50)))) as store:
+        before = store.sample_rows(20)
         assert len(before) == 20
-        store.commit(Changes(writes=[write(f"{number}.jpg") for number in range(50, 55)]))
-        after = store.sample(20)
+        store.commit(Changes(upserts=[upsert(f"{number}.jpg") for number in range(50, 55)]))
+        after = store.sample_rows(20)
         assert set(after.tolist()) - set(range(50, 55)) <= set(before.tolist())
 
 
-def test_a_reader_sees_whole_commits_while_another_process_writes(tmp_path: Path, driver: Driver):
-    """At any moment a reader finds five entries of one generation, and the note that was committed with them."""
-    made(tmp_path, *(f"-1-{number}.jpg" for number in range(5))).close()
+def test_a_reader_sees_complete_commits_only(tmp_path: Path, driver: Driver):
+    """While another process writes, a reader always finds the five entries and the note of one commit."""
+    make_store(tmp_path, *(f"-1-{number}.jpg" for number in range(5))).close()
     with (
         driver("rewrite", tmp_path / ".lookalike", 150) as process,
         closing(LocalStore.open(tmp_path / ".lookalike")) as store,
@@ -161,7 +164,7 @@ def test_a_reader_sees_whole_commits_while_another_process_writes(tmp_path: Path
         seen = set()
         while process.poll() is None:
             with store.snapshot():
-                paths, skips = check(store), store.skips()
+                paths, skips = check_store(store), store.skips()
             (generation,) = {path.rpartition("-")[0] for path in paths}
             assert len(paths) == 5
             assert generation == (skips[0].reason if skips else "-1")
@@ -170,19 +173,19 @@ def test_a_reader_sees_whole_commits_while_another_process_writes(tmp_path: Path
     assert len(seen) > 2
 
 
-def test_a_view_stays_what_it_was_inside_a_snapshot(tmp_path: Path):
-    """What is read inside one snapshot belongs to one commit, whatever a writer commits meanwhile."""
-    with closing(made(tmp_path, "a.jpg")) as writer, closing(LocalStore.open(tmp_path / ".lookalike")) as reader:
+def test_a_snapshot_does_not_see_later_commits(tmp_path: Path):
+    """All reads in one snapshot see the same commit, whatever a writer commits meanwhile."""
+    with closing(make_store(tmp_path, "a.jpg")) as writer, closing(LocalStore.open(tmp_path / ".lookalike")) as reader:
         with reader.snapshot():
-            assert check(reader) == ["a.jpg"]
-            writer.commit(Changes(writes=[write("b.jpg")], removed=["a.jpg"]))
-            assert check(reader) == ["a.jpg"]
-        assert check(reader) == ["b.jpg"]
+            assert check_store(reader) == ["a.jpg"]
+            writer.commit(Changes(upserts=[upsert("b.jpg")], removed=["a.jpg"]))
+            assert check_store(reader) == ["a.jpg"]
+        assert check_store(reader) == ["b.jpg"]
 
 
-def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path, driver: Driver):
-    """While one process writes, another is told so at once; when it has finished, the way is free."""
-    made(tmp_path).close()
+def test_a_second_writer_is_rejected(tmp_path: Path, driver: Driver):
+    """While one process writes, another can read but not write, until the first has finished."""
+    make_store(tmp_path).close()
     folder = tmp_path / ".lookalike"
     with driver("hold", folder, stdin=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -194,9 +197,9 @@ def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path, driver: 
     LocalStore.open(folder, writing=True).close()
 
 
-def test_a_killed_writer_holds_no_lock(tmp_path: Path, driver: Driver):
+def test_a_killed_writer_releases_its_lock(tmp_path: Path, driver: Driver):
     """The lock ends with the process, even if it is killed."""
-    made(tmp_path).close()
+    make_store(tmp_path).close()
     with driver("hold", tmp_path / ".lookalike", stdin=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
@@ -204,150 +207,152 @@ def test_a_killed_writer_holds_no_lock(tmp_path: Path, driver: Driver):
     LocalStore.open(tmp_path / ".lookalike", writing=True).close()
 
 
-def test_a_database_that_another_program_keeps_busy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Where some other program holds the database itself, the error says that it is busy."""
-    monkeypatch.setattr("lookalike.gallery.local.database._PATIENCE_SECONDS", 0.0)
-    made(tmp_path, "a.jpg").close()
+def test_a_database_locked_by_another_program_raises_gallery_locked_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The error is temporary: the commit succeeds once the other program has finished."""
+    monkeypatch.setattr("lookalike.gallery.local.database._BUSY_TIMEOUT_SECONDS", 0.0)
+    make_store(tmp_path, "a.jpg").close()
     with (
         closing(LocalStore.open(tmp_path / ".lookalike", writing=True)) as store,
         closing(sqlite3.connect(tmp_path / ".lookalike" / DATABASE, isolation_level=None)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(GalleryLockedError, match="busy; try again"):
-            store.commit(Changes(writes=[write("b.jpg")]))
+        with pytest.raises(GalleryLockedError, match="locked"):
+            store.commit(Changes(upserts=[upsert("b.jpg")]))
         other.execute("ROLLBACK")
-        store.commit(Changes(writes=[write("b.jpg")]))
-        assert check(store) == ["a.jpg", "b.jpg"]
+        store.commit(Changes(upserts=[upsert("b.jpg")]))
+        assert check_store(store) == ["a.jpg", "b.jpg"]
 
 
 def test_a_reader_cannot_write(tmp_path: Path):
-    """A store opened for reading refuses every change and says why."""
-    made(tmp_path, "a.jpg").close()
+    """A store opened for reading rejects every change."""
+    make_store(tmp_path, "a.jpg").close()
     with closing(LocalStore.open(tmp_path / ".lookalike")) as store:
         for change in (
             lambda: store.commit(Changes(removed=["a.jpg"])),
-            lambda: store.move_root(tmp_path),
-            lambda: store.calibrate(Calibration(np.arange(0), np.arange(0), np.zeros(0), 0)),
+            lambda: store.set_root(tmp_path),
+            lambda: store.save_calibration(Calibration(np.arange(0), np.arange(0), np.zeros(0), 0)),
         ):
-            with pytest.raises(GalleryError, match="open for reading only"):
+            with pytest.raises(GalleryError, match="read-only"):
                 change()
-        assert check(store) == ["a.jpg"]
+        assert check_store(store) == ["a.jpg"]
 
 
-def test_a_gallery_is_made_only_once(tmp_path: Path):
-    """Where there is a gallery already, none is made, and the one that is there stays."""
-    made(tmp_path, "a.jpg").close()
+def test_creating_an_existing_gallery_raises_gallery_exists_error(tmp_path: Path):
+    """The existing gallery is not changed."""
+    make_store(tmp_path, "a.jpg").close()
     with pytest.raises(GalleryExistsError):
         LocalStore.create(tmp_path / ".lookalike", tmp_path, SPEC)
     with closing(LocalStore.open(tmp_path / ".lookalike")) as store:
-        assert check(store) == ["a.jpg"]
+        assert check_store(store) == ["a.jpg"]
 
 
-def test_rows_that_a_torn_write_left_are_overwritten(tmp_path: Path):
-    """Vectors behind the last committed row count for nothing, and the next commit takes their place."""
-    made(tmp_path, "a.jpg").close()
+def test_rows_left_by_an_interrupted_write_are_overwritten(tmp_path: Path):
+    """Vectors after the last committed row are ignored, and overwritten by the next commit."""
+    make_store(tmp_path, "a.jpg").close()
     file = tmp_path / ".lookalike" / VECTORS
-    with file.open("ab") as torn:
-        torn.write(b"\x7f" * (5 * ROW + 13))
+    with file.open("ab") as vectors:
+        vectors.write(b"\x7f" * (5 * ROW + 13))
     with closing(LocalStore.open(tmp_path / ".lookalike", writing=True)) as store:
-        assert check(store) == ["a.jpg"]
-        store.commit(Changes(writes=[write("b.jpg")]))
-        assert check(store) == ["a.jpg", "b.jpg"]
+        assert check_store(store) == ["a.jpg"]
+        store.commit(Changes(upserts=[upsert("b.jpg")]))
+        assert check_store(store) == ["a.jpg", "b.jpg"]
     assert file.stat().st_size == HEADER + 2 * ROW
 
 
-def garbage(file: Path) -> None:
-    """Fill a file with bytes that mean nothing."""
+def fill_with_garbage(file: Path) -> None:
+    """Overwrite the whole file with meaningless bytes."""
     file.write_bytes(b"\x5a" * file.stat().st_size)
 
 
-def scribble(file: Path) -> None:
-    """Overwrite the middle of a file, behind its header."""
+def overwrite_most(file: Path) -> None:
+    """Overwrite all but the first 4 KiB with meaningless bytes."""
     content = bytearray(file.read_bytes())
     content[4096:] = b"\x5a" * (len(content) - 4096)
     file.write_bytes(content)
 
 
-def cut_short(file: Path) -> None:
-    """Take away a file's last bytes."""
+def truncate_slightly(file: Path) -> None:
+    """Truncate the last bytes of a file."""
     os.truncate(file, file.stat().st_size - 5)
 
 
-def cut_in_half(file: Path) -> None:
-    """Take away a file's second half."""
+def truncate_to_half(file: Path) -> None:
+    """Truncate the second half of a file."""
     os.truncate(file, file.stat().st_size // 2)
 
 
-def other_dimension(file: Path) -> None:
-    """Make the header say another number of numbers a vector."""
+def change_dimension(file: Path) -> None:
+    """Change the dimension in the header."""
     content = bytearray(file.read_bytes())
     content[20] += 1
     file.write_bytes(content)
 
 
-def not_numbers(file: Path) -> None:
-    """Fill the first vector with bits that are no numbers."""
+def write_nan(file: Path) -> None:
+    """Overwrite the first vector with NaN."""
     content = bytearray(file.read_bytes())
     content[HEADER : HEADER + ROW] = b"\xff" * ROW
     file.write_bytes(content)
 
 
-def another_database(file: Path) -> None:
-    """Put some other program's database in the place."""
+def replace_by_other_database(file: Path) -> None:
+    """Replace the file by another program's database."""
     file.unlink()
     with closing(sqlite3.connect(file)) as connection:
-        connection.execute("CREATE TABLE pictures (path)")
+        connection.execute("CREATE TABLE images (path)")
 
 
-def no_stamp(file: Path) -> None:
-    """Take the encoder's stamp away."""
+def delete_stamp(file: Path) -> None:
+    """Delete the stamp."""
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript("PRAGMA foreign_keys = OFF; DELETE FROM stamps")
 
 
-def strange_stamp(file: Path) -> None:
-    """Make the stamp unreadable."""
+def invalidate_stamp(file: Path) -> None:
+    """Make the stamp invalid."""
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript("UPDATE stamps SET spec = '{}'")
 
 
-def missing_table(file: Path) -> None:
-    """Take a table away."""
+def drop_table(file: Path) -> None:
+    """Delete a table."""
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript("DROP TABLE entries")
 
 
-def _overwritten(file: Path, value: float) -> None:
+def _overwrite_row(file: Path, value: float) -> None:
     vectors = bytearray(file.read_bytes())
     row = HEADER + 5 * ROW
     vectors[row : row + ROW] = np.full(SPEC.dimension, value, "<f4").tobytes()
     file.write_bytes(vectors)
 
 
-def too_long_a_vector(file: Path) -> None:
-    """Make one vector of sevens."""
-    _overwritten(file, 7.0)
+def write_long_vector(file: Path) -> None:
+    """Overwrite one vector with a much longer one."""
+    _overwrite_row(file, 7.0)
 
 
-def a_vector_of_zeros(file: Path) -> None:
-    """Make one vector nothing, as a page that was never written is."""
-    _overwritten(file, 0.0)
+def write_zeros(file: Path) -> None:
+    """Overwrite one vector with zeros, like a page that was never written."""
+    _overwrite_row(file, 0.0)
 
 
-def rows_beyond_the_end(file: Path) -> None:
-    """Name vectors that were never written."""
+def refer_beyond_the_end(file: Path) -> None:
+    """Refer to rows beyond the end of the vector file."""
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript("UPDATE embeddings SET row = row + 100")
 
 
-def unknown_kind(file: Path) -> None:
-    """Give a skipped file a kind that nobody knows."""
+def add_unknown_kind(file: Path) -> None:
+    """Add a skipped file of an unknown kind."""
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript("INSERT INTO skips VALUES (x'61', 'moonlight', '', NULL, NULL, NULL)")
 
 
-def use(root: Path, encoder: FakeEncoder) -> None:
-    """Open a gallery and read all that there is to read."""
+def open_and_search(root: Path, encoder: FakeEncoder) -> None:
+    """Open a gallery and read all of it."""
     with Gallery.open(root, encoder=encoder) as gallery:
         gallery.search(root / "3.png")
         gallery.status()
@@ -356,45 +361,54 @@ def use(root: Path, encoder: FakeEncoder) -> None:
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        (DATABASE, garbage),
-        (DATABASE, scribble),
-        (DATABASE, cut_in_half),
-        (DATABASE, another_database),
-        (DATABASE, no_stamp),
-        (DATABASE, strange_stamp),
-        (DATABASE, missing_table),
+        (DATABASE, fill_with_garbage),
+        (DATABASE, overwrite_most),
+        (DATABASE, truncate_to_half),
+        (DATABASE, replace_by_other_database),
+        (DATABASE, delete_stamp),
+        (DATABASE, invalidate_stamp),
+        (DATABASE, drop_table),
         (VECTORS, Path.unlink),
-        (VECTORS, garbage),
-        (VECTORS, cut_short),
-        (VECTORS, other_dimension),
-        (VECTORS, not_numbers),
-        (VECTORS, too_long_a_vector),
-        (VECTORS, a_vector_of_zeros),
-        (DATABASE, rows_beyond_the_end),
-        (DATABASE, unknown_kind),
+        (VECTORS, fill_with_garbage),
+        (VECTORS, truncate_slightly),
+        (VECTORS, change_dimension),
+        (VECTORS, write_nan),
+        (VECTORS, write_long_vector),
+        (VECTORS, write_zeros),
+        (DATABASE, refer_beyond_the_end),
+        (DATABASE, add_unknown_kind),
     ],
 )
-def test_damage_is_told_with_the_file_and_the_way_out(
+def test_damage_raises_gallery_damaged_error_with_a_remedy(
     name: str, damage: Callable[[Path], None], tmp_path: Path, fake: FakeEncoder
 ):
-    """A gallery that is damaged says which file is, and what to do; done so, it works again."""
+    """The error names the damaged file and the remedy, after which the gallery works again."""
     for number in range(40):
         drawn(tmp_path / f"{number}.png", number)
     index(tmp_path, fake).close()
     folder = tmp_path / ".lookalike"
     damage(folder / name)
     with pytest.raises(GalleryDamagedError) as caught:
-        use(tmp_path, fake)
+        open_and_search(tmp_path, fake)
     assert str(folder / name) in str(caught.value)
-    assert f"delete {folder / DATABASE} and index again" in str(caught.value)
+    assert f"delete {folder / DATABASE}" in str(caught.value)
     (folder / DATABASE).unlink()
     with index(tmp_path, fake) as gallery:
-        assert len(ranked(gallery, tmp_path / "3.png", 100)) == 39
+        assert len(ranked_paths(gallery, tmp_path / "3.png", 100)) == 39
 
 
-@pytest.mark.parametrize("damage", [cut_short, Path.unlink, garbage])
-def test_an_update_that_finds_nothing_new_tells_of_damage(damage: Callable[[Path], None], tmp_path: Path):
-    """Vectors that are missing are told of even where nothing has to be read or written."""
+def test_kinds_of_earlier_galleries_are_read(tmp_path: Path):
+    """A skipped file stored as "not-a-picture" by an earlier version has the kind NOT_AN_IMAGE."""
+    with closing(make_store(tmp_path, "a.jpg")) as store:
+        store.commit(Changes(skipped=[Skipped("b.jpg", SkipKind.NOT_AN_IMAGE, "text file")]))
+        with store._session.transaction():
+            store._session.connection.execute("UPDATE skips SET kind = 'not-a-picture'")
+        assert store.skips() == [Skipped("b.jpg", SkipKind.NOT_AN_IMAGE, "text file")]
+
+
+@pytest.mark.parametrize("damage", [truncate_slightly, Path.unlink, fill_with_garbage])
+def test_an_update_without_changes_detects_damage(damage: Callable[[Path], None], tmp_path: Path):
+    """Missing vectors are reported even if no file has to be read."""
     encoder = FakeEncoder()
     for number in range(3):
         drawn(tmp_path / f"{number}.png", number)
@@ -404,28 +418,28 @@ def test_an_update_that_finds_nothing_new_tells_of_damage(damage: Callable[[Path
             gallery.update()
 
 
-@pytest.mark.parametrize("damage", [cut_short, Path.unlink, garbage])
-def test_nothing_is_added_to_vectors_that_are_damaged(damage: Callable[[Path], None], tmp_path: Path):
-    """A commit onto a damaged file of vectors is refused instead of leaving a gap in it."""
-    with closing(made(tmp_path, "a.jpg", "b.jpg")) as store:
+@pytest.mark.parametrize("damage", [truncate_slightly, Path.unlink, fill_with_garbage])
+def test_a_commit_to_a_damaged_vector_file_is_rejected(damage: Callable[[Path], None], tmp_path: Path):
+    """The commit fails instead of leaving a gap in the file."""
+    with closing(make_store(tmp_path, "a.jpg", "b.jpg")) as store:
         damage(tmp_path / ".lookalike" / VECTORS)
         with pytest.raises(GalleryDamagedError, match=VECTORS):
-            store.commit(Changes(writes=[write("c.jpg")]))
+            store.commit(Changes(upserts=[upsert("c.jpg")]))
 
 
-def test_leftovers_of_a_deleted_database_do_no_harm(tmp_path: Path):
-    """A new gallery takes nothing from the log of one that was killed and whose database was then deleted."""
-    with closing(made(tmp_path, "a.jpg")) as store:
-        store.commit(Changes(writes=[write("b.jpg")]))
+def test_a_new_gallery_ignores_the_log_of_a_deleted_one(tmp_path: Path):
+    """A new gallery takes nothing from the log of a killed one whose database was then deleted."""
+    with closing(make_store(tmp_path, "a.jpg")) as store:
+        store.commit(Changes(upserts=[upsert("b.jpg")]))
         left = shutil.copytree(tmp_path / ".lookalike", tmp_path / "left")
     assert (left / f"{DATABASE}-wal").exists()
     (left / DATABASE).unlink()
     with closing(LocalStore.create(left, tmp_path, SPEC)) as store:
-        assert check(store) == []
+        assert check_store(store) == []
 
 
-def test_an_unfinished_creation_is_begun_anew(tmp_path: Path):
-    """What a creation that was interrupted left behind is no gallery, and doesn't hinder a new one."""
+def test_an_interrupted_creation_is_restarted(tmp_path: Path):
+    """The files left by an interrupted creation are not a gallery, and do not prevent a new one."""
     folder = tmp_path / ".lookalike"
     folder.mkdir()
     (folder / f"{DATABASE}-new").write_bytes(b"half a database")
@@ -433,13 +447,13 @@ def test_an_unfinished_creation_is_begun_anew(tmp_path: Path):
     (folder / VECTORS).write_bytes(b"half a header")
     with pytest.raises(GalleryNotFoundError):
         Gallery.open(folder)
-    with closing(made(tmp_path, "a.jpg")) as store:
-        assert check(store) == ["a.jpg"]
+    with closing(make_store(tmp_path, "a.jpg")) as store:
+        assert check_store(store) == ["a.jpg"]
 
 
-def test_a_newer_gallery_is_refused_and_left_alone(tmp_path: Path):
-    """A gallery of a later version is neither read nor written; the message says to update the program."""
-    made(tmp_path, "a.jpg").close()
+def test_a_newer_gallery_is_rejected_and_unchanged(tmp_path: Path):
+    """A gallery of a newer format is neither read nor written."""
+    make_store(tmp_path, "a.jpg").close()
     file = tmp_path / ".lookalike" / DATABASE
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -451,40 +465,40 @@ def test_a_newer_gallery_is_refused_and_left_alone(tmp_path: Path):
         assert connection.execute("PRAGMA user_version").fetchone() == (99,)
 
 
-def test_an_older_gallery_is_brought_up_to_date_by_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A reader of an older gallery is told what to do; a writer migrates it, and nothing in it is lost."""
-    made(tmp_path, "a.jpg").close()
+def test_a_writer_migrates_an_older_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A reader rejects an older gallery; a writer migrates it without losing anything."""
+    make_store(tmp_path, "a.jpg").close()
     folder = tmp_path / ".lookalike"
     newer = (*schema.MIGRATIONS, "CREATE TABLE notes (text TEXT) STRICT; INSERT INTO notes VALUES ('new')")
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
-    with pytest.raises(GalleryError, match="older version; lookalike index brings it up to date"):
+    with pytest.raises(GalleryError, match="older format"):
         LocalStore.open(folder)
     LocalStore.open(folder, writing=True).close()
     with closing(LocalStore.open(folder)) as store:
-        assert check(store) == ["a.jpg"]
+        assert check_store(store) == ["a.jpg"]
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
         assert connection.execute("SELECT text FROM notes").fetchall() == [("new",)]
 
 
-def test_a_migration_that_fails_leaves_the_older_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A migration happens whole or not at all."""
-    made(tmp_path, "a.jpg").close()
+def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A migration is applied completely or not at all."""
+    make_store(tmp_path, "a.jpg").close()
     folder = tmp_path / ".lookalike"
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE notes (text); DROP TABLE nothing"))
         with pytest.raises(GalleryError):
             LocalStore.open(folder, writing=True)
     with closing(LocalStore.open(folder, writing=True)) as store:
-        assert check(store) == ["a.jpg"]
+        assert check_store(store) == ["a.jpg"]
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
         assert connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'notes'").fetchall() == []
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_gallery_that_cannot_be_written_to_can_be_read(interrupted: bool, tmp_path: Path, unprivileged: AsNobody):
-    """On a read-only folder everything committed is found, also where the last writer was killed."""
-    store = made(tmp_path, "a.jpg")
-    store.commit(Changes(writes=[write("b.jpg")]))
+def test_a_read_only_gallery_can_be_read(interrupted: bool, tmp_path: Path, unprivileged: Unprivileged):
+    """In a read-only folder all commits are found, even after a killed writer."""
+    store = make_store(tmp_path, "a.jpg")
+    store.commit(Changes(upserts=[upsert("b.jpg")]))
     if interrupted:
         folder = Path(shutil.copytree(tmp_path / ".lookalike", tmp_path / "copy"))
         store.close()
@@ -493,28 +507,28 @@ def test_a_gallery_that_cannot_be_written_to_can_be_read(interrupted: bool, tmp_
         folder = tmp_path / ".lookalike"
     folder.chmod(0o555)
     with unprivileged(), closing(LocalStore.open(folder)) as reader:
-        assert check(reader) == ["a.jpg", "b.jpg"]
+        assert check_store(reader) == ["a.jpg", "b.jpg"]
     folder.chmod(0o755)
 
 
-def test_a_reader_that_may_not_write_sees_what_others_commit(tmp_path: Path, unprivileged: AsNobody):
-    """It was opened when nobody wrote, and stays open: entries of later commits are in its next answer."""
-    made(tmp_path, "a.jpg").close()
+def test_a_reader_in_a_read_only_folder_sees_later_commits(tmp_path: Path, unprivileged: Unprivileged):
+    """A reader that stays open finds entries committed after it was opened."""
+    make_store(tmp_path, "a.jpg").close()
     folder = tmp_path / ".lookalike"
     folder.chmod(0o555)
     with unprivileged():
         reader = LocalStore.open(folder)
-        assert check(reader) == ["a.jpg"]
+        assert check_store(reader) == ["a.jpg"]
     folder.chmod(0o755)
     with closing(LocalStore.open(folder, writing=True)) as writer:
-        writer.commit(Changes(writes=[write("b.jpg")]))
+        writer.commit(Changes(upserts=[upsert("b.jpg")]))
     with unprivileged(), closing(reader):
-        assert check(reader) == ["a.jpg", "b.jpg"]
+        assert check_store(reader) == ["a.jpg", "b.jpg"]
 
 
-def test_commits_that_cannot_be_read_are_not_overlooked(tmp_path: Path, unprivileged: AsNobody):
-    """A read-only gallery whose last commits lie in a log that can't be read there is refused, not shown as it was."""
-    with closing(made(tmp_path, "a.jpg")):
+def test_an_unreadable_log_is_an_error(tmp_path: Path, unprivileged: Unprivileged):
+    """A read-only gallery with commits in a log that can't be read is rejected instead of opened without them."""
+    with closing(make_store(tmp_path, "a.jpg")):
         folder = Path(shutil.copytree(tmp_path / ".lookalike", tmp_path / "copy"))
     (folder / f"{DATABASE}-shm").unlink()
     folder.chmod(0o555)
@@ -522,64 +536,64 @@ def test_commits_that_cannot_be_read_are_not_overlooked(tmp_path: Path, unprivil
         LocalStore.open(folder)
     folder.chmod(0o755)
     with closing(LocalStore.open(folder)) as store:
-        assert check(store) == ["a.jpg"]
+        assert check_store(store) == ["a.jpg"]
 
 
-def test_a_gallery_that_cannot_be_written_to_refuses_a_writer(tmp_path: Path, unprivileged: AsNobody):
-    """A writer is told that the folder refuses, and how to keep a gallery elsewhere."""
-    made(tmp_path, "a.jpg").close()
+def test_a_read_only_folder_rejects_a_writer(tmp_path: Path, unprivileged: Unprivileged):
+    """The error says how to keep a gallery elsewhere."""
+    make_store(tmp_path, "a.jpg").close()
     (tmp_path / ".lookalike").chmod(0o555)
     with unprivileged(), pytest.raises(GalleryWriteError, match="--gallery PATH"):
         LocalStore.open(tmp_path / ".lookalike", writing=True)
     (tmp_path / ".lookalike").chmod(0o755)
 
 
-def test_a_gallery_that_may_not_be_read_says_so(tmp_path: Path, unprivileged: AsNobody):
+def test_an_unreadable_database_is_an_error(tmp_path: Path, unprivileged: Unprivileged):
     """Without permission to read the database, the error names the gallery."""
-    made(tmp_path, "a.jpg").close()
+    make_store(tmp_path, "a.jpg").close()
     (tmp_path / ".lookalike" / DATABASE).chmod(0)
     with unprivileged(), pytest.raises(GalleryError, match=r"\.lookalike"):
         LocalStore.open(tmp_path / ".lookalike")
 
 
 def test_a_folder_moved_with_its_gallery_works(tmp_path: Path, fake: FakeEncoder):
-    """A gallery inside its folder knows the folder by where it lies itself; nothing is encoded again."""
+    """A gallery inside its image folder finds it by its relative path; nothing is encoded again."""
     for number in range(3):
         drawn(tmp_path / "old" / f"{number}.png", number)
     index(tmp_path / "old", fake).close()
     moved = (tmp_path / "old").rename(tmp_path / "deeper, and new")
     with index(moved, fake) as gallery:
         assert gallery.root == moved
-        assert len(ranked(gallery, moved / "0.png")) == 2
+        assert len(ranked_paths(gallery, moved / "0.png")) == 2
     assert fake.encoded == 3 + 1
 
 
-def test_a_gallery_elsewhere_knows_its_folder_absolutely(tmp_path: Path, fake: FakeEncoder):
-    """A gallery kept elsewhere can be moved by itself and still finds the photographs."""
+def test_a_gallery_outside_its_folder_can_be_moved(tmp_path: Path, fake: FakeEncoder):
+    """A gallery kept elsewhere still finds the images after it was moved."""
     for number in range(3):
         drawn(tmp_path / "photos" / f"{number}.png", number)
     index(tmp_path / "photos", fake, tmp_path / "gallery").close()
     moved = (tmp_path / "gallery").rename(tmp_path / "elsewhere")
     with Gallery.open(moved, encoder=fake) as gallery:
         assert gallery.root == tmp_path / "photos"
-        assert len(ranked(gallery, tmp_path / "photos" / "0.png")) == 2
+        assert len(ranked_paths(gallery, tmp_path / "photos" / "0.png")) == 2
 
 
-def test_a_gallery_elsewhere_follows_a_folder_that_was_moved(tmp_path: Path, fake: FakeEncoder):
-    """Told where the photographs lie now, a gallery goes on; a folder that is still there isn't given up."""
+def test_a_gallery_accepts_the_new_path_of_a_moved_folder(tmp_path: Path, fake: FakeEncoder):
+    """confirm_root records the new path of a moved folder, and rejects another one while the old one exists."""
     for number in range(3):
         drawn(tmp_path / "photos" / f"{number}.png", number)
     index(tmp_path / "photos", fake, tmp_path / "gallery").close()
     drawn(tmp_path / "other" / "x.png", 9)
     with Gallery.open(tmp_path / "gallery", encoder=fake, writing=True) as gallery:
         with pytest.raises(GalleryError, match="this is the gallery of"):
-            gallery.expect_root(tmp_path / "other")
+            gallery.confirm_root(tmp_path / "other")
         (tmp_path / "photos").rename(tmp_path / "moved")
-        with pytest.raises(GalleryError, match="is not there; the gallery is kept as it was"):
+        with pytest.raises(GalleryError, match="does not exist"):
             gallery.update()
         with pytest.raises(GalleryError, match="no such folder"):
-            gallery.expect_root(tmp_path / "nowhere")
-        gallery.expect_root(tmp_path / "moved")
+            gallery.confirm_root(tmp_path / "nowhere")
+        gallery.confirm_root(tmp_path / "moved")
         report = gallery.update()
     assert (report.unchanged, report.encoded, report.removed) == (3, 0, 0)
     with Gallery.open(tmp_path / "gallery") as gallery:
@@ -588,30 +602,30 @@ def test_a_gallery_elsewhere_follows_a_folder_that_was_moved(tmp_path: Path, fak
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows doesn't allow such names")
 @pytest.mark.parametrize("name", [b"two\nlines", b"100% #1?", b"\xff\xfe", "\U0001f600".encode()])
-def test_a_gallery_can_lie_in_a_folder_of_any_name(name: bytes, tmp_path: Path, fake: FakeEncoder):
-    """Percent signs, question marks, line breaks and stray bytes in the gallery's own path do no harm."""
+def test_a_gallery_folder_can_have_any_name(name: bytes, tmp_path: Path, fake: FakeEncoder):
+    """Percent signs, question marks, line breaks and invalid UTF-8 in the gallery's path are supported."""
     root = tmp_path / os.fsdecode(name)
     for number in range(3):
         drawn(root / f"{number}.png", number)
     index(root, fake).close()
     index(root, fake, tmp_path / "x" / os.fsdecode(name)).close()
-    for place in (root, tmp_path / "x" / os.fsdecode(name)):
-        with Gallery.open(place, encoder=fake) as gallery:
+    for path in (root, tmp_path / "x" / os.fsdecode(name)):
+        with Gallery.open(path, encoder=fake) as gallery:
             assert gallery.root == root
-            assert len(ranked(gallery, root / "1.png")) == 2
+            assert len(ranked_paths(gallery, root / "1.png")) == 2
 
 
-def test_a_gallery_of_another_encoder_lets_go_of_its_lock(tmp_path: Path, fake: FakeEncoder):
-    """Refused for its encoder, a gallery that was opened for writing can be opened again at once."""
+def test_a_rejected_encoder_releases_the_lock(tmp_path: Path, fake: FakeEncoder):
+    """After another encoder was rejected, the gallery can be opened for writing at once."""
     drawn(tmp_path / "a.png", 1)
     index(tmp_path, fake).close()
-    with pytest.raises(GalleryError, match="was made with colours"):
+    with pytest.raises(StampMismatchError):
         Gallery.open(tmp_path, encoder=FakeEncoder("others"), writing=True)
     Gallery.open(tmp_path, encoder=fake, writing=True).close()
 
 
-def test_using_a_closed_gallery_is_a_mistake_in_the_program(tmp_path: Path, fake: FakeEncoder):
-    """A closed gallery isn't called damaged."""
+def test_using_a_closed_gallery_is_a_programming_error(tmp_path: Path, fake: FakeEncoder):
+    """Using a closed gallery raises ProgrammingError, not GalleryDamagedError."""
     drawn(tmp_path / "a.png", 1)
     gallery = index(tmp_path, fake)
     gallery.close()

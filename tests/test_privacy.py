@@ -1,4 +1,4 @@
-"""Nothing is sent anywhere: no socket is opened, by Python or by any library."""
+"""Nothing is sent anywhere: neither Python nor any library opens a socket."""
 
 import os
 import re
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from processes import python_path
+
 DRIVERS = Path(__file__).parent / "drivers"
 
 
@@ -17,7 +19,7 @@ DRIVERS = Path(__file__).parent / "drivers"
 def test_no_socket_is_opened_and_no_telemetry_loaded(
     cached: bool, photos: Path, tmp_path: Path, isolated_cache: Path, driver: Callable[..., subprocess.Popen[bytes]]
 ):
-    """Indexing and searching, from nothing or with a compiled network at hand, touch no socket from Python."""
+    """Python opens no socket while indexing and searching, with or without a compiled network in the cache."""
     cache = isolated_cache if cached else tmp_path / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_CACHE", str(cache))
@@ -28,18 +30,18 @@ def test_no_socket_is_opened_and_no_telemetry_loaded(
 
 
 def test_no_library_connects_anywhere(photos: Path, tmp_path: Path):
-    """The system is asked for no connection, and for no address to be looked up, in a whole round."""
+    """Indexing, searching and status make no system call that connects or resolves an address."""
     trace = shutil.which("strace")
     if trace is None:
         pytest.skip("strace is not installed")
     if subprocess.run([trace, "-f", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("strace may not trace here")
+        pytest.skip("strace is not permitted here")
     calls = tmp_path / "calls"
     options = ["-f", "-qq", "-e", "trace=socket,connect,sendto,sendmsg,bind", "-o", calls]
     query, page = photos / "more" / "rocket.jpg", tmp_path / "page.html"
     subprocess.run(
         [trace, *options, sys.executable, DRIVERS / "private.py", photos, query, page],
-        env={**os.environ, "PYTHONPATH": str(DRIVERS.parent)},
+        env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         check=True,
     )

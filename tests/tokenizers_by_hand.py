@@ -1,4 +1,4 @@
-"""A tokenizer.json like CLIP's that knows few words."""
+"""A tokenizer.json like CLIP's with a small vocabulary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lookalike.encoders.tokenizer import END, START
 
 
 def save_tokenizer(path: Path, words: Mapping[str, int]) -> None:
-    """Byte pairs with the special tokens, the pieces and the splitting of CLIP, but letters and ``words`` alone."""
+    """Save a BPE tokenizer with CLIP's special tokens and pre-tokenization, for ASCII characters and ``words``."""
     letters = pre_tokenizers.ByteLevel.alphabet()
     vocabulary = {letter: 900 + ord(letter) for letter in letters if ord(letter) < 128}
     vocabulary |= {f"{letter}</w>": 1900 + ord(letter) for letter in letters if ord(letter) < 128}

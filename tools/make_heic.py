@@ -1,7 +1,7 @@
-"""Make ``tests/data/turned.heic``, a drawing of four quarters stored lying on its side, as phones store theirs.
+"""Make ``tests/data/turned.heic``, an image of four quarters that is stored rotated, as by phones.
 
-It needs ``pip install pillow-heif``, whose wheels carry an encoder under the GPL; Lookalike itself only decodes, so
-the few bytes that it gives are stored instead. The drawing is our own.
+It needs ``pip install pillow-heif``, whose wheels contain an encoder under the GPL. Lookalike only decodes HEIC, so
+the resulting file is stored in the repository instead.
 """
 
 import sys
@@ -13,7 +13,7 @@ from PIL import Image
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
-from drawing import quarters  # noqa: E402  only now can it be found
+from drawing import quarters  # noqa: E402  needs the path above
 
 pillow_heif.register_heif_opener()
 exif = Image.Exif()

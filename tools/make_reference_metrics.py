@@ -1,8 +1,8 @@
-"""Write ``tests/data/reference_metrics.json``: rankings, and what three independent libraries make of them.
+"""Write ``tests/data/reference_metrics.json``: rankings with the metrics of three independent libraries.
 
     python tools/make_reference_metrics.py [--check]
 
-``--check`` writes nothing; it compares what the libraries say now with the file, and exits 1 if anything differs. Needs
+``--check`` compares the libraries' current results with the file, and exits 1 if anything differs. It needs
 ranx, torchmetrics, pytorch-metric-learning and torch (``tools/verify-constraints.txt``); the tests need only the file.
 """
 
@@ -25,7 +25,7 @@ _OPERATORS = torch.library.Library("torchvision", "DEF")
 _OPERATORS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 _OPERATORS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-import ranx  # noqa: E402  the operators come first
+import ranx  # noqa: E402  needs the operators above
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator  # noqa: E402
 from pytorch_metric_learning.utils.inference import CustomKNN  # noqa: E402
 from torchmetrics.functional import retrieval  # noqa: E402
@@ -37,21 +37,21 @@ LIBRARIES: Final = ("ranx", "torchmetrics", "pytorch-metric-learning")
 
 
 def main() -> int:
-    """Write the file, or compare."""
+    """Write the file, or compare with it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with the file, and write nothing")
-    fresh = reference()
+    parser.add_argument("--check", action="store_true", help="compare with the file without writing it")
+    current = reference()
     if parser.parse_args().check:
-        wrong = list(differences(json.loads(FILE.read_text(encoding="utf-8")), fresh))
-        print("\n".join(wrong) or f"{FILE.name}: the libraries say the same")
-        return int(bool(wrong))
-    FILE.write_text(json.dumps(fresh, separators=(",", ":")).replace('{"relevant', '\n{"relevant') + "\n", "utf-8")
+        problems = list(differences(json.loads(FILE.read_text(encoding="utf-8")), current))
+        print("\n".join(problems) or f"{FILE.name}: no differences")
+        return int(bool(problems))
+    FILE.write_text(json.dumps(current, separators=(",", ":")).replace('{"relevant', '\n{"relevant') + "\n", "utf-8")
     print(f"{FILE}: {FILE.stat().st_size / 1e3:.0f} kB")
     return 0
 
 
 def reference() -> dict[str, Any]:
-    """Everything that the file holds."""
+    """The content of the file."""
     return {
         "libraries": {name: version(name) for name in LIBRARIES},
         "ks": KS,
@@ -75,10 +75,10 @@ def reference() -> dict[str, Any]:
 
 
 def rankings() -> Iterator[np.ndarray]:
-    """Full rankings: bool (n,), at least one relevant, from every corner and at random."""
+    """Full rankings, bool (n,), with at least one relevant item: extreme cases and random ones."""
     for size in (1, 2, 4, 9, 30):
-        for place in {0, size // 2, size - 1}:
-            yield np.arange(size) == place  # R = 1
+        for rank in {0, size // 2, size - 1}:
+            yield np.arange(size) == rank  # R = 1
         yield np.ones(size, np.bool_)  # R = n
     for size in (7, 12, 40):
         yield np.arange(size) % 2 == 0
@@ -94,7 +94,7 @@ def rankings() -> Iterator[np.ndarray]:
 
 
 def embeddings() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Vectors of whole numbers (n, d), no two of one direction, and labels (n,) each of which stands there twice."""
+    """Integer vectors (n, d), no two of the same direction, and labels (n,), each at least twice."""
     rng = np.random.default_rng(5)
     for number, classes in ((40, 3), (40, 1), (24, 12), (60, 7)):
         labels = rng.permutation(np.arange(number) % classes)
@@ -103,16 +103,16 @@ def embeddings() -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def _ranx(relevant: np.ndarray) -> dict[str, float]:
     names = [*(f"{name}@{k}" for name in ("precision", "recall", "hit_rate", "ndcg") for k in KS), "map"]
-    documents = [f"d{place}" for place in range(len(relevant))]
-    wanted = ranx.Qrels({"q": {documents[place]: 1 for place in np.flatnonzero(relevant)}})
-    run = ranx.Run({"q": {document: float(len(relevant) - place) for place, document in enumerate(documents)}})
-    return {name: float(value) for name, value in ranx.evaluate(wanted, run, names).items()}
+    documents = [f"d{rank}" for rank in range(len(relevant))]
+    qrels = ranx.Qrels({"q": {documents[rank]: 1 for rank in np.flatnonzero(relevant)}})
+    run = ranx.Run({"q": {document: float(len(relevant) - rank) for rank, document in enumerate(documents)}})
+    return {name: float(value) for name, value in ranx.evaluate(qrels, run, names).items()}
 
 
 def _torchmetrics(relevant: np.ndarray) -> dict[str, float]:
     scores = torch.arange(len(relevant), 0, -1, dtype=torch.float64)
     target = torch.from_numpy(relevant)
-    with _doubles():
+    with _double_precision():
         values = {"map": retrieval.retrieval_average_precision(scores, target)}
         for k in KS:
             values[f"precision@{k}"] = retrieval.retrieval_precision(scores, target, top_k=k)
@@ -123,8 +123,8 @@ def _torchmetrics(relevant: np.ndarray) -> dict[str, float]:
 
 
 @contextmanager
-def _doubles() -> Iterator[None]:
-    """Have torchmetrics add up in doubles where it says float32, which is good to seven digits only."""
+def _double_precision() -> Iterator[None]:
+    """Make torchmetrics compute in float64 instead of float32, which has only seven digits."""
     single, to_single = torch.float32, torch.Tensor.float
     torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
     torch.set_default_dtype(torch.float64)
@@ -136,10 +136,10 @@ def _doubles() -> Iterator[None]:
 
 
 def _metric_learning(vectors: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Leave-one-out figures of one dataset, means over queries and (``macro_``) over classes."""
+    """Leave-one-out metrics of one dataset: means over queries and (``macro_``) over classes."""
     unit = torch.from_numpy(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     names = ("precision_at_1", "mean_average_precision", "mean_average_precision_at_r", "r_precision")
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for prefix, by_class in (("", False), ("macro_", True)):
         calculator = AccuracyCalculator(
             include=names,
@@ -149,12 +149,12 @@ def _metric_learning(vectors: np.ndarray, labels: np.ndarray) -> dict[str, float
             knn_func=CustomKNN(_Cosine(), batch_size=len(labels)),
         )
         for name, value in calculator.get_accuracy(unit, torch.from_numpy(labels)).items():
-            found[f"{prefix}{name}"] = float(value)
-    return found
+            values[f"{prefix}{name}"] = float(value)
+    return values
 
 
 class _Cosine:
-    """A distance as pytorch-metric-learning wants it, in doubles: greater is nearer."""
+    """Cosine in float64 as a distance for pytorch-metric-learning; greater is nearer."""
 
     is_inverted = True
 
@@ -162,21 +162,21 @@ class _Cosine:
         return query @ (query if gallery is None else gallery).T
 
 
-def differences(stored: Any, fresh: Any, place: str = "") -> Iterator[str]:
-    """A line for everything in which two references differ, library versions aside."""
-    if isinstance(fresh, dict):
-        for name in fresh.keys() | stored.keys():
-            if name not in fresh or name not in stored:
-                yield f"{place}/{name}: in one of them only"
+def differences(stored: Any, current: Any, key: str = "") -> Iterator[str]:
+    """One line for each difference between two references, ignoring library versions."""
+    if isinstance(current, dict):
+        for name in current.keys() | stored.keys():
+            if name not in current or name not in stored:
+                yield f"{key}/{name}: in one of them only"
             elif name != "libraries":
-                yield from differences(stored[name], fresh[name], f"{place}/{name}")
-    elif isinstance(fresh, list | tuple):
-        if len(fresh) != len(stored):
-            yield f"{place}: {len(stored)} stored, {len(fresh)} now"
-        for number, (old, new) in enumerate(zip(stored, fresh, strict=False)):
-            yield from differences(old, new, f"{place}/{number}")
-    elif not (stored == fresh or (isinstance(fresh, float) and abs(stored - fresh) <= TOLERANCE)):
-        yield f"{place}: {stored} stored, {fresh} now"
+                yield from differences(stored[name], current[name], f"{key}/{name}")
+    elif isinstance(current, list | tuple):
+        if len(current) != len(stored):
+            yield f"{key}: {len(stored)} stored, {len(current)} now"
+        for index, (old, new) in enumerate(zip(stored, current, strict=False)):
+            yield from differences(old, new, f"{key}/{index}")
+    elif not (stored == current or (isinstance(current, float) and abs(stored - current) <= TOLERANCE)):
+        yield f"{key}: {stored} stored, {current} now"
 
 
 if __name__ == "__main__":

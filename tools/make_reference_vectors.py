@@ -1,7 +1,7 @@
-"""Write ``tests/data``: small networks as the reference libraries save them, and the features these give.
+"""Write ``tests/data``: small networks saved by the reference libraries, and their features.
 
-Run it with the packages of ``tools/verify-constraints.txt`` when a case is added; the tests need only what it wrote.
-Weights take few distinct values and are packed with xz, for the folder has to stay small.
+Run it with the packages of ``tools/verify-constraints.txt`` when a case is added; the tests need only its output.
+Weights have few distinct values and are compressed with xz, to keep the folder small.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EXACT = {"embed_dim": 96, "vision_cfg": VISION, "text_cfg": TEXT}
 
 
 def main() -> None:
-    """Write every case anew."""
+    """Write every case."""
     shutil.rmtree(DATA, ignore_errors=True)
     _clip("open_clip", theirs.open_clip_model(QUICK), lambda m, f: theirs.save_open_clip(m, QUICK, f), torch.float32)
     _clip("transformers", theirs.transformers_model(EXACT), theirs.save_transformers, torch.bfloat16)
@@ -47,14 +47,14 @@ def _clip(name: str, model: Any, save: Callable[[Any, Path], None], dtype: torch
     vectors = {"image": theirs.image_features(model, reference.pixels(VISION["image_size"]))}
     if name != "timm":
         vectors["text"] = theirs.text_features(model, reference.token_ids(VOCABULARY))
-    _finish(folder, vectors)
+    _store(folder, vectors)
 
 
 def _baseline(name: str, model: Any) -> None:
     folder = _folder(name)
     model = theirs.draw_weights(model, seed=len(name), coarse=True)
     theirs.save_timm(model, folder)
-    _finish(folder, {"image": theirs.baseline_features(model, reference.pixels(224, 4))})
+    _store(folder, {"image": theirs.baseline_features(model, reference.pixels(224, 4))})
 
 
 def _folder(name: str) -> Path:
@@ -63,7 +63,7 @@ def _folder(name: str) -> Path:
     return folder
 
 
-def _finish(folder: Path, vectors: dict[str, theirs.Features]) -> None:
+def _store(folder: Path, vectors: dict[str, theirs.Features]) -> None:
     np.savez_compressed(folder / "vectors.npz", **{name: value.astype(np.float32) for name, value in vectors.items()})
     for file in folder.iterdir():
         if file.suffix == ".safetensors":

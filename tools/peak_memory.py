@@ -1,8 +1,8 @@
-"""Print the peak resident memory, in MB, of a fresh process that makes a CLIP's image tower ready and uses it.
+"""Print the peak resident memory, in MB, of a process that loads and runs a CLIP's image tower.
 
     python tools/peak_memory.py CHECKPOINT RUNTIME
 
-It imports no more than the product does. Linux only: the number is the kernel's own high-water mark.
+It imports only what the product imports. Linux only: it reads the kernel's high-water mark.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lookalike.encoders.runtimes.choice import RUNTIMES
 
 
 def main() -> None:
-    """Build, compile and run; then say how much memory that took at most."""
+    """Build, compile and run the image tower, then print the peak memory."""
     checkpoint = read_checkpoint(Path(sys.argv[1]))
     network = RUNTIMES[sys.argv[2]].load(checkpoint.image_network(), "fp32")
     side = checkpoint.preprocessing.crop

@@ -1,7 +1,7 @@
-"""What the reference vectors, the tests that read them and the full-size verification share. Needs no torch.
+"""Shared by the reference vectors, the tests that use them and the full-size verification. Needs no torch.
 
-Inputs are generated, so they need not be stored; both sides generate the same. Agreement is judged in one place, and
-so are the mutants: graphs with one mistake that people do make, which agreement has to tell from the right one.
+Inputs are generated from seeds. Both ``agreement`` and the mutants are defined here. Mutants are graphs with a single
+typical mistake, which the comparison has to detect.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from onnx import helper, numpy_helper
 
 Vectors = NDArray[np.float32]
 
-PICTURES: Final = 8
+IMAGES: Final = 8
 TEXTS: Final = 6
 LEAST_COSINE: Final = 0.999999
 LARGEST_DIFFERENCE: Final = 1e-4
 
 
-def pixels(side: int, count: int = PICTURES) -> NDArray[np.uint8]:
-    """Pictures uint8 (count, side, side, 3): blotches of several sizes, no two of them alike in colour or contrast."""
+def pixels(side: int, count: int = IMAGES) -> NDArray[np.uint8]:
+    """Images uint8 (count, side, side, 3): blotches of several sizes, with different colours and contrasts."""
     rng = np.random.default_rng(side)
-    pictures = np.empty((count, side, side, 3), np.uint8)
+    images = np.empty((count, side, side, 3), np.uint8)
     for index in range(count):
         blotch = -(-side // (2 + 2 * index))
         coarse = rng.uniform(-1, 1, (2 + 2 * index, 2 + 2 * index, 3))
         levels = np.kron(coarse, np.ones((blotch, blotch, 1)))[:side, :side]
         levels = levels * rng.uniform(30, 120) + rng.uniform(60, 190, 3) + rng.normal(0, 8, levels.shape)
-        pictures[index] = np.clip(levels, 0, 255)
-    return pictures
+        images[index] = np.clip(levels, 0, 255)
+    return images
 
 
 def token_ids(vocabulary: int, tokens: int = 77, count: int = TEXTS, *, padding: int = 0) -> NDArray[np.int64]:
-    """Texts of several lengths as token ids, int64 (count, tokens); start and end are the two highest ids."""
+    """Texts of several lengths as token ids, int64 (count, tokens); start and end tokens are the two highest ids."""
     rng = np.random.default_rng(vocabulary)
     ids = np.full((count, tokens), padding, np.int64)
     for row, length in zip(ids, np.linspace(1, tokens - 2, count).astype(int), strict=True):
@@ -49,11 +49,11 @@ def token_ids(vocabulary: int, tokens: int = 77, count: int = TEXTS, *, padding:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How near two sets of features are.
+    """How closely two sets of features agree.
 
-    ``cosine`` is the least over the rows; ``centred`` the same after the reference's mean row is taken from both, for
-    rows that all point the same way have high cosines whatever is wrong; ``difference`` is the largest of any number,
-    where the reference's numbers are of size 1 in the root mean square.
+    ``cosine`` is the minimum over the rows. ``centred`` is the same after subtracting the reference's mean from both,
+    because rows of similar direction have high cosines even if something is wrong. ``difference`` is the largest
+    difference of any value, relative to the reference's root mean square.
     """
 
     cosine: float
@@ -62,12 +62,12 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """Whether the two count as the same in fp32."""
+        """Whether the two are equal up to fp32 rounding."""
         return self.cosine >= LEAST_COSINE and self.difference <= LARGEST_DIFFERENCE
 
 
 def agreement(ours: Vectors, theirs: Vectors) -> Agreement:
-    """Compare features (n, d), ours with the reference's."""
+    """Compare our features (n, d) with the reference's."""
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
     mean = b.mean(0)
     difference = np.abs(a - b).max() / np.sqrt((b * b).mean())
@@ -79,7 +79,7 @@ def _least_cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def without_first_norm(model: onnx.ModelProto) -> None:
-    """The LayerNorm before the blocks forgotten."""
+    """Remove the LayerNorm before the blocks."""
     first = next(node for node in model.graph.node if node.op_type == "LayerNormalization")
     unused = set(first.input[1:])
     first.CopyFrom(helper.make_node("Identity", first.input[:1], first.output[:]))
@@ -88,7 +88,7 @@ def without_first_norm(model: onnx.ModelProto) -> None:
 
 
 def transposed_projection(model: onnx.ModelProto) -> None:
-    """The projection's numbers taken for a matrix stored the other way round."""
+    """Interpret the projection as its transpose."""
     nodes = list(model.graph.node)
     last = [node for node in nodes if node.op_type == "Gemm"][-1]
     stored = next(tensor for tensor in model.graph.initializer if tensor.name == "image.projection")
@@ -101,7 +101,7 @@ def transposed_projection(model: onnx.ModelProto) -> None:
 
 
 def swapped_heads(model: onnx.ModelProto) -> None:
-    """The heads of the first block's values in reverse order."""
+    """Reverse the heads of the values in the first block."""
     nodes = list(model.graph.node)
     softmax = next(node for node in nodes if node.op_type == "Softmax")
     mixing = next(node for node in nodes if node.op_type == "MatMul" and node.input[0] == softmax.output[0])
@@ -120,4 +120,4 @@ GRAPH_MUTANTS: Final[Mapping[str, Callable[[onnx.ModelProto], None]]] = {
     "transposed projection": transposed_projection,
     "heads swapped": swapped_heads,
 }
-"""Mistakes in the graph of an image tower. Two more need no graph of their own: the wrong activation, and BGR."""
+"""Mistakes in the graph of an image tower; wrong activation and BGR need no mutant."""

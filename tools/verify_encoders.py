@@ -1,9 +1,9 @@
-"""Hold every family of encoders, full size, against its reference; print a table; exit 1 if anything differs.
+"""Compare every encoder family at full size with its reference; print a table; exit 1 if anything differs.
 
-    python tools/verify_encoders.py [PHOTOGRAPHS]
+    python tools/verify_encoders.py [IMAGES]
 
-``PHOTOGRAPHS`` is a folder of at least 50 real ones, for preprocessing and EfficientNet-Lite2. Needs the packages of
-``tools/verify-constraints.txt``; fetches nothing. Weights are random (see ``torch_reference``), save EfficientNet's.
+``IMAGES`` is a folder with at least 50 real images, for preprocessing and EfficientNet-Lite2. Needs the packages of
+``tools/verify-constraints.txt``; downloads nothing. Weights are random (see ``torch_reference``) except EfficientNet's.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from lookalike.encoders.spec import Precision
 from lookalike.encoders.tokenizer import load_tokenizer
 
 VOCABULARY: Final = 49408
-LEAST_PHOTOGRAPHS: Final = 50
-LEAST_BF16: Final = 0.99
+MIN_IMAGES: Final = 50
+MIN_BF16_COSINE: Final = 0.99
 
 
 def _clip(side: int, patch: int, *, large: bool = False, quick: bool) -> dict[str, Any]:
@@ -63,59 +63,57 @@ ARCHITECTURES: Final = {
     "ViT-B/16": _clip(224, 16, quick=True),
     "ViT-L/14": _clip(224, 14, large=True, quick=True),
 }
-PICTURES: Final = {"ViT-L/14": 4}
+IMAGE_COUNTS: Final = {"ViT-L/14": 4}
 MEMORY_LIMITS: Final = {"ViT-B/32": 900, "ViT-L/14": 3000}
 BASELINES: Final = ("resnet50", "resnet152", "vgg16", "vgg19")
 
 
-class Table:
-    """Prints a row as each check ends, and remembers whether all held."""
+class Report:
+    """Prints a row after each check, and collects the failed ones."""
 
     def __init__(self) -> None:
         self.failed: list[str] = []
         self.started = time.monotonic()
 
-    def row(self, what: str, figures: str, *, holds: bool) -> None:
-        """One check: what it was, what came out, and whether that is as it should be."""
+    def row(self, what: str, result: str, *, holds: bool) -> None:
+        """Print one check: its name, its result, and whether it holds."""
         seconds = time.monotonic() - self.started
-        print(f"{'ok  ' if holds else 'FAIL'} {what:<62} {figures}  [{seconds:.0f} s]", flush=True)
+        print(f"{'ok  ' if holds else 'FAIL'} {what:<62} {result}  [{seconds:.0f} s]", flush=True)
         if not holds:
             self.failed.append(what)
 
     def agreement(self, what: str, found: reference.Agreement, *, holds: bool | None = None) -> None:
-        """One comparison of features, which holds in fp32 unless told otherwise."""
-        figures = f"cosine {found.cosine:.8f}  centred {found.centred:.6f}  difference {found.difference:.1e}"
-        self.row(what, figures, holds=found.holds if holds is None else holds)
+        """Print one comparison of features; ``holds`` defaults to equality in fp32."""
+        result = f"cosine {found.cosine:.8f}  centred {found.centred:.6f}  difference {found.difference:.1e}"
+        self.row(what, result, holds=found.holds if holds is None else holds)
 
 
 def main() -> int:
     """Run every check; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photographs", nargs="?", type=Path)
-    folder = parser.parse_args().photographs
-    photographs = (
-        sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"}) if folder else []
-    )
+    parser.add_argument("images", nargs="?", type=Path)
+    folder = parser.parse_args().images
+    images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"}) if folder else []
     torch.set_num_threads(os.cpu_count() or 1)
-    table = Table()
-    _verify_tokenizers(table)
-    _verify_preprocessing(table, photographs[:100])
-    if len(photographs) >= LEAST_PHOTOGRAPHS:
-        _verify_efficientnet(table, photographs[: LEAST_PHOTOGRAPHS + 10])
+    report = Report()
+    _verify_tokenizers(report)
+    _verify_preprocessing(report, images[:100])
+    if len(images) >= MIN_IMAGES:
+        _verify_efficientnet(report, images[: MIN_IMAGES + 10])
     else:
-        table.row("EfficientNet-Lite2", f"needs a folder of {LEAST_PHOTOGRAPHS} photographs", holds=False)
+        report.row("EfficientNet-Lite2", f"needs a folder of {MIN_IMAGES} images", holds=False)
     for name, config in ARCHITECTURES.items():
         with _scratch() as scratch:
-            _verify_clip(table, name, config, scratch)
+            _verify_clip(report, name, config, scratch)
     for name in BASELINES:
         with _scratch() as scratch:
-            _verify_baseline(table, name, scratch)
-    print(f"\n{len(table.failed)} failed" + "".join(f"\n  {what}" for what in table.failed))
-    return 1 if table.failed else 0
+            _verify_baseline(report, name, scratch)
+    print(f"\n{len(report.failed)} failed" + "".join(f"\n  {what}" for what in report.failed))
+    return 1 if report.failed else 0
 
 
-class _scratch(tempfile.TemporaryDirectory[str]):  # noqa: N801  it is used as a function
-    """A folder for checkpoints and for what is compiled from them: several gigabytes, gone afterwards."""
+class _scratch(tempfile.TemporaryDirectory[str]):  # noqa: N801  used like a function
+    """A temporary folder for checkpoints and compiled networks, which take several gigabytes."""
 
     def __enter__(self) -> Path:  # type: ignore[override]
         path = Path(super().__enter__())
@@ -123,34 +121,34 @@ class _scratch(tempfile.TemporaryDirectory[str]):  # noqa: N801  it is used as a
         return path
 
 
-def _verify_clip(table: Table, name: str, config: dict[str, Any], scratch: Path) -> None:
-    """All three conventions in both runtimes; bf16 of both towers, mutants and memory on the first."""
-    pictures = reference.pixels(config["vision_cfg"]["image_size"], PICTURES.get(name, reference.PICTURES))
+def _verify_clip(report: Report, name: str, config: dict[str, Any], scratch: Path) -> None:
+    """All three conventions in both runtimes; bf16, mutants and memory for the first convention only."""
+    images = reference.pixels(config["vision_cfg"]["image_size"], IMAGE_COUNTS.get(name, reference.IMAGES))
     for index, (library, make, save) in enumerate(_libraries(config)):
         folder = scratch / library
         folder.mkdir()
         model = theirs.draw_weights(make(config), seed=index)
         save(model, folder)
-        features = theirs.image_features(model, pictures)
+        features = theirs.image_features(model, images)
         checkpoint = read_checkpoint(folder)
         image = checkpoint.image_network()
         for runtime in RUNTIMES:
-            found = reference.agreement(_run(image, pictures, runtime), features)
-            table.agreement(f"{name} image, {library}, {runtime} fp32", found)
+            found = reference.agreement(_run(image, images, runtime), features)
+            report.agreement(f"{name} image, {library}, {runtime} fp32", found)
         if checkpoint.has_text:
             ids = reference.token_ids(VOCABULARY)
             texts = theirs.text_features(model, ids)
             for runtime in RUNTIMES:
                 found = reference.agreement(_run(checkpoint.text_network(), ids, runtime), texts)
-                table.agreement(f"{name} text, {library}, {runtime} fp32", found)
+                report.agreement(f"{name} text, {library}, {runtime} fp32", found)
             if index == 0:
-                _verify_bf16(table, f"{name} text, {library}", checkpoint.text_network(), ids, texts)
+                _verify_bf16(report, f"{name} text, {library}", checkpoint.text_network(), ids, texts)
         del model
         if index == 0:
-            _verify_bf16(table, f"{name} image, {library}", image, pictures, features)
-            _verify_mutants(table, name, checkpoint, pictures, features)
+            _verify_bf16(report, f"{name} image, {library}", image, images, features)
+            _verify_mutants(report, name, checkpoint, images, features)
             if name in MEMORY_LIMITS:
-                _verify_memory(table, name, folder, scratch)
+                _verify_memory(report, name, folder, scratch)
         shutil.rmtree(folder)
         shutil.rmtree(scratch / "cache", ignore_errors=True)
 
@@ -165,26 +163,26 @@ def _run(source: NetworkSource, batch: Any, runtime: str, precision: Precision =
     return RUNTIMES[runtime].load(source, precision).run(batch)
 
 
-def _verify_bf16(table: Table, what: str, source: NetworkSource, batch: Any, features: reference.Vectors) -> None:
-    """In bf16, the reference's directions beyond what all rows have in common."""
+def _verify_bf16(report: Report, what: str, source: NetworkSource, batch: Any, features: reference.Vectors) -> None:
+    """In bf16, the centred features must have nearly the reference's directions."""
     found = reference.agreement(_run(source, batch, "openvino", "bf16"), features)
-    table.agreement(f"{what}, openvino bf16", found, holds=found.centred >= LEAST_BF16)
+    report.agreement(f"{what}, openvino bf16", found, holds=found.centred >= MIN_BF16_COSINE)
 
 
 def _verify_mutants(
-    table: Table, name: str, checkpoint: Checkpoint, pictures: Any, features: reference.Vectors
+    report: Report, name: str, checkpoint: Checkpoint, images: Any, features: reference.Vectors
 ) -> None:
-    """Graphs with one mistake, and pictures in BGR: the comparison must fail for each."""
+    """The comparison must fail for graphs with one mistake and for images in BGR."""
     assert checkpoint.clip is not None  # noqa: S101  a CLIP has settings
     image = checkpoint.image_network()
     other = "gelu" if checkpoint.clip.activation == "quickgelu" else "quickgelu"
     wrong = replace(checkpoint, clip=replace(checkpoint.clip, activation=other)).image_network()
-    runs = {"wrong activation": (wrong, pictures), "BGR": (image, pictures[..., ::-1])}
+    runs = {"wrong activation": (wrong, images), "BGR": (image, images[..., ::-1])}
     for mutant, change in reference.GRAPH_MUTANTS.items():
-        runs[mutant] = (replace(image, build=partial(_mutated, image, change)), pictures)
+        runs[mutant] = (replace(image, build=partial(_mutated, image, change)), images)
     for mutant, (source, batch) in runs.items():
         found = reference.agreement(_run(source, batch, "onnxruntime"), features)
-        table.agreement(f"{name} mutant must differ: {mutant}", found, holds=not found.holds)
+        report.agreement(f"{name} mutant must differ: {mutant}", found, holds=not found.holds)
 
 
 def _mutated(source: NetworkSource, change: Callable[[Any], None]) -> Any:
@@ -193,8 +191,8 @@ def _mutated(source: NetworkSource, change: Callable[[Any], None]) -> Any:
     return model, weights
 
 
-def _verify_memory(table: Table, name: str, folder: Path, scratch: Path) -> None:
-    """The peak of a fresh process, its weights behind symbolic links as in the hub's cache: compiling, then warm."""
+def _verify_memory(report: Report, name: str, folder: Path, scratch: Path) -> None:
+    """The peak memory of a new process, first compiling and then warm; weights are links, as in the hub's cache."""
     linked = scratch / "linked"
     linked.mkdir()
     for file in folder.iterdir():
@@ -205,67 +203,67 @@ def _verify_memory(table: Table, name: str, folder: Path, scratch: Path) -> None
         command = [sys.executable, str(script), str(linked), runtime]
         peak = int(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
         limit = MEMORY_LIMITS[name]
-        table.row(f"{name} peak memory, {runtime}, {what}, linked", f"{peak} MB of {limit}", holds=peak < limit)
+        report.row(f"{name} peak memory, {runtime}, {what}, linked", f"{peak} MB of {limit}", holds=peak < limit)
     shutil.rmtree(scratch / "cold")
     shutil.rmtree(linked)
 
 
-def _verify_baseline(table: Table, name: str, scratch: Path) -> None:
+def _verify_baseline(report: Report, name: str, scratch: Path) -> None:
     model = theirs.draw_weights(theirs.baseline(name), seed=len(name))
-    pictures = reference.pixels(224, 4)
-    theirs.settle_statistics(model, pictures)
+    images = reference.pixels(224, 4)
+    theirs.settle_statistics(model, images)
     theirs.save_timm(model, scratch)
-    features = theirs.baseline_features(model, pictures)
+    features = theirs.baseline_features(model, images)
     source = read_checkpoint(scratch).image_network()
     for runtime in RUNTIMES:
-        found = reference.agreement(_run(source, pictures, runtime), features)
-        table.agreement(f"{name}, timm, {runtime} fp32", found)
-    _verify_bf16(table, f"{name}, timm", source, pictures, features)
-    found = reference.agreement(_run(source, pictures[..., ::-1], "onnxruntime"), features)
-    table.agreement(f"{name} mutant must differ: BGR", found, holds=not found.holds)
+        found = reference.agreement(_run(source, images, runtime), features)
+        report.agreement(f"{name}, timm, {runtime} fp32", found)
+    _verify_bf16(report, f"{name}, timm", source, images, features)
+    found = reference.agreement(_run(source, images[..., ::-1], "onnxruntime"), features)
+    report.agreement(f"{name} mutant must differ: BGR", found, holds=not found.holds)
 
 
-def _verify_efficientnet(table: Table, photographs: list[Path]) -> None:
-    """The real weights on real photographs, prepared once for both sides."""
+def _verify_efficientnet(report: Report, images: list[Path]) -> None:
+    """The real weights on real images, prepared once for both networks."""
     checkpoint = find_checkpoint("efficientnet-lite2")
     preprocessing = checkpoint.preprocessing
-    batch = np.stack([prepare_reference(Image.open(path), preprocessing) for path in photographs])
+    batch = np.stack([prepare_reference(Image.open(path), preprocessing) for path in images])
     model = theirs.efficientnet_lite2()
     features = theirs.efficientnet_features(model, batch)
     for runtime in RUNTIMES:
         found = reference.agreement(_run(checkpoint.image_network(), batch, runtime), features)
-        table.agreement(f"EfficientNet-Lite2, {len(batch)} photographs, {runtime} fp32", found)
+        report.agreement(f"EfficientNet-Lite2, {len(batch)} images, {runtime} fp32", found)
 
 
-def _verify_preprocessing(table: Table, photographs: list[Path]) -> None:
-    """In reference mode, the pixels of open_clip's own transform, on every size and mode."""
+def _verify_preprocessing(report: Report, images: list[Path]) -> None:
+    """Reference mode must give the pixels of open_clip's transform for every size and mode."""
     transform = theirs.open_clip_transform(CLIP_224.crop)
     differing, count = [], 0
-    for what, image in (*_generated(), *((path.name, Image.open(path)) for path in photographs)):
+    for what, image in (*_generated(), *((path.name, Image.open(path)) for path in images)):
         expected = theirs.pixels_of(transform(image))
         count += 1
         if not np.array_equal(prepare_reference(image, CLIP_224), expected):
             differing.append(what)
-    figures = f"{len(differing)} differ {' '.join(differing[:5])}"
-    table.row(f"Preprocessing against open_clip's, {count} pictures", figures, holds=not differing and count >= 200)  # noqa: PLR2004
+    result = f"{len(differing)} differ {' '.join(differing[:5])}"
+    report.row(f"Preprocessing against open_clip's, {count} images", result, holds=not differing and count >= 200)  # noqa: PLR2004
 
 
-def _verify_tokenizers(table: Table) -> None:
-    """The numbers of open_clip's own tokenizer, with the checkpoint's tokenizer.json and without one."""
+def _verify_tokenizers(report: Report) -> None:
+    """Token ids must equal open_clip's, with the checkpoint's tokenizer.json and without one."""
     texts = list(_texts())
     expected = theirs.open_clip_tokens(texts)
     with _scratch() as scratch:
         theirs.save_tokenizer(scratch)
-        for what, place in (("tokenizer.json", scratch), ("the shared vocabulary", scratch / "without")):
-            ours = load_tokenizer(place / "model.safetensors")(texts)
+        for what, folder in (("tokenizer.json", scratch), ("the shared vocabulary", scratch / "without")):
+            ours = load_tokenizer(folder / "model.safetensors")(texts)
             differing = int((ours != expected).any(axis=1).sum())
-            table.row(
+            report.row(
                 f"Tokens against open_clip's, {what}", f"{differing} of {len(texts)} texts differ", holds=not differing
             )
 
 
 def _texts() -> Iterator[str]:
-    """Words of every kind: names of things, marks, contractions, entities, several scripts, noise, too long."""
+    """Texts of many kinds: contractions, entities, several scripts, noise, and too long ones."""
     yield from (
         "a cracked sleeper",
         "It's 3:45pm, isn't it?",
@@ -297,7 +295,7 @@ def _texts() -> Iterator[str]:
 
 
 def _generated() -> Iterator[tuple[str, Image.Image]]:
-    """Pictures of odd sizes in every mode: noise, which shows the smallest shift."""
+    """Noise images of many sizes in every mode; noise shows even the smallest shift."""
     rng = np.random.default_rng(1)
     for mode in ("RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "I", "F"):
         for _ in range(20):

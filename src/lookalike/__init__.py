@@ -1,7 +1,7 @@
-"""Lookalike: find the photographs like this one.
+"""Lookalike: find the images that look like this one.
 
-An implementation of CLIP-Retrieval: photographs are encoded, compared by the cosine of their embeddings, and sorted.
-What is named here is the public interface::
+An implementation of CLIP-Retrieval: images are encoded, compared by the cosine of their embeddings, and ranked.
+The public interface is what this module exports::
 
     from lookalike import Gallery
 
@@ -13,7 +13,7 @@ What is named here is the public interface::
 
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import EncoderError, GalleryError, LookalikeError, PictureError
+from lookalike.errors import EncoderError, GalleryError, ImageError, LookalikeError
 from lookalike.gallery.gallery import Gallery, Status
 from lookalike.gallery.update import UpdateReport
 from lookalike.images.files import Skipped
@@ -29,8 +29,8 @@ __all__ = [
     "Gallery",
     "GalleryError",
     "Hit",
+    "ImageError",
     "LookalikeError",
-    "PictureError",
     "Query",
     "Ranking",
     "Skipped",

@@ -1,4 +1,4 @@
-"""Many files through one encoder: decoding runs ahead on its own threads, pictures are encoded in batches."""
+"""Embed many files: threads decode ahead of the encoder, which runs in batches."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder
-from lookalike.errors import PictureError
-from lookalike.images.decode import DEFAULT_PIXEL_CAP, open_picture
-from lookalike.images.files import FileStat, Found, SkipKind, Skipped, open_file, refusal, sha256
+from lookalike.errors import ImageError
+from lookalike.images.decode import DEFAULT_PIXEL_CAP, open_image
+from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error, open_file, sha256
 from lookalike.images.formats import EXTENSIONS
 from lookalike.images.sniff import content_format
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many are done, now and then."""
+"""Called from time to time with the number done and the total."""
 
-# Two threads keep two cores busy beside the encoder's own; more only wait for one another (docs/measurements.md).
+# Two decoding threads kept two cores busy beside the encoder's threads; more were no faster (docs/measurements.md).
 _DECODERS: Final = 2
-# How many batches of files are read ahead of the encoder, or are in one where their contents are known. It bounds
-# memory: a prepared picture is a few hundred kilobytes.
+# The number of batches decoded ahead of the encoder, and the largest output batch where most contents are already
+# known. It bounds memory: a prepared image takes a few hundred kilobytes.
 _BATCHES_AHEAD: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """A file's content and what the encoder made of it.
+class EmbeddedFile:
+    """A file with its digest and embedding.
 
-    ``digest`` is the SHA-256 of its bytes (32 bytes), ``vector`` its embedding, float32 (dimension,); None where the
-    caller knew that content already. ``file.stat`` is what the file was when it was read.
+    ``digest`` is the SHA-256 of the content (32 bytes). ``vector`` is the embedding, float32 (dimension,), or None if
+    the content was already known. ``file.stat`` describes the file as it was when it was read.
     """
 
-    file: Found
+    file: FoundFile
     digest: bytes
     vector: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How files are read: ``pixel_cap`` in pixels; ``any_extension`` takes a PNG called ``.jpg`` for what it is."""
+class ReadOptions:
+    """How files are read: images above ``pixel_cap`` pixels are skipped; ``any_extension`` accepts a PNG named .jpg."""
 
     pixel_cap: int = DEFAULT_PIXEL_CAP
     any_extension: bool = False
@@ -56,102 +56,102 @@ class Reading:
 def embed_files(
     encoder: Encoder,
     root: Path,
-    files: Iterable[Found],
+    files: Iterable[FoundFile],
     *,
     known: Callable[[bytes], bool] = lambda _: False,
-    reading: Reading | None = None,
-) -> Iterator[list[Embedded | Skipped]]:
-    """Embed ``files`` (relative to ``root``), in their order, a batch at a time.
+    reading: ReadOptions | None = None,
+) -> Iterator[list[EmbeddedFile | Skipped]]:
+    """Embed ``files`` (relative to ``root``) in order, and yield the results in batches.
 
-    A file whose digest is ``known`` (called on the decoding threads) is neither decoded nor encoded. A file that can't
-    be used becomes a :class:`~lookalike.images.files.Skipped`; no file raises. Memory stays bounded however many
-    files there are.
+    A file whose digest is ``known`` is neither decoded nor encoded; ``known`` is called on the decoding threads. A file
+    that can't be used becomes a :class:`~lookalike.images.files.Skipped` instead of raising. Memory use doesn't depend
+    on the number of files.
     """
-    load = _Loader(encoder, root, known, reading or Reading())
+    load = _Loader(encoder, root, known, reading or ReadOptions())
     batch: list[_Loaded | Skipped] = []
-    waiting, most = 0, _BATCHES_AHEAD * encoder.batch
-    for item in _ahead(load, files, most):
+    to_encode, limit = 0, _BATCHES_AHEAD * encoder.batch
+    for item in _load_ahead(load, files, limit):
         batch.append(item)
-        waiting += isinstance(item, _Loaded) and item.pixels is not None
-        if waiting == encoder.batch or len(batch) >= most:
-            yield _encoded(encoder, batch)
-            batch, waiting = [], 0
+        to_encode += isinstance(item, _Loaded) and item.pixels is not None
+        if to_encode == encoder.batch or len(batch) >= limit:
+            yield _encode(encoder, batch)
+            batch, to_encode = [], 0
     if batch:
-        yield _encoded(encoder, batch)
+        yield _encode(encoder, batch)
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    file: Found
+    file: FoundFile
     digest: bytes
     pixels: NDArray[np.uint8] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Loader:
-    """Reads one file: digest first, then, if its content is new, decoding and preprocessing."""
+    """Reads one file: computes its digest, then decodes and preprocesses it unless its content is known."""
 
     encoder: Encoder
     root: Path
     known: Callable[[bytes], bool]
-    reading: Reading
+    reading: ReadOptions
 
-    def __call__(self, file: Found) -> _Loaded | Skipped:
-        now = file
+    def __call__(self, file: FoundFile) -> _Loaded | Skipped:
+        current = file
         try:
             with open_file(self.root / file.path) as opened:
-                # Taken before reading: should the file change meanwhile, the next run sees that and reads it again.
-                now = Found(file.path, FileStat.of(os.fstat(opened.fileno())))
+                # Taken before reading: if the file changes meanwhile, the next run notices and reads it again.
+                current = FoundFile(file.path, FileStat.of(os.fstat(opened.fileno())))
                 self._check_extension(opened, file.path)
                 digest = sha256(opened)
                 pixels = None if self.known(digest) else self._pixels(opened)
-                return _Loaded(now, digest, pixels)
-        except PictureError as error:
-            return Skipped(file.path, SkipKind(error.kind), error.reason, now.stat)
+                return _Loaded(current, digest, pixels)
+        except ImageError as error:
+            return Skipped(file.path, SkipKind(error.kind), error.reason, current.stat)
         except MemoryError:
-            return Skipped(file.path, SkipKind.TOO_LARGE, "too large for this machine's memory", now.stat)
+            return Skipped(file.path, SkipKind.TOO_LARGE, "too large for this machine's memory", current.stat)
         except OSError as error:
             reason = f"can't be read ({error.strerror or error})"
-            return Skipped(file.path, SkipKind.UNREADABLE, reason, now.stat)
+            return Skipped(file.path, SkipKind.UNREADABLE, reason, current.stat)
 
     def _check_extension(self, opened: BinaryIO, path: str) -> None:
         extension = os.path.splitext(path)[1].lower()  # noqa: PTH122  a str of many, not one Path
         content = content_format(opened)
         if content is not None and content != EXTENSIONS[extension] and not self.reading.any_extension:
-            raise refusal(
+            raise image_error(
                 SkipKind.WRONG_EXTENSION,
-                f"named {extension}, but what it holds is {content}: rename it, or index with --any-extension",
+                f"named {extension} but contains {content}; rename it, or index with --any-extension",
             )
 
     def _pixels(self, opened: BinaryIO) -> NDArray[np.uint8]:
-        picture = open_picture(opened, least_side=self.encoder.least_side, pixel_cap=self.reading.pixel_cap)
-        return self.encoder.prepare(picture)
+        image = open_image(opened, min_side=self.encoder.min_side, pixel_cap=self.reading.pixel_cap)
+        return self.encoder.prepare(image)
 
 
-def _encoded(encoder: Encoder, batch: list[_Loaded | Skipped]) -> list[Embedded | Skipped]:
+def _encode(encoder: Encoder, batch: list[_Loaded | Skipped]) -> list[EmbeddedFile | Skipped]:
     prepared = [item.pixels for item in batch if isinstance(item, _Loaded) and item.pixels is not None]
     vectors = iter(encoder.embed_prepared(prepared) if prepared else ())
     return [
         item
         if isinstance(item, Skipped)
-        else Embedded(item.file, item.digest, None if item.pixels is None else next(vectors))
+        else EmbeddedFile(item.file, item.digest, None if item.pixels is None else next(vectors))
         for item in batch
     ]
 
 
-def _ahead(load: _Loader, files: Iterable[Found], most: int) -> Iterator[_Loaded | Skipped]:
-    """``load`` of every file, in order, computed up to ``most`` files before it is asked for."""
+def _load_ahead(load: _Loader, files: Iterable[FoundFile], limit: int) -> Iterator[_Loaded | Skipped]:
+    """Load every file in order, up to ``limit`` files ahead of the consumer."""
     remaining = iter(files)
     pending: deque[Future[_Loaded | Skipped]] = deque()
-    with _decoders() as pool:
-        pending.extend(pool.submit(load, file) for file in islice(remaining, most))
+    with _decoding_threads() as pool:
+        pending.extend(pool.submit(load, file) for file in islice(remaining, limit))
         while pending:
             yield pending.popleft().result()
             pending.extend(pool.submit(load, file) for file in islice(remaining, 1))
 
 
 @contextmanager
-def _decoders() -> Iterator[ThreadPoolExecutor]:
+def _decoding_threads() -> Iterator[ThreadPoolExecutor]:
     pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decoder")
     try:
         yield pool

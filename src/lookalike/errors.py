@@ -2,42 +2,42 @@
 
 ::
 
-    LookalikeError                  anything below; its text names the file and the way out
-    ├── PictureError                a file that can't be used as a picture (has .reason)
-    ├── EncoderError                an encoder that is unknown, or can't be made ready
-    │   ├── UnknownEncoderError     no encoder of that name
-    │   ├── UnknownActivationError  nothing tells which activation a CLIP checkpoint was trained with
-    │   ├── WeightsError            a weights file is missing, damaged, or not the one expected
-    │   └── DownloadError           a weights file can't be fetched (has .kind)
-    ├── QueryError                  a query of which nothing is left to look for
-    ├── OutputError                 a file that we were asked to write can't be written
-    ├── EvaluationError             an experiment that can't be made as asked
-    │   ├── DatasetError            labelled photographs that can't be used: which, and why
-    │   └── UnknownCorruptionError  no corruption of that name
-    └── GalleryError                a gallery that can't be used as asked
-        ├── GalleryNotFoundError    there is no gallery at or above that folder
-        ├── GalleryExistsError      there is one already where a new one was to be made
-        ├── GalleryLockedError      another process is writing to it
-        ├── GalleryWriteError       the disk is full, read-only or failing; what was committed is safe
-        ├── GalleryDamagedError     its files contradict one another or can't be read
-        └── StampMismatchError      it was made with another encoder than the one in hand
+    LookalikeError                  base class; the message names the file and says what to do
+    ├── ImageError                  a file can't be used as an image (has .reason and .kind)
+    ├── EncoderError                an encoder is unknown or can't be loaded
+    │   ├── UnknownEncoderError     no encoder has this name
+    │   ├── UnknownActivationError  no config says which activation a CLIP checkpoint was trained with
+    │   ├── WeightsError            a weights file is missing, damaged or not the expected one
+    │   └── DownloadError           a weights file can't be downloaded (has .kind)
+    ├── QueryError                  a query contains nothing to search for
+    ├── OutputError                 an output file can't be written
+    ├── EvaluationError             an experiment can't be run with these inputs
+    │   ├── DatasetError            labelled images can't be used
+    │   └── UnknownCorruptionError  no corruption has this name
+    └── GalleryError                a gallery can't be used as requested
+        ├── GalleryNotFoundError    there is no gallery at or above the folder
+        ├── GalleryExistsError      there is already a gallery where a new one should be created
+        ├── GalleryLockedError      another process is writing to the gallery
+        ├── GalleryWriteError       the disk is full, read-only or failing; committed data is safe
+        ├── GalleryDamagedError     the gallery's files are inconsistent or unreadable
+        └── StampMismatchError      the gallery was made with another encoder
 
-Library code raises these and lets programming errors (``TypeError``, ``ValueError``) be what they are;
-only ``lookalike.cli`` prints or exits.
+Library code raises these errors. Programming errors (``TypeError``, ``ValueError``) are not wrapped, and only
+``lookalike.cli`` prints messages or exits.
 """
 
 from __future__ import annotations
 
 
 class LookalikeError(Exception):
-    """Base of every error raised on purpose; ``str()`` of it is fit to be shown to a user."""
+    """Base class of every error raised on purpose; ``str()`` of it can be shown to users."""
 
 
-class PictureError(LookalikeError):
-    """A file that can't be used as a picture.
+class ImageError(LookalikeError):
+    """A file that can't be used as an image.
 
-    ``reason`` is a short phrase that goes on from "skipped:", ``kind`` one word of
-    :class:`lookalike.images.decode.SkipKind` that programs can rely on.
+    ``reason`` is a short phrase such as "not an image (text file)"; ``kind`` is a value of
+    :class:`lookalike.images.files.SkipKind` that programs can rely on.
     """
 
     def __init__(self, message: str, *, reason: str, kind: str) -> None:
@@ -47,26 +47,26 @@ class PictureError(LookalikeError):
 
 
 class EncoderError(LookalikeError):
-    """An encoder that is unknown, or can't be made ready."""
+    """An encoder is unknown, or can't be loaded or run."""
 
 
 class UnknownEncoderError(EncoderError):
-    """No encoder of that name is known."""
+    """No encoder has this name."""
 
 
 class UnknownActivationError(EncoderError):
-    """Nothing tells which activation a CLIP checkpoint was trained with; the user has to say."""
+    """No config says which activation a CLIP checkpoint was trained with, so the user has to."""
 
 
 class WeightsError(EncoderError):
-    """A weights file that is missing, damaged, or not the one expected."""
+    """A weights file is missing, damaged, unsupported or not the expected one."""
 
 
 class DownloadError(EncoderError):
-    """A weights file that can't be fetched.
+    """A weights file can't be downloaded.
 
-    ``kind`` is one word that programs can rely on: ``"unreachable"``, nobody answered, or asking is forbidden;
-    ``"absent"``, the hub doesn't have the file; ``"disk"``, it can't be kept on this machine; ``"other"``.
+    ``kind`` is one word that programs can rely on: ``"unreachable"`` (no connection, or offline mode), ``"absent"``
+    (the hub doesn't have the file), ``"disk"`` (the file can't be stored on this machine) or ``"other"``.
     """
 
     def __init__(self, message: str, *, kind: str = "other") -> None:
@@ -75,35 +75,35 @@ class DownloadError(EncoderError):
 
 
 class QueryError(LookalikeError):
-    """A query of which nothing is left to look for."""
+    """A query contains nothing to search for."""
 
 
 class OutputError(LookalikeError):
-    """A file that we were asked to write can't be written."""
+    """An output file can't be written."""
 
 
 class EvaluationError(LookalikeError):
-    """An experiment that can't be made as asked."""
+    """An experiment can't be run with these inputs."""
 
 
 class DatasetError(EvaluationError):
-    """Labelled photographs that can't be used; the message names the file, the row and the way out."""
+    """Labelled images can't be used; the message names the file and the row, and says what to do."""
 
 
 class UnknownCorruptionError(EvaluationError):
-    """No corruption of that name is known."""
+    """No corruption has this name."""
 
 
 class GalleryError(LookalikeError):
-    """A gallery that can't be used as asked."""
+    """A gallery can't be used as requested."""
 
 
 class GalleryNotFoundError(GalleryError):
-    """There is no gallery at, or above, the folder asked about."""
+    """There is no gallery at or above the folder."""
 
 
 class GalleryExistsError(GalleryError):
-    """There is a gallery already where a new one was to be made."""
+    """There is already a gallery where a new one should be created."""
 
 
 class GalleryLockedError(GalleryError):
@@ -111,12 +111,12 @@ class GalleryLockedError(GalleryError):
 
 
 class GalleryWriteError(GalleryError):
-    """The disk refused a write (full, read-only, failing). What was committed before is safe."""
+    """A write failed (disk full, read-only or failing). Everything committed before is safe."""
 
 
 class GalleryDamagedError(GalleryError):
-    """The gallery's files contradict one another, or can't be read."""
+    """The gallery's files are inconsistent or unreadable."""
 
 
 class StampMismatchError(GalleryError):
-    """The gallery was made with another encoder than the one in hand."""
+    """The gallery was made with another encoder."""

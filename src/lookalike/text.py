@@ -1,16 +1,16 @@
-"""How names of files and numbers are written for people."""
+"""Formatting of file names and numbers for people."""
 
 from __future__ import annotations
 
 import os
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    r"""A path on one line, fit for a screen: line breaks as ``\n``, bytes that are no UTF-8 as ``\xff``."""
+def printable(path: str | os.PathLike[str]) -> str:
+    r"""``path`` on one printable line: line breaks as ``\n``, bytes that aren't UTF-8 as ``\xff``."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def counted(number: int, one: str, several: str = "") -> str:
-    """``number`` and what it counts: 1 query, 1,000 queries. ``several`` is ``one`` with an s unless it is given."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
+def plural(number: int, singular: str, plural_form: str = "") -> str:
+    """``number`` with its noun: "1 query", "1,000 queries". ``plural_form`` defaults to ``singular`` plus "s"."""
+    return f"{number:,} {singular if number == 1 else plural_form or singular + 's'}"

@@ -1,4 +1,4 @@
-"""The command line with the fake encoder, which waits for a signal at the batch whose number comes first."""
+"""The command line with the fake encoder, waiting for a signal at the batch whose number is the first argument."""
 
 import signal
 import sys
@@ -10,22 +10,22 @@ from lookalike.cli.main import main
 from lookalike.encoders import encoder as encoders
 from lookalike.gallery import gallery
 
-# As a terminal starts its programs: those started by a shell in the background ignore Ctrl-C, and so do their children.
+# Programs started by a shell in the background, and their children, ignore Ctrl-C; a terminal's do not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 stop_at, seen = int(sys.argv[1]), 0
 
 
 def wait(_: int) -> None:
-    """Say that the moment has come, and wait for a signal."""
+    """Print a line at the given batch, then wait for a signal."""
     global seen  # noqa: PLW0603  a script's own counter
     seen += 1
     if seen == stop_at:
         print("here", flush=True)
-        while True:  # a signal that came before signal.pause() would not end that
+        while True:  # signal.pause() would miss a signal that arrived before it
             time.sleep(0.05)
 
 
 encoder = FakeEncoder(before=wait)
 gallery.load_encoder = encoders.load_encoder = lambda *_, **__: encoder
-encoder_options.automatic = lambda **_: encoder.spec.name
+encoder_options.automatic_encoder = lambda **_: encoder.spec.name
 sys.exit(main(sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""Print a digest of what every corruption makes of one picture, at every severity."""
+"""Print a digest of every corruption of one image, at every severity."""
 
 import hashlib
 
@@ -8,5 +8,5 @@ from lookalike.evaluation.corruptions import CORRUPTIONS, Context
 image, context = draw(1, (96, 72)), Context(donor=draw(2, (50, 60)))
 for corruption in CORRUPTIONS.values():
     for severity in corruption.severities:
-        result = corruption.apply(image, severity, corruption.generator("a picture", seed=7), context)
+        result = corruption.apply(image, severity, corruption.generator("an image", seed=7), context)
         print(corruption.name, severity, hashlib.sha256(result.tobytes()).hexdigest())

@@ -1,4 +1,4 @@
-"""Hold a gallery open for writing until a line comes in."""
+"""Hold a gallery open for writing until a line arrives on standard input."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Index a folder with the fake encoder, and die, or run out of disk, at a moment that the arguments name.
+"""Index a folder with the fake encoder, and kill this process at a given moment.
 
-``index.py FOLDER GALLERY MOMENT NUMBER``: at the NUMBER-th time that MOMENT comes, the process kills itself.
+``index.py FOLDER GALLERY MOMENT NUMBER``: the process kills itself the NUMBER-th time that MOMENT is reached.
 """
 
 import os
@@ -15,28 +15,28 @@ from lookalike.gallery import update
 from lookalike.gallery.local import session, vector_file
 from lookalike.gallery.local.store import LocalStore
 
-folder, place, moment, number = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-passed = 0
+folder, gallery_path, moment, number = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+reached = 0
 
 
 def die(at: str) -> None:
-    """Kill this process if ``at`` is the moment and has come often enough."""
-    global passed  # noqa: PLW0603  a script's own counter
+    """Kill this process at the NUMBER-th call for MOMENT."""
+    global reached  # noqa: PLW0603  a script's own counter
     if at == moment:
-        passed += 1
-        if passed == number:
+        reached += 1
+        if reached == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Connection(sqlite3.Connection):
-    """A connection that can die around the statements and the end of a transaction."""
+    """A connection that can kill the process before and after statements and commits."""
 
     def execute(self, statement: str, *parameters: object) -> sqlite3.Cursor:
-        """Run a statement; its first word names the moments before and after."""
-        word = statement.strip().partition(" ")[0]
-        die(f"before {word}")
+        """Run a statement; its first keyword names the moments before and after it."""
+        keyword = statement.strip().partition(" ")[0]
+        die(f"before {keyword}")
         cursor = super().execute(statement, *parameters)
-        die(f"after {word}")
+        die(f"after {keyword}")
         return cursor
 
     def __exit__(self, *error: object) -> bool:
@@ -47,16 +47,16 @@ class Connection(sqlite3.Connection):
 
 
 def around(owner: object, name: str, moment: str) -> None:
-    """Let the process die before or after a function."""
+    """Let the process be killed before or after a function."""
     real = getattr(owner, name)
 
-    def mortal(*arguments: object, **options: object) -> object:
+    def wrapper(*arguments: object, **options: object) -> object:
         die(f"before {moment}")
         result = real(*arguments, **options)
         die(f"after {moment}")
         return result
 
-    setattr(owner, name, mortal)
+    setattr(owner, name, wrapper)
 
 
 real_connect = sqlite3.connect
@@ -64,15 +64,15 @@ sqlite3.connect = lambda *arguments, **options: real_connect(*arguments, factory
 around(os, "fsync", "fsync")
 around(vector_file.VectorFile, "write", "vectors")
 around(vector_file.VectorFile, "create", "vector file")
-around(LocalStore, "sweep", "sweep")
+around(LocalStore, "delete_unused", "deleting unused contents")
 around(update, "recalibrate", "calibration")
 around(session, "connect_to_write", "opening")
 
 encoder = FakeEncoder(before=lambda _: die("before encoding"))
-there = (place / "gallery.sqlite3").exists()
+exists = (gallery_path / "gallery.sqlite3").exists()
 with (
-    Gallery.open(place, encoder=encoder, writing=True)
-    if there
-    else Gallery.create(folder, place, encoder=encoder) as gallery
+    Gallery.open(gallery_path, encoder=encoder, writing=True)
+    if exists
+    else Gallery.create(folder, gallery_path, encoder=encoder) as gallery
 ):
     gallery.update(progress=lambda done, total: sys.stdout.write(f"{done}\n") and sys.stdout.flush())

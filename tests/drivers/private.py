@@ -1,17 +1,17 @@
-"""Index and search with the real encoder in a process in which touching the network is an error."""
+"""Index and search with the real encoder in a process in which any network access is an error."""
 
 import sys
 
 
 def no_network(event: str, _: object) -> None:
-    """Refuse whatever Python would do with a socket or a name server."""
+    """Raise for every socket or name server event."""
     if event.startswith("socket."):
-        raise RuntimeError(f"the network was touched: {event}")
+        raise RuntimeError(f"network access: {event}")
 
 
 sys.addaudithook(no_network)
 
-from lookalike.cli.main import main  # noqa: E402  the hook comes first
+from lookalike.cli.main import main  # noqa: E402  after the hook is installed
 
 folder, query, page = sys.argv[1:]
 for command in (["index", folder], ["search", query, "--html", page, "--json"], ["status", "--gallery", folder]):

@@ -1,6 +1,6 @@
-"""The command line with a small CLIP in the place of ``clip-vit-b-32-256``: ``small_clip.py WEIGHTS GOLDEN ...``.
+"""The command line with a small CLIP instead of ``clip-vit-b-32-256``: ``small_clip.py WEIGHTS GOLDEN ...``.
 
-``WEIGHTS`` is the file that the hub is to have; ``GOLDEN`` is ``right`` or ``wrong``: what is published of it.
+``WEIGHTS`` is the file on the hub; ``GOLDEN`` is ``right`` or ``wrong``, whether its golden values are correct.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Small checkpoints as the reference libraries saved them, with the features that these libraries gave."""
+"""Small checkpoints saved by the reference libraries, with the features that these libraries computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DATA = Path(__file__).parent.parent / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Keep what the tests compile away from the user's own cache."""
+    """Use a temporary cache instead of the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -23,7 +23,7 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def checkpoint_folder(tmp_path_factory) -> Callable[[str], Path]:
-    """A folder of ``tests/data`` by its name, its weights unpacked: as the library saved it."""
+    """A function that unpacks a folder of ``tests/data`` by its name."""
     unpacked: dict[str, Path] = {}
 
     def folder(name: str) -> Path:
@@ -41,7 +41,7 @@ def checkpoint_folder(tmp_path_factory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def copy_of(checkpoint_folder, tmp_path) -> Callable[[str], Path]:
-    """A folder of our own, with the same files, to be changed."""
+    """A function that copies such a folder, so that the test can change it."""
 
     def copy(name: str) -> Path:
         return shutil.copytree(checkpoint_folder(name), tmp_path / name)
@@ -51,7 +51,7 @@ def copy_of(checkpoint_folder, tmp_path) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def reference_vectors() -> Callable[[str, str], np.ndarray]:
-    """The features, float32 (n, d), that the reference gave for ``image`` or ``text`` with one folder's weights."""
+    """A function that returns the reference's features, float32 (n, d), by folder and kind (``image`` or ``text``)."""
 
     def vectors(name: str, kind: str) -> np.ndarray:
         with np.load(DATA / name / "vectors.npz") as stored:

@@ -1,4 +1,4 @@
-"""Our graphs against the features that the reference libraries gave for the same weights."""
+"""Our graphs compared with the features of the reference libraries for the same weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VOCABULARY = 96
 
 @pytest.fixture(scope="module")
 def features(checkpoint_folder):
-    """The features our network gives for pictures, after ``change`` has been made to its graph."""
+    """A function that runs a checkpoint's image network, optionally with a changed graph."""
 
     def run(name, runtime="openvino", *, precision="fp32", change=None, flip=False, clip=None):
         checkpoint = read_checkpoint(checkpoint_folder(name))
@@ -45,7 +45,7 @@ def _changed(build, change):
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", CLIP + BASELINES)
 def test_image_features_agree_with_the_reference(name, runtime, features, reference_vectors):
-    """In fp32, pictures get the reference's features from every convention, 16-bit weights and both runtimes."""
+    """In fp32, image features match the reference for every convention, for 16-bit weights and in both runtimes."""
     found = agreement(features(name, runtime), reference_vectors(name, "image"))
     assert found.holds, found
 
@@ -54,7 +54,7 @@ def test_image_features_agree_with_the_reference(name, runtime, features, refere
 @pytest.mark.parametrize("padding", [0, VOCABULARY - 1])
 @pytest.mark.parametrize("name", ["clip-open_clip", "clip-transformers"])
 def test_text_features_agree_with_the_reference(name, padding, runtime, checkpoint_folder, reference_vectors):
-    """Texts get the reference's features, whether they are padded with zeros or with the end token."""
+    """Text features match the reference, whether texts are padded with zeros or with the end token."""
     network = RUNTIMES[runtime].load(read_checkpoint(checkpoint_folder(name)).text_network(), "fp32")
     ids = token_ids(VOCABULARY)
     ends = ids.argmax(1)
@@ -65,24 +65,24 @@ def test_text_features_agree_with_the_reference(name, padding, runtime, checkpoi
 
 
 @pytest.mark.parametrize("name", CLIP)
-def test_bf16_keeps_close_to_the_reference(name, features, reference_vectors):
-    """In bf16 the features point where the reference's do, beyond what all of them have in common."""
+def test_bf16_is_close_to_the_reference(name, features, reference_vectors):
+    """In bf16 the centred features have nearly the same direction as the reference's."""
     found = agreement(features(name, precision="bf16"), reference_vectors(name, "image"))
     assert found.centred >= 0.99, found
 
 
 @pytest.mark.parametrize("change", GRAPH_MUTANTS)
 @pytest.mark.parametrize("name", CLIP)
-def test_a_mistake_in_the_graph_is_noticed(name, change, features, reference_vectors):
-    """The comparison that our graph passes fails for graphs with one mistake."""
+def test_a_mistake_in_the_graph_is_detected(name, change, features, reference_vectors):
+    """The comparison fails for graphs with a single mistake."""
     found = agreement(features(name, change=change), reference_vectors(name, "image"))
     assert not found.holds
     assert found.centred < 0.99, found
 
 
 @pytest.mark.parametrize("name", CLIP)
-def test_the_wrong_activation_is_noticed(name, features, reference_vectors, checkpoint_folder):
-    """The comparison fails where the other of the two activations is used."""
+def test_the_wrong_activation_is_detected(name, features, reference_vectors, checkpoint_folder):
+    """The comparison fails with the wrong activation."""
     right = read_checkpoint(checkpoint_folder(name)).clip.activation
     wrong = {"quickgelu": "gelu", "gelu": "quickgelu"}[right]
     found = agreement(features(name, clip=wrong), reference_vectors(name, "image"))
@@ -91,13 +91,13 @@ def test_the_wrong_activation_is_noticed(name, features, reference_vectors, chec
 
 
 @pytest.mark.parametrize("name", CLIP + BASELINES)
-def test_blue_for_red_is_noticed(name, features, reference_vectors):
-    """The comparison fails where the channels are taken in the order BGR."""
+def test_swapped_channels_are_detected(name, features, reference_vectors):
+    """The comparison fails if the channels are in BGR order."""
     assert not agreement(features(name, flip=True), reference_vectors(name, "image")).holds
 
 
-def test_one_picture_gets_the_same_features_alone_and_in_company(checkpoint_folder):
-    """A row of the result depends on its own picture only, to the last digits that rounding leaves."""
+def test_features_do_not_depend_on_the_batch(checkpoint_folder):
+    """The features of an image are the same alone and in a batch, up to rounding."""
     checkpoint = read_checkpoint(checkpoint_folder("clip-open_clip"))
     network = RUNTIMES["openvino"].load(checkpoint.image_network(), "fp32")
     batch = pixels(checkpoint.preprocessing.crop)
@@ -106,13 +106,13 @@ def test_one_picture_gets_the_same_features_alone_and_in_company(checkpoint_fold
 
 
 def test_a_compiled_copy_gives_the_same_features(checkpoint_folder):
-    """The second start, from the compiled copy, gives what the first one gave."""
+    """Loading from the compiled copy gives the same features."""
     source = replace(read_checkpoint(checkpoint_folder("clip-timm")).image_network(), name="compiled-copy")
     batch = pixels(32)
     first = RUNTIMES["openvino"].load(source, "fp32").run(batch)
 
     def never():
-        raise AssertionError("built anew although a compiled copy is at hand")
+        raise AssertionError("built although there is a compiled copy")
 
     second = RUNTIMES["openvino"].load(replace(source, build=never), "fp32").run(batch)
     np.testing.assert_array_equal(first, second)
@@ -120,7 +120,7 @@ def test_a_compiled_copy_gives_the_same_features(checkpoint_folder):
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_weights_behind_a_symbolic_link_work(runtime, checkpoint_folder, tmp_path, features, reference_vectors):
-    """The Hugging Face cache keeps files as symbolic links to blobs elsewhere; both runtimes read through them."""
+    """Both runtimes can read weights through symbolic links, as in the Hugging Face cache."""
     for file in checkpoint_folder("clip-timm").iterdir():
         (tmp_path / file.name).symlink_to(file)
     source = replace(read_checkpoint(tmp_path).image_network(), name=f"linked-{runtime}")
@@ -128,8 +128,8 @@ def test_weights_behind_a_symbolic_link_work(runtime, checkpoint_folder, tmp_pat
     assert found.holds, found
 
 
-def test_an_image_only_checkpoint_refuses_texts(checkpoint_folder):
-    """A checkpoint without a text tower says so."""
+def test_an_image_only_checkpoint_has_no_text_network(checkpoint_folder):
+    """The text network of a checkpoint without a text tower raises WeightsError."""
     checkpoint = read_checkpoint(checkpoint_folder("clip-timm"))
     assert not checkpoint.has_text
     with pytest.raises(WeightsError, match="no text tower"):

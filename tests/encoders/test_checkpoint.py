@@ -1,4 +1,4 @@
-"""What is found out about a checkpoint from its tensors and from the config beside it."""
+"""Reading checkpoints: from their tensors and from the config beside them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from checkpoints import CONFIGS, change_tensors, edit
 from lookalike.encoders import catalog
-from lookalike.encoders.checkpoints.checkpoint import catalogued, read_checkpoint
+from lookalike.encoders.checkpoints.checkpoint import from_catalog, read_checkpoint
 from lookalike.encoders.encoder import load_encoder
 from lookalike.encoders.spec import ClipSettings, EncoderSpec
 from lookalike.encoders.weights import locate
@@ -31,8 +31,8 @@ FILES = {
         ("clip-timm", "quickgelu", 128, False),
     ],
 )
-def test_a_clip_folder_tells_everything(name, activation, dimension, has_text, checkpoint_folder):
-    """Family, sizes and towers come from the tensors, activation and preprocessing from the library's own config."""
+def test_a_clip_folder_is_read(name, activation, dimension, has_text, checkpoint_folder):
+    """Family, sizes and towers come from the tensors, activation and preprocessing from the library's config."""
     checkpoint = read_checkpoint(checkpoint_folder(name))
     assert checkpoint.family == "clip-vit"
     assert checkpoint.clip == ClipSettings(activation)
@@ -43,16 +43,16 @@ def test_a_clip_folder_tells_everything(name, activation, dimension, has_text, c
 
 
 @pytest.mark.parametrize(("name", "dimension"), [("resnet", 64), ("vgg", 64)])
-def test_a_baseline_folder_tells_everything(name, dimension, checkpoint_folder):
-    """ResNet and VGG are told by their tensors, and prepared for as timm's config says."""
+def test_a_baseline_folder_is_read(name, dimension, checkpoint_folder):
+    """ResNet and VGG are recognised by their tensors, and preprocessing comes from timm's config."""
     checkpoint = read_checkpoint(checkpoint_folder(name))
     assert (checkpoint.family, checkpoint.dimension, checkpoint.clip) == (name, dimension, None)
     assert checkpoint.preprocessing == catalog.IMAGENET
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_alone_asks_for_the_activation(name, checkpoint_folder, tmp_path):
-    """Where nothing beside the file tells the activation, it is asked for and never guessed; an answer is enough."""
+def test_a_file_without_config_needs_the_activation(name, checkpoint_folder, tmp_path):
+    """Without a config, the activation has to be given; it is never guessed."""
     alone = tmp_path / "tuned.safetensors"
     shutil.copy(checkpoint_folder(name) / FILES[name], alone)
     with pytest.raises(UnknownActivationError, match="--activation quickgelu"):
@@ -62,8 +62,8 @@ def test_a_file_alone_asks_for_the_activation(name, checkpoint_folder, tmp_path)
     assert checkpoint.name == "tuned"
 
 
-def test_another_library_s_config_tells_nothing(copy_of):
-    """A config.json of transformers beside tensors named by open_clip is not taken for theirs."""
+def test_another_librarys_config_is_ignored(copy_of):
+    """A config.json of transformers is not used for tensors of open_clip."""
     folder = copy_of("clip-open_clip")
     (folder / "open_clip_config.json").unlink()
     (folder / "config.json").write_text('{"model_type": "clip", "vision_config": {}}')
@@ -72,26 +72,26 @@ def test_another_library_s_config_tells_nothing(copy_of):
 
 
 def test_a_transformers_config_without_the_key_means_quickgelu(copy_of):
-    """The library leaves out what is its default, and that is quick_gelu."""
+    """The library omits its default activation, quick_gelu."""
     folder = copy_of("clip-transformers")
 
-    def forget(config):
+    def remove(config):
         for tower in ("vision_config", "text_config"):
             del config[tower]["hidden_act"]
 
-    edit(folder / "config.json", forget)
+    edit(folder / "config.json", remove)
     assert read_checkpoint(folder).clip == ClipSettings("quickgelu")
 
 
-def test_the_width_of_heads_is_taken_from_the_config(copy_of):
-    """Where a config tells how wide a head is, that is believed rather than the usual 64."""
+def test_the_head_width_comes_from_the_config(copy_of):
+    """A head width in the config is used instead of the default 64."""
     folder = copy_of("clip-open_clip")
     edit(folder / "open_clip_config.json", lambda config: config["model_cfg"]["vision_cfg"].update(head_width=32))
     assert read_checkpoint(folder).clip == ClipSettings("quickgelu", image_head=32)
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "words"),
+    ("name", "change", "message"),
     [
         ("clip-open_clip", lambda c: c["model_cfg"]["vision_cfg"].update(pool_type="avg"), "pool_type"),
         ("clip-open_clip", lambda c: c["model_cfg"]["text_cfg"].update(no_causal_mask=True), "no_causal_mask"),
@@ -102,16 +102,16 @@ def test_the_width_of_heads_is_taken_from_the_config(copy_of):
         ("clip-timm", lambda c: c["pretrained_cfg"].update(crop_mode="squash"), "crop_mode"),
     ],
 )
-def test_a_config_that_asks_for_another_computation_is_refused(name, change, words, copy_of):
-    """Options that would change the features without leaving a trace in the tensors are refused, and named."""
+def test_unsupported_options_are_rejected(name, change, message, copy_of):
+    """Options that change the features but not the tensors are rejected and named."""
     folder = copy_of(name)
     edit(folder / CONFIGS[name], change)
-    with pytest.raises(WeightsError, match=words):
+    with pytest.raises(WeightsError, match=message):
         read_checkpoint(folder)
 
 
-def test_preprocessing_is_taken_from_the_config(copy_of):
-    """Mean, std, resizing and resampling of a fine-tuned model are its own."""
+def test_preprocessing_comes_from_the_config(copy_of):
+    """Mean, std, size and resampling come from the config."""
     folder = copy_of("clip-transformers")
     edit(
         folder / "preprocessor_config.json",
@@ -124,8 +124,8 @@ def test_preprocessing_is_taken_from_the_config(copy_of):
     assert (found.mean, found.std) == ((127.5,) * 3, (63.75,) * 3)
 
 
-def test_a_config_that_is_damaged_is_named(copy_of):
-    """A config that can't be read is an error that names it, not a reason to guess."""
+def test_a_damaged_config_is_named(copy_of):
+    """A config that isn't valid JSON is an error that names the file."""
     folder = copy_of("clip-timm")
     (folder / "config.json").write_text("{")
     with pytest.raises(WeightsError, match=r"config\.json"):
@@ -133,27 +133,27 @@ def test_a_config_that_is_damaged_is_named(copy_of):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         (
             lambda t: t.update({"visual.transformer.resblocks.0.ls_1.gamma": np.ones(128, np.float32)}),
-            "further tensors",
+            "additional tensors",
         ),
         (lambda t: t.pop("visual.ln_pre.bias"), "visual.ln_pre.bias"),
         (lambda t: t.pop("visual.transformer.resblocks.1.mlp.c_proj.weight"), "c_proj"),
         (lambda t: t.update({"visual.conv1.weight": np.ones((128, 4, 8, 8), np.float32)}), "square RGB"),
     ],
 )
-def test_tensors_of_another_network_are_refused(change, words, copy_of):
-    """A tower with tensors too many, too few or of other shapes is refused, and the tensor is named."""
+def test_tensors_of_another_network_are_rejected(change, message, copy_of):
+    """A tower with additional, missing or wrongly shaped tensors is rejected, and the tensor is named."""
     folder = copy_of("clip-open_clip")
     change_tensors(folder / "open_clip_model.safetensors", change)
-    with pytest.raises(WeightsError, match=words):
+    with pytest.raises(WeightsError, match=message):
         read_checkpoint(folder)
 
 
-def test_a_classifier_in_place_of_the_projection_is_refused(copy_of):
-    """A timm classifier lies under the projection's name; its bias gives it away."""
+def test_a_classifier_instead_of_the_projection_is_rejected(copy_of):
+    """A timm classifier has the projection's name, and is recognised by its bias."""
     folder = copy_of("clip-timm")
     change_tensors(folder / "model.safetensors", lambda t: t.update({"head.bias": np.ones(128, np.float16)}))
     with pytest.raises(WeightsError, match="classifier"):
@@ -161,16 +161,16 @@ def test_a_classifier_in_place_of_the_projection_is_refused(copy_of):
 
 
 @pytest.mark.parametrize(("name", "extra"), [("resnet", "layer1.0.se.fc1.weight"), ("vgg", "features.1.running_mean")])
-def test_relatives_of_the_baselines_are_refused(name, extra, copy_of):
-    """A ResNet or VGG with tensors that a plain one doesn't have is refused when its graph is built."""
+def test_variants_of_the_baselines_are_rejected(name, extra, copy_of):
+    """A ResNet or VGG with additional tensors is rejected when its graph is built."""
     folder = copy_of(name)
     change_tensors(folder / "model.safetensors", lambda t: t.update({extra: np.ones(4, np.float32)}))
-    with pytest.raises(WeightsError, match="further tensors"):
+    with pytest.raises(WeightsError, match="additional tensors"):
         read_checkpoint(folder).image_network().build()
 
 
-def test_old_buffers_of_positions_are_ignored(copy_of):
-    """Old transformers files hold position ids beside the weights; they change nothing."""
+def test_position_id_buffers_are_ignored(copy_of):
+    """Position ids, which old transformers files contain, are ignored."""
     folder = copy_of("clip-open_clip")
     ids = np.arange(77).reshape(1, 77)
     change_tensors(folder / "open_clip_model.safetensors", lambda t: t.update({"visual.embeddings.position_ids": ids}))
@@ -178,35 +178,35 @@ def test_old_buffers_of_positions_are_ignored(copy_of):
 
 
 def test_a_folder_without_safetensors_says_so(tmp_path):
-    """Pickles are no alternative: a folder that has only those is refused."""
+    """A folder with pickles only is rejected."""
     (tmp_path / "pytorch_model.bin").write_bytes(b"PK")
     with pytest.raises(WeightsError, match=r"no \.safetensors file"):
         read_checkpoint(tmp_path)
 
 
-def test_another_network_is_refused(tmp_path):
-    """Tensors of no known family are refused, and the known ones are listed."""
+def test_an_unknown_network_is_rejected(tmp_path):
+    """Tensors of an unknown family are rejected, and the supported families are listed."""
     save_file({"roberta.embeddings": np.ones(3, np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(WeightsError, match="CLIP ViT"):
         read_checkpoint(tmp_path)
 
 
 def test_an_encoder_is_loaded_by_its_path(checkpoint_folder):
-    """A folder's path stands for an encoder wherever a name does, and its vectors have length 1."""
+    """load_encoder accepts a folder's path, and the vectors have length 1."""
     encoder = load_encoder(str(checkpoint_folder("clip-open_clip")))
-    picture = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
+    image = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
     assert encoder.spec.clip == ClipSettings("quickgelu")
-    np.testing.assert_allclose(np.linalg.norm(encoder.embed([picture]), axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(encoder.embed([image]), axis=1), 1, rtol=1e-5)
 
 
-def test_a_name_that_is_neither_encoder_nor_path_is_refused(tmp_path):
-    """What is no encoder's name and leads to no file is an unknown encoder."""
+def test_a_name_that_is_neither_encoder_nor_path_is_rejected(tmp_path):
+    """A path that doesn't exist is an unknown encoder."""
     with pytest.raises(UnknownEncoderError):
         load_encoder(str(tmp_path / "nowhere"))
 
 
 def test_the_activation_is_part_of_the_stamp(checkpoint_folder):
-    """The same file with another activation is another encoder, and a stamp comes back from JSON as it was."""
+    """The same file with another activation is another encoder, and a stamp survives JSON."""
     folder = checkpoint_folder("clip-open_clip")
     one = read_checkpoint(folder).spec("fp32")
     other = read_checkpoint(folder, activation="gelu").spec("fp32")
@@ -215,24 +215,24 @@ def test_the_activation_is_part_of_the_stamp(checkpoint_folder):
 
 
 def test_hub_weights_are_found_in_the_shared_cache(tmp_path, monkeypatch):
-    """A hub file lies where every program that uses the hub puts it; one that isn't there says how to get it."""
+    """Weights are found in the Hugging Face cache; for missing weights, the error names the command to get them."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     row = catalog.find("clip-vit-b-32-256")
-    assert locate.locate(row) is None
+    assert locate.weights_path(row) is None
     with pytest.raises(WeightsError, match="encoders pull clip-vit-b-32-256"):
-        locate.checked(row)
+        locate.verified_path(row)
     repository = tmp_path / ("models--" + row.source.repository.replace("/", "--"))
     file = repository / "snapshots" / row.source.revision / row.source.filename
     file.parent.mkdir(parents=True)
     file.write_bytes(b"not the real one")
-    assert locate.locate(row) == file
+    assert locate.weights_path(row) == file
     with pytest.raises(WeightsError, match="SHA-256"):
-        locate.checked(row)
+        locate.verified_path(row)
 
 
-def test_a_catalogued_clip_makes_both_networks(tmp_path):
-    """A row of the catalogue is enough to make both networks, each known under a name of its own."""
-    checkpoint = catalogued(catalog.find("clip-vit-b-32"), tmp_path / "open_clip_model.safetensors")
+def test_a_clip_of_the_catalogue_has_both_networks(tmp_path):
+    """A catalogue row provides both networks, each with its own name."""
+    checkpoint = from_catalog(catalog.find("clip-vit-b-32"), tmp_path / "open_clip_model.safetensors")
     assert checkpoint.clip == catalog.QUICK_GELU
     assert checkpoint.image_network().name == "clip-vit-b-32"
     assert checkpoint.text_network().name == "clip-vit-b-32-text"

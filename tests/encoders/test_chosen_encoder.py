@@ -1,4 +1,4 @@
-"""A team's own CLIP checkpoint: indexing by its path, words, combinations, precision, views, moving galleries."""
+"""Galleries with a user's own CLIP checkpoint: text and combined queries, precision, views, re-encoding."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ from PIL import Image
 from drawing import drawn
 from lookalike import Gallery, Query, load_encoder
 from lookalike.encoders.encoder import TextEncoder
-from lookalike.encoders.views import VIEWS, least_side_of, prepare_views
+from lookalike.encoders.views import VIEWS, prepare_views, view_min_side
 from lookalike.errors import EncoderError, GalleryError, QueryError, StampMismatchError, WeightsError
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.reencode import reencode
-from lookalike.images.decode import as_picture
+from lookalike.images.decode import from_pillow
 from lookalike.report.search_json import search_answer
 
 
 @pytest.fixture
 def checkpoint(checkpoint_folder, tmp_path):
-    """A small CLIP as open_clip saves it, its config beside it."""
+    """A small CLIP saved by open_clip, with its config."""
     return shutil.copytree(checkpoint_folder("clip-open_clip"), tmp_path / "rail-clip")
 
 
 @pytest.fixture
 def photos(tmp_path):
-    """Six drawings."""
+    """A folder of six images."""
     for number in range(6):
         drawn(tmp_path / "photos" / f"{number}.png", number)
     return tmp_path / "photos"
 
 
 @pytest.fixture(autouse=True)
-def _few_words(monkeypatch):
-    """The small CLIP knows 96 tokens, so words are spelt with those."""
+def _small_vocabulary(monkeypatch):
+    """The small CLIP has 96 tokens, so texts are encoded by character."""
     monkeypatch.setattr(
-        "lookalike.encoders.encoder.load_tokenizer", lambda *_: lambda texts: np.stack([_spelt(text) for text in texts])
+        "lookalike.encoders.encoder.load_tokenizer",
+        lambda *_: lambda texts: np.stack([_token_ids(text) for text in texts]),
     )
 
 
-def _spelt(text):
+def _token_ids(text):
     row = np.zeros(77, np.int64)
     letters = [1 + ord(letter) % 90 for letter in text][:75]
     row[: len(letters) + 2] = [94, *letters, 95]
     return row
 
 
-def test_a_gallery_remembers_the_checkpoint_it_was_made_with(checkpoint, photos):
-    """Indexed by a checkpoint's path, a gallery is searched without naming it again."""
+def test_a_gallery_stores_the_path_of_its_checkpoint(checkpoint, photos):
+    """A gallery made with a checkpoint can be searched without giving the checkpoint again."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint)) as gallery:
         assert gallery.update().added == 6
         first = gallery.search(photos / "0.png").hits
@@ -60,39 +61,39 @@ def test_a_gallery_remembers_the_checkpoint_it_was_made_with(checkpoint, photos)
         assert gallery.search(photos / "0.png").hits == first
 
 
-def test_a_checkpoint_that_was_moved_is_asked_for(checkpoint, photos, tmp_path):
-    """Where the weights are gone the error asks where they are; told once while indexing, the gallery remembers."""
+def test_the_new_path_of_a_moved_checkpoint_is_stored(checkpoint, photos, tmp_path):
+    """If the weights are missing, the error asks for their path; an update with the new path stores it."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint)) as gallery:
         gallery.update()
     moved = checkpoint.rename(tmp_path / "another name")
     with (
         Gallery.open(photos) as gallery,
-        pytest.raises(WeightsError, match=r"rail-clip.*not there any more.*--encoder"),
+        pytest.raises(WeightsError, match=r"rail-clip.*--encoder"),
     ):
         gallery.search(photos / "0.png")
     with Gallery.open(photos, writing=True) as gallery:
-        gallery.use(load_encoder(moved))
+        gallery.set_encoder(load_encoder(moved))
         assert gallery.update().unchanged == 6
     with Gallery.open(photos) as gallery:
         assert gallery.search(photos / "0.png", k=3).hits[0].rank == 1
 
 
-def test_another_checkpoint_is_refused(checkpoint, checkpoint_folder, photos):
-    """A checkpoint with other weights is no substitute, whatever its name."""
+def test_another_checkpoint_is_rejected(checkpoint, checkpoint_folder, photos):
+    """A checkpoint with other weights is rejected whatever its name."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint)) as gallery:
         gallery.update()
         with pytest.raises(StampMismatchError, match="--reencode"):
-            gallery.use(load_encoder(checkpoint_folder("clip-transformers")))
+            gallery.set_encoder(load_encoder(checkpoint_folder("clip-transformers")))
 
 
-def test_words_find_what_their_embedding_is_nearest_to(checkpoint, photos):
-    """A query in words is ranked by its cosine to every picture, without percentiles; JSON says it was words."""
+def test_text_queries_are_ranked_by_cosine(checkpoint, photos):
+    """A text query ranks images by cosine, without percentiles, and the JSON contains the text."""
     encoder = load_encoder(checkpoint)
     with Gallery.create(photos, encoder=encoder) as gallery:
         gallery.update()
         ranking = gallery.search(Query.text("a cracked sleeper"), k=6)
-    pictures = encoder.embed(sorted(photos.glob("*.png"))).astype(np.float64)
-    cosines = pictures @ encoder.embed_texts(["a cracked sleeper"])[0]
+    images = encoder.embed(sorted(photos.glob("*.png"))).astype(np.float64)
+    cosines = images @ encoder.embed_texts(["a cracked sleeper"])[0]
     assert [hit.path for hit in ranking.hits] == [f"{number}.png" for number in np.argsort(-cosines)]
     assert ranking.hits[0].score == pytest.approx(cosines.max(), abs=1e-6)
     assert {hit.percentile for hit in ranking.hits} == {None}
@@ -100,10 +101,10 @@ def test_words_find_what_their_embedding_is_nearest_to(checkpoint, photos):
     assert result["query"] == {"kind": "text", "text": "a cracked sleeper"}
 
 
-def test_combined_queries_are_renormalised_sums(checkpoint, photos):
-    """Terms are added by their weights and brought back to length 1, so that scores stay cosines."""
+def test_combined_queries_are_normalised_sums(checkpoint, photos):
+    """The weighted sum of the terms is scaled to length 1, so that scores are cosines."""
     encoder = load_encoder(checkpoint)
-    query = Query.picture(photos / "0.png").plus_text("night", 0.5).minus(photos / "1.png", 0.25)
+    query = Query.image(photos / "0.png").plus_text("night", 0.5).minus(photos / "1.png", 0.25)
     with Gallery.create(photos, encoder=encoder) as gallery:
         gallery.update()
         ranking = gallery.search(query, k=6)
@@ -115,39 +116,39 @@ def test_combined_queries_are_renormalised_sums(checkpoint, photos):
     assert ranking.hits[0].score == pytest.approx(others.max(), abs=1e-5)
     (result,) = search_answer("rail-clip", photos, [ranking])["results"]
     assert result["query"]["plus"] == [{"kind": "text", "text": "night", "weight": 0.5}]
-    assert result["query"]["minus"] == [{"kind": "picture", "path": str(photos / "1.png"), "weight": 0.25}]
+    assert result["query"]["minus"] == [{"kind": "image", "path": str(photos / "1.png"), "weight": 0.25}]
     assert str(query) == f"{photos / '0.png'} + night - {photos / '1.png'}"
 
 
 def test_terms_that_cancel_out_are_an_error(checkpoint, photos):
-    """A picture minus itself leaves nothing to look for, and says so."""
+    """An image minus itself is an error."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint)) as gallery:
         gallery.update()
         with pytest.raises(QueryError, match="cancel out"):
-            gallery.search(Query.picture(photos / "0.png").minus(photos / "0.png"))
+            gallery.search(Query.image(photos / "0.png").minus(photos / "0.png"))
 
 
-def test_words_need_an_encoder_that_knows_them(checkpoint_folder):
-    """Encoders of pictures alone refuse words, with the way out."""
+def test_text_queries_need_a_text_tower(checkpoint_folder):
+    """Encoders without text input raise an error that names an encoder with one."""
     for name in ("clip-timm", "resnet"):
-        with pytest.raises(EncoderError, match="knows no words"):
+        with pytest.raises(EncoderError, match="no text input"):
             load_encoder(checkpoint_folder(name)).embed_texts(["rail"])
 
 
-def test_the_text_tower_is_loaded_when_words_come(checkpoint, monkeypatch):
-    """Loading an encoder doesn't load its text tower; the first words do, once."""
-    made = []
+def test_the_text_tower_is_loaded_on_first_use(checkpoint, monkeypatch):
+    """The first text loads the text tower, once."""
+    calls = []
     real = TextEncoder.__init__
-    monkeypatch.setattr(TextEncoder, "__init__", lambda self, *a: (made.append(1), real(self, *a))[1])
+    monkeypatch.setattr(TextEncoder, "__init__", lambda self, *a: (calls.append(1), real(self, *a))[1])
     encoder = load_encoder(checkpoint)
-    assert made == []
+    assert calls == []
     encoder.embed_texts(["a"])
     encoder.embed_texts(["b"])
-    assert made == [1]
+    assert calls == [1]
 
 
 def test_another_precision_may_search_but_not_update(checkpoint, photos):
-    """An fp32 query searches a bf16 gallery with nearly the same scores; an update in fp32 is refused."""
+    """A bf16 gallery can be searched in fp32 with nearly the same scores, but not updated."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint, precision="bf16")) as gallery:
         gallery.update()
         own = {hit.path: hit.score for hit in gallery.search(photos / "0.png").hits}
@@ -159,25 +160,25 @@ def test_another_precision_may_search_but_not_update(checkpoint, photos):
             gallery.update()
 
 
-def test_auto_precision_is_fp32_until_shown_otherwise(checkpoint):
-    """Nothing is in bf16 unless it is asked for, or the catalogue has a command that has shown it harmless."""
+def test_auto_precision_is_fp32(checkpoint):
+    """Precision auto is fp32 unless the catalogue says that bf16 was verified."""
     assert load_encoder(checkpoint).spec.precision == "fp32"
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("size", [(300, 200), (90, 400), (1, 1), (2000, 30)])
 def test_every_view_fills_the_network_s_input(checkpoint, view, size):
-    """Pictures of any proportions give each view's number of images, of the network's size."""
+    """Images of any shape give the view's number of inputs, each of the network's size."""
     preprocessing = load_encoder(checkpoint).spec.preprocessing
-    picture = as_picture(Image.new("RGB", size, (200, 30, 60)))
-    prepared = prepare_views(picture, preprocessing, view)
+    image = from_pillow(Image.new("RGB", size, (200, 30, 60)))
+    prepared = prepare_views(image, preprocessing, view)
     assert prepared.shape == (VIEWS[view], preprocessing.crop, preprocessing.crop, 3)
     assert prepared.dtype == np.uint8
-    assert least_side_of(preprocessing, view) >= 2 * preprocessing.resize
+    assert view_min_side(preprocessing, view) >= 2 * preprocessing.resize
 
 
 def test_the_whole_view_shows_what_the_centre_leaves_out(checkpoint):
-    """What lies at the end of a panorama moves its whole view and its multi view, and not its centre."""
+    """A change at the end of a panorama affects the views whole and multi, but not centre."""
     plain = Image.new("RGB", (1200, 200), (90, 90, 90))
     marked = plain.copy()
     marked.paste((255, 0, 0), (0, 0, 200, 200))
@@ -190,24 +191,24 @@ def test_the_whole_view_shows_what_the_centre_leaves_out(checkpoint):
 
 
 def test_the_multi_view_is_the_mean_of_its_parts(checkpoint):
-    """The six parts' unit vectors are averaged and brought back to length 1."""
+    """The mean of the six unit vectors is scaled to length 1."""
     encoder = load_encoder(checkpoint, view="multi")
     centre = load_encoder(checkpoint)
     image = Image.effect_noise((150, 100), 90).convert("RGB")
-    parts = encoder.prepare(as_picture(image))
+    parts = encoder.prepare(from_pillow(image))
     mean = centre.embed_prepared([part[np.newaxis] for part in parts]).mean(axis=0)
     assert np.allclose(encoder.embed([image])[0], mean / np.linalg.norm(mean), atol=1e-5)
 
 
 def test_views_and_precisions_have_stamps_of_their_own(checkpoint):
-    """Each view and precision of one checkpoint has another fingerprint."""
+    """Each view and precision of a checkpoint has its own fingerprint."""
     spec = load_encoder(checkpoint).spec
     others = [replace(spec, view="multi"), replace(spec, view="whole"), replace(spec, precision="bf16")]
     assert len({each.fingerprint for each in (spec, *others)}) == 4
 
 
-def test_a_gallery_moves_to_another_encoder(checkpoint, checkpoint_folder, photos):
-    """Moved, a gallery is what a new one would be; ids stay, and nothing of the old encoder is left."""
+def test_a_gallery_is_reencoded(checkpoint, checkpoint_folder, photos):
+    """A re-encoded gallery equals a new one, keeps its ids, and contains nothing of the old encoder."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint_folder("resnet"))) as gallery:
         gallery.update()
         ids = {hit.path: hit.id for hit in gallery.search(photos / "0.png", include_self=True).hits}
@@ -226,16 +227,16 @@ def test_a_gallery_moves_to_another_encoder(checkpoint, checkpoint_folder, photo
         assert gallery.stamp.name == "rail-clip"
 
 
-def test_the_old_encoder_serves_until_the_new_one_is_whole(checkpoint, checkpoint_folder, photos):
-    """Half way through, a reader sees the old gallery; resumed, only what is missing is encoded."""
+def test_the_old_embeddings_are_used_until_reencoding_is_complete(checkpoint, checkpoint_folder, photos):
+    """During re-encoding, readers see the old gallery; a resumed run encodes only what is missing."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint_folder("resnet"))) as gallery:
         gallery.update()
     encoder = load_encoder(checkpoint)
     store = LocalStore.open(photos / ".lookalike", writing=True)
-    half = store.replacement(encoder.spec, encoder.location)
-    todo = half.missing()
+    half = store.open_replacement(encoder.spec, encoder.location)
+    todo = half.pending()
     assert len(todo) == 6
-    half.embed({digest: encoder.embed([photos / file.path])[0] for digest, file in todo[:4]})
+    half.add_vectors({digest: encoder.embed([photos / file.path])[0] for digest, file in todo[:4]})
     with Gallery.open(photos) as gallery:
         assert gallery.stamp.name.startswith("resnet")
         assert len(gallery.search(photos / "0.png").hits) == 5
@@ -246,20 +247,20 @@ def test_the_old_encoder_serves_until_the_new_one_is_whole(checkpoint, checkpoin
         assert len(gallery.search(photos / "0.png").hits) == 5
 
 
-def test_another_wish_half_way_begins_anew(checkpoint, checkpoint_folder, photos):
-    """What was made for one encoder is forgotten when another is asked for."""
+def test_reencoding_with_another_encoder_starts_again(checkpoint, checkpoint_folder, photos):
+    """Embeddings of an unfinished re-encoding are discarded when another encoder is chosen."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint_folder("resnet"))) as gallery:
         gallery.update()
     store = LocalStore.open(photos / ".lookalike", writing=True)
     one, other = load_encoder(checkpoint), load_encoder(checkpoint_folder("vgg"))
-    half = store.replacement(one.spec, one.location)
-    half.embed({digest: one.embed([photos / file.path])[0] for digest, file in half.missing()})
-    assert len(store.replacement(other.spec, other.location).missing()) == 6
+    half = store.open_replacement(one.spec, one.location)
+    half.add_vectors({digest: one.embed([photos / file.path])[0] for digest, file in half.pending()})
+    assert len(store.open_replacement(other.spec, other.location).pending()) == 6
     store.close()
 
 
-def test_files_that_fail_while_moving_are_skipped_and_tried_again(checkpoint, checkpoint_folder, photos):
-    """A file that has changed meanwhile isn't taken for what it was; the update that follows enters it."""
+def test_files_that_change_before_reencoding_are_updated_later(checkpoint, checkpoint_folder, photos):
+    """A file that has changed is not re-encoded under its old digest; the following update adds it."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint_folder("resnet"))) as gallery:
         gallery.update()
         drawn(photos / "0.png", 77)
@@ -271,8 +272,8 @@ def test_files_that_fail_while_moving_are_skipped_and_tried_again(checkpoint, ch
         }  # fmt: skip
 
 
-def test_a_reader_of_a_gallery_that_moved_is_told(checkpoint, checkpoint_folder, photos):
-    """A gallery that was open while another process moved it says that it has to be opened again."""
+def test_a_reader_of_a_reencoded_gallery_has_to_reopen_it(checkpoint, checkpoint_folder, photos):
+    """A gallery that was re-encoded by another process has to be opened again."""
     with Gallery.create(photos, encoder=load_encoder(checkpoint_folder("resnet"))) as gallery:
         gallery.update()
     with Gallery.open(photos) as reader:
@@ -284,13 +285,13 @@ def test_a_reader_of_a_gallery_that_moved_is_told(checkpoint, checkpoint_folder,
 
 
 def test_the_command_line_does_all_of_it(checkpoint, checkpoint_folder, photos, cli):
-    """Index by path, search, move with --reencode: in real processes, with what they print."""
+    """Index by path, search, and re-encode from the command line."""
     made = cli("index", photos, "--encoder", checkpoint_folder("resnet"), "--view", "whole")
     assert (made.code, made.err) == (0, "")
     assert "resnet" in cli("status", "--gallery", photos).out
     moved = cli("index", photos, "--reencode", checkpoint)
     assert (moved.code, moved.err) == (0, "")
-    assert moved.out.startswith("moved to rail-clip, 6 encoded; 0 added, 0 updated, 0 moved, 0 removed, 0 skipped")
+    assert moved.out.startswith("switched to rail-clip: 6 images encoded; 0 added, 0 updated, 0 moved, 0 removed, 0 ")
     answer = json.loads(cli("search", photos / "0.png", "--plus", photos / "1.png", "--weight", "0.5", "--json").out)
     assert answer["encoder"] == "rail-clip"
     assert answer["results"][0]["query"]["plus"][0]["weight"] == 0.5

@@ -1,4 +1,4 @@
-"""Weights are fetched with consent alone, from the hub that the environment names, and checked."""
+"""Weights are downloaded only with consent, from the hub of the environment, and verified."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 import hub_server
 from drawing import drawn
 from lookalike import load_encoder
-from lookalike.cli.encoder_options import fetched
+from lookalike.cli.encoder_options import resolve_encoder
 
 NAME = "clip-vit-b-32-256"
 REVISION = "4afec35ffe57a943d569ff7ee888061830164da8"
@@ -26,13 +26,13 @@ DRIVER = Path(__file__).parents[1] / "drivers" / "small_clip.py"
 
 @pytest.fixture
 def weights(checkpoint_folder) -> Path:
-    """The file that the hub has: a small CLIP."""
+    """The weights file on the hub: a small CLIP."""
     return checkpoint_folder("clip-open_clip") / "open_clip_model.safetensors"
 
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch, weights):
-    """A hub with those weights, and an empty cache."""
+    """A fake hub with these weights, and an empty cache."""
     hub = hub_server.Hub()
     hub.add("team/rail-clip", "open_clip_model.safetensors", REVISION, weights.read_bytes())
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
@@ -45,7 +45,7 @@ def hub(tmp_path, monkeypatch, weights):
 
 @pytest.fixture
 def photos(tmp_path) -> Path:
-    """Three drawings."""
+    """A folder of three images."""
     for number in range(3):
         drawn(tmp_path / "photos" / f"{number}.png", number)
     return tmp_path / "photos"
@@ -53,7 +53,7 @@ def photos(tmp_path) -> Path:
 
 @pytest.fixture
 def run(weights):
-    """Run the command line; nobody is at the terminal."""
+    """A function that runs the command line without a terminal."""
 
     def start(*arguments, golden="right", **environment):
         return subprocess.run(
@@ -70,7 +70,7 @@ def run(weights):
 
 @pytest.fixture
 def start(weights):
-    """Start the command line and leave it running."""
+    """A function that starts the command line and returns the running process."""
 
     def start(*arguments):
         return subprocess.Popen(
@@ -86,26 +86,26 @@ def start(weights):
 
 @pytest.fixture
 def at_terminal(weights):
-    """Run the command line at a terminal on which ``answer`` is typed; gives exit code, output, what was shown."""
+    """A function that runs the command line at a terminal, types ``answer``, and returns code, stdout and screen."""
     fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
 
     def start(answer, *arguments, **environment):
-        terminal, behind = pty.openpty()
+        terminal, slave = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 200, 0, 0))
         os.write(terminal, f"{answer}\n".encode())
         with subprocess.Popen(
             [sys.executable, DRIVER, weights, "right", *arguments],
             env=os.environ | environment,
-            stdin=behind,
+            stdin=slave,
             stdout=subprocess.PIPE,
-            stderr=behind,
+            stderr=slave,
             text=True,
         ) as process:
-            os.close(behind)
-            shown = b"".join(iter(lambda: _read(terminal), b""))
+            os.close(slave)
+            screen = b"".join(iter(lambda: _read(terminal), b""))
             out, _ = process.communicate()
         os.close(terminal)
-        return process.returncode, out, shown.decode()
+        return process.returncode, out, screen.decode()
 
     return start
 
@@ -113,57 +113,57 @@ def at_terminal(weights):
 def _read(terminal) -> bytes:
     try:
         return os.read(terminal, 4096)
-    except OSError:  # on Linux, what a terminal says when nobody is behind it any more
+    except OSError:  # on Linux, when the other end of the terminal is closed
         return b""
 
 
 def encoder_of(run, photos) -> str:
-    """The name of the encoder that a gallery was made with."""
+    """The name of a gallery's encoder."""
     return json.loads(run("status", "--json", "--gallery", photos).stdout)["encoder"]["name"]
 
 
-def test_pull_fetches_once_and_list_and_verify_know(run, hub, weights):
-    """After a pull the encoder is ready where the cache of the hub is, and its published embedding comes out."""
+def test_pull_downloads_once_and_list_and_verify_agree(run, hub, weights):
+    """A pulled encoder is in the cache of the hub, is listed as ready, and gives the published embedding."""
     assert f"{NAME}    no" in run("encoders", "list").stdout
     first = run("encoders", "pull", NAME)
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith(f"{NAME} is ready: ")
     assert Path(first.stdout.strip().partition(": ")[2]).read_bytes() == weights.read_bytes()
-    assert first.stderr.splitlines()[0] == f"fetching {NAME}: {len(weights.read_bytes()) / 1e6:.1f} MB, MIT"
-    assert all("/resolve/" in path for _, path, _ in hub.requests), "the hub was told more than what is wanted"
-    asked = len(hub.body_requests())
+    assert first.stderr.splitlines()[0] == f"downloading {NAME}: {len(weights.read_bytes()) / 1e6:.1f} MB, MIT"
+    assert all("/resolve/" in path for _, path, _ in hub.requests), "there were requests for other paths"
+    requests = len(hub.body_requests())
     assert run("encoders", "pull", NAME).stdout == first.stdout
-    assert len(hub.body_requests()) == asked
+    assert len(hub.body_requests()) == requests
     assert f"{NAME}    yes" in run("encoders").stdout
-    checked = run("encoders", "verify", NAME)
-    assert checked.returncode == 0, checked.stderr
-    assert "SHA-256" in checked.stdout
-    assert "picture 1, 40 x 30 agrees with the published embedding" in checked.stdout
+    verified = run("encoders", "verify", NAME)
+    assert verified.returncode == 0, verified.stderr
+    assert "SHA-256" in verified.stdout
+    assert "image 1, 40 x 30 matches the published embedding" in verified.stdout
 
 
 def content_of(done) -> Path:
-    """Where the content of the weights lies that a pull has told of."""
+    """The real path of the weights that a pull printed."""
     return Path(done.stdout.strip().partition(": ")[2]).resolve()
 
 
 def test_pull_replaces_a_damaged_file(run, hub, weights):
-    """A damaged file is told from a missing one everywhere, and the command that is named as the way out mends it."""
+    """A damaged file is reported as damaged, and the command named in the error replaces it."""
     file = content_of(run("encoders", "pull", NAME))
     file.write_bytes(weights.read_bytes()[:5000])
     assert f"{NAME}    damaged" in run("encoders").stdout
-    refused = run("encoders", "verify", NAME)
-    assert refused.returncode == 1
-    assert "or it is damaged" in refused.stderr
-    assert f"to replace it: lookalike encoders pull {NAME}" in refused.stderr
-    mended = run("encoders", "pull", NAME)
-    assert mended.returncode == 0, mended.stderr
-    assert "is damaged and will be replaced" in mended.stderr
+    failed = run("encoders", "verify", NAME)
+    assert failed.returncode == 1
+    assert "damaged" in failed.stderr
+    assert f"lookalike encoders pull {NAME}" in failed.stderr
+    pulled = run("encoders", "pull", NAME)
+    assert pulled.returncode == 0, pulled.stderr
+    assert "is damaged and will be replaced" in pulled.stderr
     assert file.read_bytes() == weights.read_bytes()
     assert run("encoders", "verify", NAME).returncode == 0
 
 
 def test_auto_passes_over_a_damaged_file(run, hub, photos):
-    """A damaged encoder is as good as none: one line names the file, and indexing goes on without it."""
+    """A damaged encoder is reported in one line, and indexing uses another one."""
     file = content_of(run("encoders", "pull", NAME))
     damaged = bytearray(file.read_bytes())
     damaged[5000] ^= 1
@@ -179,34 +179,34 @@ def test_auto_passes_over_a_damaged_file(run, hub, photos):
     assert encoder_of(run, photos.parent / "another") == NAME
 
 
-def test_verify_reads_the_file_whatever_is_remembered(run, hub):
-    """A byte that flips without a trace in size and time is found by verifying, and then mended by pulling."""
+def test_verify_ignores_cached_checksums(run, hub):
+    """Verify detects a changed byte even if size and modification time are unchanged, and pull repairs it."""
     file = content_of(run("encoders", "pull", NAME))
-    whole, before = file.read_bytes(), file.stat()
-    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    content, before = file.read_bytes(), file.stat()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert "or it is damaged" in run("encoders", "verify", NAME).stderr
+    assert "damaged" in run("encoders", "verify", NAME).stderr
     assert run("encoders", "pull", NAME).returncode == 0
-    assert file.read_bytes() == whole
+    assert file.read_bytes() == content
 
 
-def test_verify_compiles_the_network_anew(run, hub, tmp_path, monkeypatch, checkpoint_folder):
-    """Verifying isn't about what an earlier run has compiled, which may be wrong: it replaces that."""
+def test_verify_recompiles_the_network(run, hub, tmp_path, monkeypatch, checkpoint_folder):
+    """Verify replaces compiled copies of earlier runs, which may be wrong."""
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
     run("encoders", "pull", NAME)
     assert run("encoders", "verify", NAME).returncode == 0
-    (kept,) = (tmp_path / "cache" / "compiled").glob(f"{NAME}-fp32-*.blob")
+    (blob,) = (tmp_path / "cache" / "compiled").glob(f"{NAME}-fp32-*.blob")
     load_encoder(checkpoint_folder("clip-transformers"))
     (other,) = (tmp_path / "cache" / "compiled").glob("clip-transformers*.blob")
     for suffix in (".blob", ".sha256"):
-        shutil.copy(other.with_suffix(suffix), kept.with_suffix(suffix))
+        shutil.copy(other.with_suffix(suffix), blob.with_suffix(suffix))
     done = run("encoders", "verify", NAME)
     assert done.returncode == 0, done.stderr
-    assert kept.read_bytes() != other.read_bytes()
+    assert blob.read_bytes() != other.read_bytes()
 
 
-def test_a_tokenizer_comes_with_a_later_pull(run, hub):
-    """A pull fetches the tokenizer that isn't there yet, though the weights are; a hub without one is no error."""
+def test_a_later_pull_adds_a_missing_tokenizer(run, hub):
+    """A pull downloads a missing tokenizer even if the weights are there; a hub without one is not an error."""
     first = run("encoders", "pull", NAME)
     assert "tokenizer" not in first.stderr
     hub.add("team/rail-clip", "tokenizer.json", REVISION, b"{}")
@@ -214,22 +214,22 @@ def test_a_tokenizer_comes_with_a_later_pull(run, hub):
     failed = run("encoders", "pull", NAME)
     assert (failed.returncode, failed.stdout) == (0, first.stdout)
     (line,) = failed.stderr.splitlines()
-    assert "their tokenizer isn't: team/rail-clip/tokenizer.json" in line
+    assert "but not their tokenizer: team/rail-clip/tokenizer.json" in line
     hub.broken.clear()
     done = run("encoders", "pull", NAME)
     assert (done.returncode, done.stderr) == (0, "")
-    beside = Path(first.stdout.strip().partition(": ")[2]).with_name("tokenizer.json")
-    assert beside.read_bytes() == b"{}"
+    tokenizer = Path(first.stdout.strip().partition(": ")[2]).with_name("tokenizer.json")
+    assert tokenizer.read_bytes() == b"{}"
 
 
 def test_a_second_pull_waits_for_the_first(start, hub):
-    """Two pulls at once fetch once: the second says that it waits, and both end well."""
+    """Two concurrent pulls download once: the second says that it waits, and both succeed."""
     hub.open.clear()
     with start("encoders", "pull", NAME) as one:
         assert hub.asked.wait(60)
         with start("encoders", "pull", NAME) as other:
-            assert other.stderr.readline().startswith("fetching")
-            assert "another process is fetching" in other.stderr.readline()
+            assert other.stderr.readline().startswith("downloading")
+            assert "another process that is downloading" in other.stderr.readline()
             hub.open.set()
             for process in (one, other):
                 assert "is ready" in process.communicate()[0]
@@ -237,62 +237,62 @@ def test_a_second_pull_waits_for_the_first(start, hub):
 
 
 def test_verify_says_where_an_embedding_differs(run, hub):
-    """Weights whose embedding is not the published one are told from right ones, with exit code 1."""
+    """If an embedding differs from the published one, verify says so and exits with code 1."""
     run("encoders", "pull", NAME)
     done = run("encoders", "verify", NAME, golden="wrong")
     assert done.returncode == 1
-    assert "picture 1, 40 x 30 differs from the published embedding by" in done.stderr
+    assert "image 1, 40 x 30 differs from the published embedding by" in done.stderr
 
 
 def test_verify_without_weights_says_how_to_get_them(run, hub):
-    """Verifying an encoder that isn't here is an error that names the command that fetches it."""
+    """Verifying an encoder without weights is an error that names the command to get them."""
     done = run("encoders", "verify", NAME)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"lookalike encoders pull {NAME}" in done.stderr
     assert hub.requests == []
 
 
-def test_a_tampered_file_never_becomes_ready(run, hub):
-    """A flipped byte on the way is an error, and the encoder stays unready."""
+def test_a_tampered_file_is_not_installed(run, hub):
+    """A byte changed during the download is an error, and the encoder is not ready."""
     hub.tamper = True
     done = run("encoders", "pull", NAME)
     assert done.returncode == 1
-    assert "what came is not the file that was meant" in done.stderr
+    assert "the downloaded file has the SHA-256" in done.stderr
     assert f"{NAME}    no" in run("encoders").stdout
 
 
-def test_nobody_to_ask_means_no_download(run, hub, photos):
-    """Without a terminal and without --yes nothing is asked of the hub; one line says what is used and what to do."""
+def test_without_a_terminal_nothing_is_downloaded(run, hub, photos):
+    """Without a terminal and without --yes there is no request; one line names the encoder used and the alternative."""
     done = run("index", photos)
     assert done.returncode == 0
     assert hub.requests == []
     (line,) = done.stderr.splitlines()
     assert line == (
-        f"lookalike: using efficientnet-lite2, which is always here. For CLIP later: lookalike encoders pull {NAME}, "
-        f"then lookalike index --reencode {NAME}"
+        "lookalike: using efficientnet-lite2, the encoder included with Lookalike. To use CLIP: lookalike encoders "
+        f"pull {NAME}, then lookalike index --reencode {NAME}"
     )
     assert encoder_of(run, photos) == "efficientnet-lite2"
 
 
 def test_yes_on_the_command_line_is_consent(run, hub, photos):
-    """With --yes the weights are fetched and used; later runs and other folders find them without being asked."""
+    """With --yes the weights are downloaded and used; later runs use them without another download."""
     done = run("index", photos, "--yes")
     assert done.returncode == 0, done.stderr
     assert encoder_of(run, photos) == NAME
-    asked = len(hub.requests)
+    requests = len(hub.requests)
     assert run("index", photos, "--gallery", photos.parent / "another").stderr == ""
     assert encoder_of(run, photos.parent / "another") == NAME
-    assert len(hub.requests) == asked
+    assert len(hub.requests) == requests
 
 
 def choose(encoder, *, yes):
-    """What ``fetched`` makes of ``encoder``."""
-    return fetched(argparse.Namespace(yes=yes), encoder)
+    """The result of ``resolve_encoder`` for ``encoder``."""
+    return resolve_encoder(argparse.Namespace(yes=yes), encoder)
 
 
 @pytest.fixture
 def pulled(monkeypatch):
-    """The names of the encoders that are pulled, without being fetched."""
+    """The names of the encoders that would be downloaded."""
     names = []
     monkeypatch.setattr("lookalike.cli.encoder_options.pull", lambda row: names.append(row.name))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
@@ -300,8 +300,8 @@ def pulled(monkeypatch):
     return names
 
 
-def test_yes_is_consent_to_the_encoder_that_is_named(pulled):
-    """An encoder of the catalogue that isn't here is fetched with --yes; without, and nobody to ask, it isn't."""
+def test_yes_is_consent_to_the_named_encoder(pulled):
+    """A missing encoder of the catalogue is downloaded with --yes, and not without a terminal to ask at."""
     assert choose("clip-vit-b-16", yes=False) == "clip-vit-b-16"
     assert pulled == []
     assert choose("clip-vit-b-16", yes=True) == "clip-vit-b-16"
@@ -310,8 +310,8 @@ def test_yes_is_consent_to_the_encoder_that_is_named(pulled):
     assert pulled == ["clip-vit-b-16"]
 
 
-def test_a_terminal_is_asked_about_the_encoder_that_is_named(pulled, monkeypatch, capsys):
-    """The question names the encoder, and what is typed decides."""
+def test_the_user_is_asked_about_the_named_encoder(pulled, monkeypatch, capsys):
+    """The question names the encoder, and the answer decides."""
     for answer, expected in (("n", []), ("y", ["resnet50"])):
         terminal = io.StringIO(f"{answer}\n")
         terminal.isatty = lambda: True
@@ -322,51 +322,51 @@ def test_a_terminal_is_asked_about_the_encoder_that_is_named(pulled, monkeypatch
     assert "resnet50 is not on this machine. Download resnet50 (102 MB, BSD-3-Clause)" in capsys.readouterr().err
 
 
-def test_a_download_that_is_not_what_was_meant_leaves_the_encoder_that_is_here(run, hub, photos):
-    """With consent to a file that turns out to be another one, indexing says so and goes on with what is here."""
+def test_after_a_wrong_download_the_default_encoder_is_used(run, hub, photos):
+    """If the downloaded file has a wrong checksum, indexing reports it and uses the default encoder."""
     hub.tamper = True
     done = run("index", photos, "--yes")
     assert done.returncode == 0, done.stderr
-    assert "what came is not the file that was meant" in done.stderr
+    assert "the downloaded file has the SHA-256" in done.stderr
     assert "using efficientnet-lite2" in done.stderr
     assert encoder_of(run, photos) == "efficientnet-lite2"
 
 
 @pytest.mark.parametrize("answer", ["y", "Yes"])
-def test_a_terminal_is_asked_and_told_how_much_it_is(at_terminal, run, hub, photos, weights, answer):
-    """The question names encoder, size and licence; yes fetches, with a progress bar."""
-    code, out, shown = at_terminal(answer, "index", photos)
-    assert code == 0, shown
+def test_the_question_names_the_size(at_terminal, run, hub, photos, weights, answer):
+    """The question names encoder, size and licence; yes starts the download, with a progress bar."""
+    code, out, screen = at_terminal(answer, "index", photos)
+    assert code == 0, screen
     size = f"{len(weights.read_bytes()) / 1e6:,.0f} MB"
-    assert f"Download {NAME} ({size}, MIT) from the Hugging Face hub now? [y/N]" in shown
-    assert "100%" in shown
+    assert f"Download {NAME} ({size}, MIT) from the Hugging Face hub now? [y/N]" in screen
+    assert "100%" in screen
     assert out.startswith("3 added")
     assert encoder_of(run, photos) == NAME
 
 
 @pytest.mark.parametrize("answer", ["n", "", "perhaps"])
 def test_anything_but_yes_is_no(at_terminal, run, hub, photos, answer):
-    """Without a yes nothing is asked of the hub, and the encoder that is always here is used."""
-    code, out, shown = at_terminal(answer, "index", photos)
+    """Without a yes there is no request, and the default encoder is used."""
+    code, out, screen = at_terminal(answer, "index", photos)
     assert code == 0
-    assert "using efficientnet-lite2" in shown
+    assert "using efficientnet-lite2" in screen
     assert out.startswith("3 added")
     assert hub.requests == []
     assert encoder_of(run, photos) == "efficientnet-lite2"
 
 
 def test_offline_mode_asks_no_question(at_terminal, hub, photos):
-    """Where HF_HUB_OFFLINE is set, there is no question to ask."""
-    code, _, shown = at_terminal("y", "index", photos, HF_HUB_OFFLINE="1")
+    """With HF_HUB_OFFLINE there is no question."""
+    code, _, screen = at_terminal("y", "index", photos, HF_HUB_OFFLINE="1")
     assert code == 0
-    assert "Download" not in shown
+    assert "Download" not in screen
     assert hub.requests == []
 
 
-def test_a_hub_out_of_reach_leaves_the_encoder_that_is_here(run, hub, photos):
-    """Where the hub can't be reached, indexing says so and goes on with what is always here."""
+def test_if_the_hub_is_unreachable_the_default_encoder_is_used(run, hub, photos):
+    """If the hub is unreachable, indexing reports it and uses the default encoder."""
     done = run("index", photos, "--yes", HF_ENDPOINT="http://127.0.0.1:9")
     assert done.returncode == 0
-    assert "can't be fetched from http://127.0.0.1:9" in done.stderr
+    assert "download from http://127.0.0.1:9 failed" in done.stderr
     assert "using efficientnet-lite2" in done.stderr
     assert encoder_of(run, photos) == "efficientnet-lite2"

@@ -1,4 +1,4 @@
-"""Configs beside a checkpoint: what the libraries leave out, what is refused, and values of every wrong kind."""
+"""Configs of checkpoints: omitted defaults, unsupported options, and values of wrong types."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ PROCESSOR = {"do_resize": True, "size": {"shortest_edge": 40}, "crop_size": {"he
         (TRANSFORMERS, "text_config.num_attention_heads", ClipSettings("gelu", text_head=128 // 8)),
     ],
 )
-def test_heads_that_a_config_leaves_out_are_the_library_s_own(name, place, settings, copy_of):
-    """A text tower whose config has no number of heads has 8, as in the class that reads that config."""
+def test_omitted_text_heads_have_the_librarys_default(name, place, settings, copy_of):
+    """A text tower whose config omits the number of heads has 8, as in the library."""
     folder = copy_of(name)
-    *tables, key = place.split(".")
+    *parents, key = place.split(".")
 
-    def forget(config):
-        for table in tables:
-            config = config[table]
+    def remove(config):
+        for parent in parents:
+            config = config[parent]
         del config[key]
 
-    edit(folder / CONFIGS[name], forget)
+    edit(folder / CONFIGS[name], remove)
     assert read_checkpoint(folder).clip == settings
 
 
 @pytest.mark.parametrize(
     ("name", "place"), [(TRANSFORMERS, "vision_config.num_attention_heads"), (TIMM, "model_args.num_heads")]
 )
-def test_image_heads_that_a_config_leaves_out_are_twelve(name, place, copy_of):
-    """An image tower of the base size whose config has no number of heads has 12, which 128 numbers can't share."""
+def test_omitted_image_heads_are_twelve(name, place, copy_of):
+    """An image tower of the base size whose config omits the number of heads has 12, and 128 isn't divisible by 12."""
     folder = copy_of(name)
-    table, key = place.split(".")
-    edit(folder / CONFIGS[name], lambda config: config[table].pop(key))
-    with pytest.raises(WeightsError, match="128 can't be shared by 12 heads"):
+    parent, key = place.split(".")
+    edit(folder / CONFIGS[name], lambda config: config[parent].pop(key))
+    with pytest.raises(WeightsError, match="128 can't be divided into 12 heads"):
         read_checkpoint(folder)
 
 
-def test_heads_of_an_unknown_network_of_timm_are_asked_for(copy_of):
-    """How many heads a network of another name has is not guessed."""
+def test_heads_of_an_unknown_timm_network_are_not_guessed(copy_of):
+    """The number of heads of a network with an unknown name has to be in the config."""
     folder = copy_of(TIMM)
     edit(folder / "config.json", lambda c: (c["model_args"].pop("num_heads"), c.update(architecture="my_clip")))
     with pytest.raises(WeightsError, match="my_clip"):
@@ -60,53 +60,53 @@ def test_heads_of_an_unknown_network_of_timm_are_asked_for(copy_of):
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "value", "words"),
+    ("name", "place", "value", "message"),
     [
         (TIMM, "model_args.global_pool", "avg", "global_pool 'avg'"),
         (TIMM, "global_pool", "map", "global_pool 'map'"),
-        (TIMM, "model_args.img_size", [16, 64], "16 x 64; only square"),
-        (TIMM, "pretrained_cfg.input_size", [3, 32, 64], "32 x 64; only square"),
-        (TIMM, "pretrained_cfg.input_size", [3, 64, 64], "32 pixels that the tensors take"),
-        (TIMM, "pretrained_cfg.crop_pct", 1.5, "resizes pictures to 21 pixels and crops 32"),
-        (OPEN_CLIP, "model_cfg.vision_cfg.image_size", [16, 64], "image_size is 16 x 64; only square"),
+        (TIMM, "model_args.img_size", [16, 64], "16 x 64; only squares"),
+        (TIMM, "pretrained_cfg.input_size", [3, 32, 64], "32 x 64; only squares"),
+        (TIMM, "pretrained_cfg.input_size", [3, 64, 64], "32 pixels of the tensors"),
+        (TIMM, "pretrained_cfg.crop_pct", 1.5, "resized to 21 pixels and cropped to 32"),
+        (OPEN_CLIP, "model_cfg.vision_cfg.image_size", [16, 64], "image_size is 16 x 64; only squares"),
         (OPEN_CLIP, "model_cfg.vision_cfg.image_size", 64, "image_size is 64, but the tensors"),
         (OPEN_CLIP, "model_cfg.vision_cfg.patch_size", 16, "patch_size is 16, but the tensors"),
-        (OPEN_CLIP, "model_cfg.vision_cfg.head_width", 48, "no whole heads of 48"),
-        (OPEN_CLIP, "model_cfg.text_cfg.heads", 3, "shared by 3 heads"),
-        (OPEN_CLIP, "preprocess_cfg.size", 64, "32 pixels that the tensors take"),
+        (OPEN_CLIP, "model_cfg.vision_cfg.head_width", 48, "not a multiple of head_width 48"),
+        (OPEN_CLIP, "model_cfg.text_cfg.heads", 3, "divided into 3 heads"),
+        (OPEN_CLIP, "preprocess_cfg.size", 64, "32 pixels of the tensors"),
         (TRANSFORMERS, "vision_config.patch_size", 4, "patch_size is 4, but the tensors"),
     ],
 )
-def test_a_config_of_another_network_is_refused(name, place, value, words, copy_of):
-    """Pooling that isn't known here, pictures that aren't square, and sizes that aren't the tensors' are refused."""
+def test_a_config_of_another_network_is_rejected(name, place, value, message, copy_of):
+    """Unsupported pooling, non-square images and sizes that contradict the tensors are rejected."""
     folder = copy_of(name)
     edit(folder / CONFIGS[name], lambda config: put(config, place, value))
-    with pytest.raises(WeightsError, match=words):
+    with pytest.raises(WeightsError, match=message):
         read_checkpoint(folder)
 
 
-def test_an_open_clip_config_without_a_model_is_refused(copy_of):
-    """A file of that name in which no model is described tells nothing, least of all the library's defaults."""
+def test_an_open_clip_config_without_a_model_is_rejected(copy_of):
+    """A config without model_cfg is rejected instead of being read as the library's defaults."""
     folder = copy_of(OPEN_CLIP)
     (folder / "open_clip_config.json").write_text('{"vision_cfg": {}}')
-    with pytest.raises(WeightsError, match="has no model_cfg"):
+    with pytest.raises(WeightsError, match="model_cfg"):
         read_checkpoint(folder)
 
 
-def test_towers_that_differ_are_refused_whatever_is_answered(copy_of):
-    """Where the towers have different activations, neither is forced on both, not even by an answer."""
+def test_towers_with_different_activations_are_rejected(copy_of):
+    """Towers with different activations are rejected, even if an activation is given."""
     folder = copy_of(TRANSFORMERS)
     edit(folder / "config.json", lambda config: config["text_config"].update(hidden_act="quick_gelu"))
-    for answer in (None, "gelu", "quickgelu"):
+    for override in (None, "gelu", "quickgelu"):
         with pytest.raises(WeightsError, match=r"image tower is gelu .* text tower quick_gelu.*not supported"):
-            read_checkpoint(folder, activation=answer)
+            read_checkpoint(folder, activation=override)
 
 
-def test_preprocessing_is_found_in_the_processor_s_own_file(copy_of):
-    """What CLIPProcessor of transformers 5 saves counts, and before an older file, as in that library."""
+def test_the_newer_processor_config_takes_precedence(copy_of):
+    """The file that transformers 5 saves is used, and takes precedence over the older one."""
     folder = copy_of(TRANSFORMERS)
-    written = {"image_processor": PROCESSOR | {"image_mean": [0.5] * 3, "image_std": [0.25] * 3, "resample": 2}}
-    (folder / "processor_config.json").write_text(json.dumps(written))
+    config = {"image_processor": PROCESSOR | {"image_mean": [0.5] * 3, "image_std": [0.25] * 3, "resample": 2}}
+    (folder / "processor_config.json").write_text(json.dumps(config))
     found = read_checkpoint(folder).preprocessing
     assert (found.resize, found.crop, found.resample) == (40, 32, "bilinear")
     assert (found.mean, found.std) == ((127.5,) * 3, (63.75,) * 3)
@@ -115,7 +115,7 @@ def test_preprocessing_is_found_in_the_processor_s_own_file(copy_of):
 
 
 @pytest.mark.parametrize(
-    ("told", "mean", "std"),
+    ("changes", "mean", "std"),
     [
         ({"do_normalize": False}, 0, 255),
         ({"rescale_factor": 1 / 127.5, "image_mean": [1.0] * 3, "image_std": [0.5] * 3}, 127.5, 63.75),
@@ -123,40 +123,40 @@ def test_preprocessing_is_found_in_the_processor_s_own_file(copy_of):
         ({"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "rescale_factor": 0.003921569}, 127.5, 127.5),
     ],
 )
-def test_another_scale_is_honoured(told, mean, std, copy_of):
-    """Pictures that are not normalised, or rescaled by another factor, get the mean and std that come to the same."""
+def test_another_scale_is_applied(changes, mean, std, copy_of):
+    """Other rescaling factors and missing normalisation are converted to equivalent mean and std."""
     folder = copy_of(TRANSFORMERS)
-    edit(folder / "preprocessor_config.json", lambda config: config.update(told))
+    edit(folder / "preprocessor_config.json", lambda config: config.update(changes))
     found = read_checkpoint(folder).preprocessing
     assert found.mean == pytest.approx((mean,) * 3)
     assert found.std == pytest.approx((std,) * 3)
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("changes", "message"),
     [
         ({"do_resize": False}, "do_resize"),
         ({"do_rescale": False}, "do_rescale"),
         ({"do_center_crop": False}, "do_center_crop"),
         ({"do_pad": True}, "do_pad"),
-        ({"size": {"height": 32, "width": 32}}, "shortest_edge alone"),
-        ({"size": {"shortest_edge": 32, "longest_edge": 64}}, "shortest_edge alone"),
-        ({"size": 24}, "to 24 pixels and crops 32"),
+        ({"size": {"height": 32, "width": 32}}, "a single shortest_edge"),
+        ({"size": {"shortest_edge": 32, "longest_edge": 64}}, "a single shortest_edge"),
+        ({"size": 24}, "to 24 pixels and cropped to 32"),
         ({"crop_size": {"height": 32, "width": 64}}, "square"),
-        ({"crop_size": 64}, "32 pixels that the tensors take"),
+        ({"crop_size": 64}, "32 pixels of the tensors"),
         ({"image_processor_type": "SiglipImageProcessor"}, "SiglipImageProcessor"),
     ],
 )
-def test_preprocessing_that_is_not_known_here_is_refused(told, words, copy_of):
-    """What can't be done exactly as the config says is refused, and named."""
+def test_unsupported_preprocessing_is_rejected(changes, message, copy_of):
+    """Preprocessing that can't be reproduced exactly is rejected and named."""
     folder = copy_of(TRANSFORMERS)
-    edit(folder / "preprocessor_config.json", lambda config: config.update(told))
-    with pytest.raises(WeightsError, match=f"(?s)preprocessor_config.*{words}"):
+    edit(folder / "preprocessor_config.json", lambda config: config.update(changes))
+    with pytest.raises(WeightsError, match=f"(?s)preprocessor_config.*{message}"):
         read_checkpoint(folder)
 
 
-def test_nulls_in_a_preprocessor_s_config_mean_the_default(copy_of):
-    """The library writes null for what it is to decide by itself."""
+def test_nulls_in_a_preprocessor_config_mean_the_default(copy_of):
+    """The library writes null for default values."""
     folder = copy_of(TRANSFORMERS)
     before = read_checkpoint(folder).preprocessing
     edit(
@@ -175,8 +175,8 @@ def test_nulls_in_a_preprocessor_s_config_mean_the_default(copy_of):
         ("model_args.act_layer", "silu"),
     ],
 )
-def test_a_resnet_that_computes_otherwise_is_refused(place, value, copy_of):
-    """Relatives whose tensors are a plain ResNet's are told by timm's config."""
+def test_a_resnet_with_another_computation_is_rejected(place, value, copy_of):
+    """Variants with the tensors of a plain ResNet are recognised by timm's config."""
     folder = copy_of("resnet")
     edit(folder / "config.json", lambda config: put(config, place, value))
     with pytest.raises(WeightsError, match=str(value)):
@@ -220,7 +220,7 @@ VALUES = st.recursive(
 
 @pytest.fixture(scope="module")
 def scratch(checkpoint_folder, tmp_path_factory):
-    """Copies of all checkpoints, whose configs are put back after each change."""
+    """Copies of all checkpoints; tests restore the configs after each change."""
     root = tmp_path_factory.mktemp("configs")
     for name in {name for name, _ in KEYS}:
         shutil.copytree(checkpoint_folder(name), root / name)
@@ -228,8 +228,8 @@ def scratch(checkpoint_folder, tmp_path_factory):
 
 
 @given(data=st.data())
-def test_any_value_is_understood_or_refused(data, scratch):
-    """Whatever stands under a key of a config, there is a checkpoint, or an error of ours that names the file."""
+def test_any_value_is_accepted_or_rejected(data, scratch):
+    """Any value in a config gives a checkpoint, or an EncoderError that names the file."""
     name, file = data.draw(st.sampled_from(list(KEYS)))
     place, value = data.draw(st.sampled_from(KEYS[name, file])), data.draw(VALUES)
     path = scratch / name / file
@@ -238,15 +238,15 @@ def test_any_value_is_understood_or_refused(data, scratch):
         edit(path, lambda config: put(config, place, value))
         assert isinstance(read_checkpoint(scratch / name), Checkpoint)
     except EncoderError as error:
-        assert str(scratch / name) in str(error)  # noqa: PT017  no error is as good
+        assert str(scratch / name) in str(error)  # noqa: PT017  no error is fine too
     finally:
         path.write_text(before)
 
 
 @pytest.mark.parametrize("value", [0, "x", [1], None, {}, True, -1, 1e400])
 @pytest.mark.parametrize(("name", "file"), KEYS)
-def test_a_value_of_a_wrong_kind_is_an_error_of_ours(name, file, value, copy_of):
-    """Each key in turn holds what it never should."""
+def test_a_value_of_a_wrong_type_is_an_encoder_error(name, file, value, copy_of):
+    """A wrong value for any key gives a checkpoint, or an EncoderError that names the file."""
     folder = copy_of(name)
     before = (folder / file).read_text()
     for place in KEYS[name, file]:

@@ -1,4 +1,4 @@
-"""Moving a gallery to another encoder, and updating one with options: nothing is lost or ignored on the way."""
+"""Re-encoding a gallery, and updating it with options of the encoder."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from lookalike.images.files import SkipKind
 
 @pytest.fixture
 def checkpoint(checkpoint_folder, tmp_path):
-    """A small CLIP as open_clip saves it, its config beside it."""
+    """A small CLIP saved by open_clip, with its config."""
     return shutil.copytree(checkpoint_folder("clip-open_clip"), tmp_path / "rail-clip")
 
 
 @pytest.fixture
 def photos(tmp_path):
-    """Six drawings."""
+    """A folder of six images."""
     for number in range(6):
         drawn(tmp_path / "photos" / f"{number}.png", number)
     return tmp_path / "photos"
 
 
-def test_a_move_keeps_what_was_taken_in_on_request(checkpoint, checkpoint_folder, photos, cli):
-    """A picture under another format's name stays in the gallery, whether the option is given again or not."""
+def test_reencoding_keeps_files_with_wrong_extensions(checkpoint, checkpoint_folder, photos, cli):
+    """An image indexed with --any-extension stays in the gallery when it is re-encoded without this option."""
     shutil.copy(photos / "0.png", photos / "wrong.jpg")
     Image.new("RGB", (40, 30), "navy").save(photos / "own.jpg", "PNG")
     made = cli("index", photos, "--encoder", checkpoint_folder("resnet"), "--any-extension")
     assert made.out.startswith("8 added, 0 updated, 0 moved, 0 removed, 0 skipped")
     moved = cli("index", photos, "--reencode", checkpoint)
-    assert moved.out.startswith("moved to rail-clip, 7 encoded; 0 added, 0 updated, 0 moved, 0 removed, 0 skipped")
+    assert moved.out.startswith("switched to rail-clip: 7 images encoded; 0 added, 0 updated, 0 moved, 0 removed, 0 ")
     (photos / "own.jpg").touch()
     assert "1 skipped" in cli("index", photos).out
     again = cli("index", photos, "--reencode", checkpoint_folder("resnet"), "--any-extension")
@@ -49,17 +49,17 @@ def test_a_move_keeps_what_was_taken_in_on_request(checkpoint, checkpoint_folder
         assert [skip for skip in gallery.status().skipped if skip.kind == SkipKind.WRONG_EXTENSION] == []
 
 
-def test_a_killed_move_goes_on_where_it_was(checkpoint, checkpoint_folder, tmp_path):
-    """Killed in the middle, the old encoder still serves; the same command then encodes only what is missing."""
+def test_a_killed_reencoding_is_resumed(checkpoint, checkpoint_folder, tmp_path):
+    """After a kill, the old embeddings are still used, and the same command encodes only what is missing."""
     photos = tmp_path / "many"
     for number in range(400):
         drawn(photos / f"{number}.png", number)
     with Gallery.create(photos, encoder=load_encoder(checkpoint_folder("resnet"))) as gallery:
         gallery.update()
-    encoder = load_encoder(checkpoint)  # compiled now, so that the move begins at once
+    encoder = load_encoder(checkpoint)  # compiled now, so that re-encoding starts immediately
     two_batches = 64 + 2 * encoder.batch * 4 * encoder.spec.dimension
-    words = [sys.executable, "-m", "lookalike.cli.main", "index", photos, "--reencode", checkpoint]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as moving:
+    command = [sys.executable, "-m", "lookalike.cli.main", "index", photos, "--reencode", checkpoint]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as moving:
         vectors = photos / ".lookalike" / "vectors-2.f32"
         while not (vectors.is_file() and vectors.stat().st_size >= two_batches) and moving.poll() is None:
             time.sleep(0.002)
@@ -75,15 +75,15 @@ def test_a_killed_move_goes_on_where_it_was(checkpoint, checkpoint_folder, tmp_p
         assert len(gallery.search(photos / "0.png", k=400).hits) == 399
 
 
-def test_a_move_that_was_given_up_leaves_nothing(checkpoint, checkpoint_folder, photos):
-    """Asked to move to the encoder it has, a gallery forgets the move that was begun."""
+def test_a_cancelled_reencoding_leaves_nothing(checkpoint, checkpoint_folder, photos):
+    """Re-encoding with the gallery's own encoder discards an unfinished re-encoding."""
     resnet = load_encoder(checkpoint_folder("resnet"))
     with Gallery.create(photos, encoder=resnet) as gallery:
         gallery.update()
     store = LocalStore.open(photos / ".lookalike", writing=True)
     other = load_encoder(checkpoint)
-    half = store.replacement(other.spec, other.location)
-    half.embed({digest: other.embed([photos / file.path])[0] for digest, file in half.missing()[:3]})
+    half = store.open_replacement(other.spec, other.location)
+    half.add_vectors({digest: other.embed([photos / file.path])[0] for digest, file in half.pending()[:3]})
     store.close()
     assert (photos / ".lookalike" / "vectors-2.f32").is_file()
     with Gallery.open(photos, writing=True) as gallery:
@@ -95,13 +95,13 @@ def test_a_move_that_was_given_up_leaves_nothing(checkpoint, checkpoint_folder, 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 def test_a_checkpoint_behind_links_keeps_its_config(checkpoint, photos, tmp_path, cli):
-    """Where the file is a link, as in the hub's cache, the config that counts is the one beside the link."""
+    """If the weights file is a link, as in the hub's cache, the config beside the link is used."""
     blobs = tmp_path / "blobs"
     blobs.mkdir()
     config = checkpoint / "open_clip_config.json"
-    # Not how a CLIP prepares pictures without a config, so that it matters whether this one is found.
-    told = json.loads(config.read_text())
-    config.write_text(json.dumps({**told, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}))
+    # Differs from CLIP's default preprocessing, so that the test notices if this config isn't found.
+    content = json.loads(config.read_text())
+    config.write_text(json.dumps({**content, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}))
     for file in list(checkpoint.iterdir()):
         file.rename(blobs / f"blob of {file.name}")
         file.symlink_to(blobs / f"blob of {file.name}")
@@ -112,21 +112,21 @@ def test_a_checkpoint_behind_links_keeps_its_config(checkpoint, photos, tmp_path
     assert cli("index", photos).out.startswith("1 added")
 
 
-def test_options_that_differ_from_the_gallery_s_own_are_refused(checkpoint, photos, cli):
-    """Precision, view and activation of an existing gallery aren't ignored; what isn't said is the gallery's own."""
+def test_options_that_contradict_the_gallery_are_rejected(checkpoint, photos, cli):
+    """Another precision or view than the gallery's is rejected; omitted options are the gallery's."""
     made = cli("index", photos, "--encoder", checkpoint, "--view", "multi", "--precision", "bf16")
     assert (made.code, made.err) == (0, "")
     drawn(photos / "new.png", 9)
     for option, value, own in (("precision", "fp32", "bf16"), ("view", "whole", "multi")):
-        refused = cli("index", photos, f"--{option}", value)
-        assert refused.code == 1
-        assert f"this gallery's {option} is {own}, not {value}" in refused.err
+        result = cli("index", photos, f"--{option}", value)
+        assert result.code == 1
+        assert f"this gallery's {option} is {own}, not {value}" in result.err
     assert cli("index", photos, "--encoder", checkpoint).out.startswith("1 added")
     assert cli("index", photos, "--reencode", checkpoint, "--encoder", checkpoint).code == 2
 
 
-def test_a_move_keeps_the_view(checkpoint, checkpoint_folder, photos, cli):
-    """The new encoder looks at what the old one looked at, unless another view is asked for."""
+def test_reencoding_keeps_the_view(checkpoint, checkpoint_folder, photos, cli):
+    """The view of the gallery is kept unless another one is given."""
     cli("index", photos, "--encoder", checkpoint_folder("resnet"), "--view", "whole")
     assert cli("index", photos, "--reencode", checkpoint).code == 0
     assert "whole view" in cli("status", "--gallery", photos).out

@@ -1,4 +1,4 @@
-"""Preprocessing against numbers that other projects published for generated pictures."""
+"""Preprocessing compared with values that other projects published for generated images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 from lookalike.encoders import catalog
 from lookalike.encoders.preprocess import prepare, prepare_reference
-from lookalike.images.decode import as_picture
+from lookalike.images.decode import from_pillow
 
 # Values at (channel, y, x) = (0,0,0), (1,17,203), (2,111,111), (0,S-1,5), (2,64,190), then the sums of the channels.
 LIBREPHOTOS = {
@@ -24,46 +24,46 @@ VISIONGREP = {
 }
 
 
-def fingerprint(image, preprocessing, how):
-    """The normalised input of the network, reduced to the numbers that were published."""
-    levels = how(image, preprocessing)
+def fingerprint(image, preprocessing, prepare_image):
+    """The network's normalised input at the published positions, and the sums of its channels."""
+    levels = prepare_image(image, preprocessing)
     mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
     values = ((levels - mean) / std).transpose(2, 0, 1)
-    places = ((0, 0, 0), (1, 17, 203), (2, 111, 111), (0, preprocessing.crop - 1, 5), (2, 64, 190))
-    return [values[place] for place in places], values.sum((1, 2))
+    positions = ((0, 0, 0), (1, 17, 203), (2, 111, 111), (0, preprocessing.crop - 1, 5), (2, 64, 190))
+    return [values[position] for position in positions], values.sum((1, 2))
 
 
 def _upright(image, preprocessing):
-    return prepare(as_picture(image), preprocessing)
+    return prepare(from_pillow(image), preprocessing)
 
 
 def _image(red, green, blue):
     return Image.fromarray((np.stack([red, green, blue], -1) % 256).astype(np.uint8))
 
 
-@pytest.mark.parametrize("how", [_upright, prepare_reference])
+@pytest.mark.parametrize("prepare_image", [_upright, prepare_reference])
 @pytest.mark.parametrize("size", LIBREPHOTOS)
-def test_input_of_224_pixels_has_the_published_fingerprint(size, how):
-    """Generated pictures, resized or not, become the input that LibrePhotos published for CLIP at 224 pixels."""
+def test_input_of_224_pixels_has_the_published_fingerprint(size, prepare_image):
+    """Generated images, resized or not, become the input that LibrePhotos published for CLIP at 224 pixels."""
     y, x = np.mgrid[: size[1], : size[0]]
-    points, sums = fingerprint(_image(7 * x + 3 * y, x * y, x ^ y), catalog.CLIP_224, how)
+    points, sums = fingerprint(_image(7 * x + 3 * y, x * y, x ^ y), catalog.CLIP_224, prepare_image)
     np.testing.assert_allclose(points, LIBREPHOTOS[size][:5], atol=2e-6)
     np.testing.assert_allclose(sums, LIBREPHOTOS[size][5:], atol=0.05)
 
 
-@pytest.mark.parametrize("how", [_upright, prepare_reference])
+@pytest.mark.parametrize("prepare_image", [_upright, prepare_reference])
 @pytest.mark.parametrize(("seed", "size"), list(enumerate(VISIONGREP)))
-def test_input_of_256_pixels_has_the_published_fingerprint(seed, size, how):
-    """Generated pictures become the input that visiongrep published for CLIP at 256 pixels."""
+def test_input_of_256_pixels_has_the_published_fingerprint(seed, size, prepare_image):
+    """Generated images become the input that visiongrep published for CLIP at 256 pixels."""
     y, x = np.mgrid[: size[1], : size[0]]
     image = _image(x + 17 * seed, 3 * y + 29 * seed, x + 2 * y + 43 * seed)
-    points, sums = fingerprint(image, catalog.CLIP_256, how)
+    points, sums = fingerprint(image, catalog.CLIP_256, prepare_image)
     np.testing.assert_allclose(points, VISIONGREP[size][:5], atol=2e-6)
     np.testing.assert_allclose(sums, VISIONGREP[size][5:], atol=0.05)
 
 
-def test_reference_mode_differs_only_where_a_picture_has_alpha_or_a_palette():
-    """In RGB both ways give the same pixels; with alpha the reference drops it, and ours lays it over white."""
+def test_reference_mode_differs_only_for_alpha_and_palettes():
+    """RGB images give the same pixels; the reference drops alpha, and we composite it over white."""
     rng = np.random.default_rng(5)
     rgba = Image.fromarray(rng.integers(0, 256, (300, 401, 4), np.uint8))
     rgb = rgba.convert("RGB")
@@ -71,8 +71,8 @@ def test_reference_mode_differs_only_where_a_picture_has_alpha_or_a_palette():
     assert (_upright(rgba, catalog.CLIP_224) != prepare_reference(rgba, catalog.CLIP_224)).any()
 
 
-def test_the_catalogue_names_every_encoder_once_and_in_full():
-    """No two rows share a name or a file, checksums have their length, and the revision is a commit."""
+def test_the_catalogue_is_consistent():
+    """Names and files are unique, checksums have the right length, and revisions are commits."""
     names = [row.name for row in catalog.CATALOG]
     assert len(set(names)) == len(names) == len({row.sha256 for row in catalog.CATALOG})
     for row in catalog.CATALOG:

@@ -1,4 +1,4 @@
-"""Weights files that are nearly those of a known network."""
+"""Weights files that resemble those of a supported network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lookalike.errors import WeightsError
 WEIGHTS = {"clip-open_clip": "open_clip_model.safetensors"}
 
 
-def numbers(*shape, dtype=np.float32):
+def zeros(*shape, dtype=np.float32):
     """A tensor of zeros."""
     return np.zeros(shape, dtype)
 
@@ -21,24 +21,24 @@ def numbers(*shape, dtype=np.float32):
 @pytest.mark.parametrize(
     ("name", "tensor", "value"),
     [
-        ("clip-open_clip", "visual.conv1.weight", numbers()),
-        ("clip-open_clip", "visual.conv1.weight", numbers(128, 0, 8, 8)),
-        ("clip-open_clip", "visual.class_embedding", numbers()),
-        ("clip-open_clip", "visual.positional_embedding", numbers(0, 128)),
-        ("clip-open_clip", "positional_embedding", numbers(0, 128)),
-        ("clip-open_clip", "visual.ln_pre.weight", numbers(128, dtype=np.float64)),
-        ("clip-open_clip", "token_embedding.weight", numbers(96, 128, dtype=np.int64)),
-        ("clip-open_clip", "visual.transformer.resblocks.0.attn.in_proj_weight", numbers(385, 128)),
-        ("clip-timm", "head.bias", numbers(0)),
-        ("resnet", "layer4.0.conv3.weight", numbers()),
-        ("resnet", "layer1.0.conv1.weight", numbers(8)),
-        ("vgg", "pre_logits.fc2.weight", numbers()),
-        ("vgg", "pre_logits.fc1.weight", numbers(0, 8, 7, 7)),
-        ("vgg", "features.0.weight", numbers(4)),
+        ("clip-open_clip", "visual.conv1.weight", zeros()),
+        ("clip-open_clip", "visual.conv1.weight", zeros(128, 0, 8, 8)),
+        ("clip-open_clip", "visual.class_embedding", zeros()),
+        ("clip-open_clip", "visual.positional_embedding", zeros(0, 128)),
+        ("clip-open_clip", "positional_embedding", zeros(0, 128)),
+        ("clip-open_clip", "visual.ln_pre.weight", zeros(128, dtype=np.float64)),
+        ("clip-open_clip", "token_embedding.weight", zeros(96, 128, dtype=np.int64)),
+        ("clip-open_clip", "visual.transformer.resblocks.0.attn.in_proj_weight", zeros(385, 128)),
+        ("clip-timm", "head.bias", zeros(0)),
+        ("resnet", "layer4.0.conv3.weight", zeros()),
+        ("resnet", "layer1.0.conv1.weight", zeros(8)),
+        ("vgg", "pre_logits.fc2.weight", zeros()),
+        ("vgg", "pre_logits.fc1.weight", zeros(0, 8, 7, 7)),
+        ("vgg", "features.0.weight", zeros(4)),
     ],
 )
-def test_a_tensor_of_another_shape_or_kind_is_named(name, tensor, value, copy_of):
-    """Too few axes, no rows, rows that can't be shared, 64-bit numbers: refused with the tensor's own name."""
+def test_a_tensor_of_wrong_shape_or_dtype_is_named(name, tensor, value, copy_of):
+    """Missing axes, empty axes, indivisible rows and 64-bit values are rejected, naming the tensor."""
     folder = copy_of(name)
     change_tensors(
         folder / WEIGHTS.get(name, "model.safetensors"), lambda tensors: tensors.update({tensor: np.asarray(value)})
@@ -47,18 +47,18 @@ def test_a_tensor_of_another_shape_or_kind_is_named(name, tensor, value, copy_of
         read_checkpoint(folder).image_network().build()
 
 
-def test_64_bit_numbers_are_not_supported(copy_of):
-    """A checkpoint in float64 says so, and what would do."""
+def test_float64_is_not_supported(copy_of):
+    """The error for a checkpoint in float64 names the supported dtypes."""
     folder = copy_of("clip-open_clip")
     change_tensors(
         folder / "open_clip_model.safetensors",
         lambda tensors: tensors.update({name: value.astype(np.float64) for name, value in tensors.items()}),
     )
-    with pytest.raises(WeightsError, match=r"float64, which is not supported; save .* in float32"):
+    with pytest.raises(WeightsError, match=r"float64; save .* in float32"):
         read_checkpoint(folder)
 
 
-def test_a_tower_without_blocks_is_refused(copy_of):
+def test_a_tower_without_blocks_is_rejected(copy_of):
     """A ViT has at least one block."""
     folder = copy_of("clip-open_clip")
 
@@ -71,18 +71,18 @@ def test_a_tower_without_blocks_is_refused(copy_of):
         read_checkpoint(folder)
 
 
-def test_towers_of_different_dimensions_are_refused(copy_of):
-    """Texts whose embeddings are of another length than pictures' could never be compared with them."""
+def test_towers_of_different_dimensions_are_rejected(copy_of):
+    """Towers whose embeddings have different dimensions can't be compared."""
     folder = copy_of("clip-open_clip")
     change_tensors(
-        folder / "open_clip_model.safetensors", lambda tensors: tensors.update(text_projection=numbers(128, 64))
+        folder / "open_clip_model.safetensors", lambda tensors: tensors.update(text_projection=zeros(128, 64))
     )
-    with pytest.raises(WeightsError, match="pictures get 128 numbers and texts 64"):
+    with pytest.raises(WeightsError, match="128 dimensions and the text tower 64"):
         read_checkpoint(folder)
 
 
 @pytest.mark.parametrize(
-    ("names", "words"),
+    ("names", "description"),
     [
         (["vision_model.embeddings.patch_embedding.weight", "vision_model.embeddings.patch_embedding.bias"], "SigLIP"),
         (["visual.trunk.attn_pool.kv.weight", "visual.trunk.patch_embed.proj.weight"], "SigLIP"),
@@ -95,18 +95,18 @@ def test_towers_of_different_dimensions_are_refused(copy_of):
         (["layer4.0.conv1.weight", "layer4.0.conv2.weight"], "basic blocks"),
     ],
 )
-def test_relatives_are_called_by_their_names(names, words, tmp_path):
-    """Networks that are often taken for a known one are refused in words that say what they are."""
-    save_file({name: numbers(2, 2) for name in names}, tmp_path / "model.safetensors")
-    with pytest.raises(WeightsError, match=rf"model\.safetensors: this is .*{words}"):
+def test_unsupported_networks_are_named(names, description, tmp_path):
+    """Networks that resemble a supported one are rejected with a description."""
+    save_file({name: zeros(2, 2) for name in names}, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match=rf"model\.safetensors: this is .*{description}"):
         read_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize("with_index", [True, False])
 def test_a_sharded_checkpoint_says_how_to_save_it_in_one_file(with_index, tmp_path):
-    """Weights spread over several files are refused by folder and by file, with advice that works."""
+    """A sharded checkpoint is rejected by folder and by file, and the error says how to merge it."""
     for number in (1, 2):
-        save_file({f"part{number}": numbers(2)}, tmp_path / f"model-0000{number}-of-00002.safetensors")
+        save_file({f"part{number}": zeros(2)}, tmp_path / f"model-0000{number}-of-00002.safetensors")
     if with_index:
         (tmp_path / "model.safetensors.index.json").write_text("{}")
     for path in (tmp_path, tmp_path / "model-00001-of-00002.safetensors"):

@@ -1,4 +1,4 @@
-"""Groups and visits: which junk rules are reported beside one another, and what is said where a column is missing."""
+"""Groups and visits: which junk rules are reported, and what reports say where a column is missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lookalike.report.robustness_text import robustness_text
 
 
 def labelled(folder: Path, *columns: str) -> Path:
-    """Twelve drawings of two classes with the ``columns`` that are asked for; one class has one group alone."""
+    """Twelve drawings of two classes with the requested ``columns``; one class has only one group."""
     rows = [",".join(["path", "label", *columns])]
     for number in range(12):
         drawn(folder / f"{number:02}.png", number)
@@ -36,7 +36,7 @@ def labelled(folder: Path, *columns: str) -> Path:
 
 
 def test_a_comparison_reports_both_rules(tmp_path: Path):
-    """With both columns, screen, Markdown and page have every encoder's figures under the other rule too."""
+    """With both columns, text, Markdown and page have the metrics under the other rule as well."""
     found = compare(labelled(tmp_path, "group", "visit"), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
     for text in (comparison_text(found), comparison_markdown(found), comparison_page(found)):
         assert "Overall under the junk rule visit" in text
@@ -45,56 +45,56 @@ def test_a_comparison_reports_both_rules(tmp_path: Path):
 
 
 @pytest.mark.parametrize("columns", [(), ("group",)])
-def test_a_rule_that_no_column_allows_is_not_reported(columns: tuple[str, ...], tmp_path: Path):
-    """Without visits there is one rule."""
+def test_a_rule_without_its_column_is_not_reported(columns: tuple[str, ...], tmp_path: Path):
+    """Without visits there is only one rule."""
     found = compare(labelled(tmp_path, *columns), [FakeEncoder("one")], ks=(1, 5))
     assert "under the junk rule" not in comparison_text(found)
 
 
-def test_visits_alone_are_reported_beside_the_usual_rule(tmp_path: Path):
-    """Where only visits are known, the usual rule takes out copies alone and says so; the visit rule follows."""
+def test_visits_without_groups(tmp_path: Path):
+    """With visits only, the default rule removes copies only and says so; the visit rule is reported as well."""
     found = evaluate(labelled(tmp_path, "visit"), FakeEncoder(), ks=(1, 5))
-    assert [figures.junk for figures in (found.figures, *found.others)] == ["group", "visit"]
+    assert [metrics.junk for metrics in (found.metrics, *found.others)] == ["group", "visit"]
     text = evaluation_text(found)
     assert "junk group: nothing but exact copies of the query, for no groups are given" in text
-    assert "resamples visits (3 here; a picture without a visit is one of its own)" in text
+    assert "resamples visits (3 here; an image without a visit is one of its own)" in text
     assert "no groups are given" in evaluation_answer(found)["definitions"]["Junk"]
 
 
-def test_ceilings_and_ties_are_told_with_a_comparison(tmp_path: Path):
-    """What no encoder can exceed has a row below the encoders, and how much the hash decided is said."""
+def test_comparisons_report_ceilings_and_ties(tmp_path: Path):
+    """Ceilings have a row below the encoders, and the share of ties is stated."""
     found = compare(labelled(tmp_path, "group"), [FakeEncoder("one")], ks=(1, 5))
-    figures = found.evaluations[0].figures
+    metrics = found.evaluations[0].metrics
     overall, first, fifth, *_ = (
         overall_table(found),
-        *(class_table(found, key) for key in found.measures),
+        *(class_table(found, key) for key in found.metrics),
     )
-    assert overall.rows[-1] == (CEILING, "", f"{figures.ceilings['ceiling@5']:.3f}", "", "", "", "")
+    assert overall.rows[-1] == (CEILING, "", f"{metrics.ceilings['ceiling@5']:.3f}", "", "", "", "")
     assert [row[0] for row in first.rows] == ["one"]
-    assert fifth.rows[-1][-1] == f"{figures.class_ceilings['a']['ceiling@5']:.3f}"
+    assert fifth.rows[-1][-1] == f"{metrics.class_ceilings['a']['ceiling@5']:.3f}"
     for text in (comparison_text(found), comparison_markdown(found), comparison_page(found)):
         assert "ceiling of precision@k is min(k, R) / k" in text
         assert "of neighbours were ties, ordered by a hash with seed 0" in text
 
 
 def test_means_come_before_the_classes(tmp_path: Path):
-    """However many classes there are, overall and macro stand right behind the encoder's name."""
+    """Overall and macro come right after the encoder's name, however many classes there are."""
     found = compare(labelled(tmp_path, "group"), [FakeEncoder("one")], ks=(1, 5))
     assert class_table(found, "map").header == ("Encoder", "Overall", "Macro", "a")
     head = comparison_page(found).split("By class")[1].split("</thead>")[0]
     assert head.index("Overall") < head.index("Macro") < head.index(">a<")
 
 
-def test_macro_and_chance_are_there_on_a_narrow_screen(tmp_path: Path):
-    """A page of figures has them below each figure's name, for screens where columns are hidden."""
+def test_macro_and_chance_are_shown_on_narrow_screens(tmp_path: Path):
+    """The page repeats them below each metric's name for screens where columns are hidden."""
     found = evaluate(labelled(tmp_path, "group"), FakeEncoder(), ks=(1, 5))
-    figures = found.figures
-    words = f"macro {figures.macro['map']:.3f}, chance {figures.chance['map']:.3f}"
-    assert f'<small class="compact">{words}</small>' in evaluation_page(found)
+    metrics = found.metrics
+    text = f"macro {metrics.macro['map']:.3f}, chance {metrics.chance['map']:.3f}"
+    assert f'<small class="compact">{text}</small>' in evaluation_page(found)
 
 
-def test_junk_by_groups_that_arent_given_is_called_what_it_is(tmp_path: Path):
-    """Without groups no report claims that they were taken out, nor that they were resampled."""
+def test_reports_do_not_claim_missing_groups(tmp_path: Path):
+    """Without groups, no report says that groups were junk or were resampled."""
     folder = labelled(tmp_path / "set", "visit")
     found = compare(folder, [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
     damaged = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
@@ -108,23 +108,23 @@ def test_junk_by_groups_that_arent_given_is_called_what_it_is(tmp_path: Path):
     assert "whole visits' summed differences" in comparison_text(found)
 
 
-def test_without_groups_and_visits_pictures_are_resampled(tmp_path: Path):
-    """Where nothing binds pictures together each stands for itself, and the notes say so."""
+def test_without_groups_and_visits_images_are_resampled(tmp_path: Path):
+    """Without groups and visits each image is resampled by itself, and the notes say so."""
     found = compare(labelled(tmp_path), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
     text = comparison_text(found)
-    assert "resamples pictures (12 here; neither groups nor visits are given)" in text
-    assert "flipping the signs of the pictures' differences" in text
+    assert "resamples images (12 here; neither groups nor visits are given)" in text
+    assert "flipping the signs of the images' differences" in text
 
 
-def test_few_groups_are_said_to_allow_no_small_p(tmp_path: Path):
-    """Two of all patterns of signs are as far from 0 as what was seen at the least."""
+def test_the_smallest_possible_p_is_stated(tmp_path: Path):
+    """With few groups, at least two of all sign patterns are as far from 0 as the observed one."""
     found = compare(labelled(tmp_path, "group"), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
-    assert found.evaluations[0].figures.groups == 4
+    assert found.evaluations[0].metrics.groups == 4
     assert "With 4 groups no p can be below 0.125, before correction." in comparison_text(found)
 
 
-def test_robustness_under_the_other_rule_has_what_it_is_set_against(tmp_path: Path):
-    """Clean figures and chance stand in the block of every junk rule, for each has its own."""
+def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):
+    """Each junk rule has its own clean metrics and chance levels."""
     folder = labelled(tmp_path / "set", "group", "visit")
     found = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
     other = found.others[0]
@@ -138,13 +138,13 @@ def test_robustness_under_the_other_rule_has_what_it_is_set_against(tmp_path: Pa
     assert f"<tr><th>chance</th><td>{other.chance['precision@1']:.3f}</td>" in page
 
 
-def test_robustness_tells_who_has_nothing_to_find(tmp_path: Path):
-    """Queries with R = 0 are told by class and reason, on screen, on the page and for programs."""
+def test_robustness_reports_excluded_queries(tmp_path: Path):
+    """Queries with R = 0 are reported by class and reason, in text, page and JSON."""
     folder = labelled(tmp_path / "set", "group")
     found = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
-    (exclusion,) = found.findings.exclusions
+    (exclusion,) = found.results.exclusions
     assert (exclusion.label, exclusion.count) == ("b", 4)
-    assert "excluded: 4 of b: all others of the class are of the same group" in robustness_text(found)
+    assert f"excluded: 4 of b: {exclusion.reason}" in robustness_text(found)
     assert exclusion.reason in robustness_page(found)
     assert robustness_answer(found)["exclusions"] == [{"label": "b", "count": 4, "reason": exclusion.reason}]
     assert "of neighbours were ties" in robustness_text(found)

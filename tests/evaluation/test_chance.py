@@ -1,4 +1,4 @@
-"""What a random order would score: exact expectations, against every order there is."""
+"""Chance levels against the mean over all orders of the gallery."""
 
 from itertools import combinations
 
@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.evaluation.data.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.data.relevance import MISSING, Relevance, RowCodes
 from lookalike.evaluation.statistics import metrics
 from lookalike.evaluation.statistics.chance import chance_levels, expected_average_precision
 
 
 def relevance_of(relevant: int, size: int) -> Relevance:
-    """One query in whose gallery so many of so many pictures are relevant."""
+    """One query in a gallery of ``size`` images, ``relevant`` of which are relevant."""
     labels = np.array([0] * (relevant + 1) + [1] * (size - relevant))
-    alone = np.full(size + 1, ALONE)
-    return Relevance(Rows(labels, alone, alone, np.arange(size + 1)), queries=np.array([0]))
+    alone = np.full(size + 1, MISSING)
+    return Relevance(RowCodes(labels, alone, alone, np.arange(size + 1)), queries=np.array([0]))
 
 
 @pytest.mark.parametrize("size", range(1, 9))
 def test_expectations_are_means_over_all_orders(size: int):
-    """For every R, each expected figure is the mean of that figure over all placements of the relevant pictures."""
+    """For every R, each expected metric is its mean over all placements of the relevant images."""
     for total in range(1, size + 1):
         orders = np.zeros((0, size), np.bool_)
         for places in combinations(range(size), total):
@@ -43,26 +43,26 @@ def test_expectations_are_means_over_all_orders(size: int):
             assert levels[name] == pytest.approx(mean, abs=1e-12), (name, total, size)
 
 
-def test_nothing_relevant_has_no_chance_level():
-    """Where R = 0 chance levels are nan, as the figures are; other queries keep theirs."""
-    alone = np.full(3, ALONE)
-    levels = chance_levels(Relevance(Rows(np.array([0, 0, 1]), alone, alone, np.arange(3))), [1])
+def test_queries_without_relevant_images_have_no_chance_level():
+    """Where R = 0, chance levels are nan, like the metrics; other queries keep theirs."""
+    alone = np.full(3, MISSING)
+    levels = chance_levels(Relevance(RowCodes(np.array([0, 0, 1]), alone, alone, np.arange(3))), [1])
     for values in levels.values():
         assert np.isfinite(values[:2]).all()
         assert np.isnan(values[2])
     assert levels["precision@1"][:2].tolist() == [0.5, 0.5]
 
 
-def test_there_are_chance_levels_of_no_queries():
-    """Where no query has anything relevant nothing fails."""
-    alone = np.full(2, ALONE)
-    levels = chance_levels(Relevance(Rows(np.array([0, 1]), alone, alone, np.arange(2))), [1, 10])
+def test_chance_levels_without_scored_queries():
+    """No error is raised where no query has a relevant image."""
+    alone = np.full(2, MISSING)
+    levels = chance_levels(Relevance(RowCodes(np.array([0, 1]), alone, alone, np.arange(2))), [1, 10])
     assert all(np.isnan(values).all() for values in levels.values())
 
 
 @given(st.integers(1, 500), st.integers(0, 24_500))
-def test_the_expected_ap_lies_between_its_simple_bounds(relevant: int, wrong: int):
-    """It is at least the share of relevant pictures, and 1 where all are."""
+def test_the_expected_ap_is_within_its_bounds(relevant: int, wrong: int):
+    """It is at least the share of relevant images, and 1 if all images are relevant."""
     size = relevant + wrong
     (expected,) = expected_average_precision(np.array([relevant]), np.array([size]))
     assert relevant / size - 1e-12 <= expected <= 1 + 1e-12

@@ -1,4 +1,4 @@
-"""Comparing encoders: every row asked for is there, and each is tested against the first."""
+"""Comparing encoders: every requested encoder has a row, and each is tested against the first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from galleries import Result
 from lookalike.encoders import catalog
 from lookalike.errors import DownloadError, EvaluationError, UnknownEncoderError, WeightsError
 from lookalike.evaluation.data.load import load_dataset
-from lookalike.evaluation.experiments.compare import Comparison, compare, everything_known
+from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
 from lookalike.evaluation.experiments.published import HEADING
 from lookalike.report.comparison_page import comparison_page
 from lookalike.report.comparison_text import comparison_markdown, comparison_text
@@ -27,33 +27,33 @@ from lookalike.report.comparison_text import comparison_markdown, comparison_tex
 Cli = Callable[..., Result]
 
 
-class DazzledEncoder(FakeEncoder):
-    """An encoder of colours that sees little through its noise."""
+class NoisyEncoder(FakeEncoder):
+    """The fake encoder with noise added to its embeddings."""
 
     def __init__(self, name: str, noise: float = 1.0) -> None:
         super().__init__(name)
         self._noise = noise
-        self._drawn = np.random.default_rng(3)
+        self._rng = np.random.default_rng(3)
 
     def embed_prepared(self, batch: list[NDArray[np.uint8]]) -> NDArray[np.float32]:  # type: ignore[override]
-        """The fake's embeddings, disturbed."""
+        """The embeddings of the fake encoder, with noise."""
         clear = super().embed_prepared(batch)
-        mixed = clear + self._noise * self._drawn.normal(size=clear.shape)
+        mixed = clear + self._noise * self._rng.normal(size=clear.shape)
         return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), np.float32)
 
 
 def load(name: str | os.PathLike[str]) -> FakeEncoder:
-    """Stands for load_encoder: some encoders are here, some aren't."""
+    """A substitute for load_encoder: some encoders are available, others are not."""
     if name == "vgg16":
         raise WeightsError("the weights of vgg16 are not on this machine; to fetch them: lookalike encoders pull vgg16")
     if name == "vgg19":
         raise DownloadError("vgg19 can't be fetched: the hub can't be reached")
-    return FakeEncoder("clip-vit-b-32") if name == "clip-vit-b-32" else DazzledEncoder(str(name))
+    return FakeEncoder("clip-vit-b-32") if name == "clip-vit-b-32" else NoisyEncoder(str(name))
 
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
-    """Two classes whose pictures are variations of two drawings, in twelve scenes each."""
+    """Two classes whose images are variations of two drawings, in twelve scenes each."""
     rows = ["path,label,group"]
     for number in range(72):
         label = ("cat", "dog")[number % 2]
@@ -66,30 +66,30 @@ def pets(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def comparison(pets: Path) -> Comparison:
-    """Two encoders that are here, two that aren't."""
+    """Two available encoders, and two that are not."""
     return compare(pets, ["clip-vit-b-32", "vgg16", "resnet50", "vgg19"], load=load)
 
 
-def test_every_encoder_asked_for_keeps_its_row(comparison: Comparison):
-    """In the order asked for; one that isn't here has a reason and no figure."""
+def test_every_requested_encoder_has_a_row(comparison: Comparison):
+    """Rows are in the requested order; an encoder that is not available has a reason and no evaluation."""
     assert [row.name for row in comparison.rows] == ["clip-vit-b-32", "vgg16", "resnet50", "vgg19"]
     assert [row.evaluation is not None for row in comparison.rows] == [True, False, True, False]
     assert "lookalike encoders pull vgg16" in str(comparison.rows[1].problem)
     assert "the hub can't be reached" in str(comparison.rows[3].problem)
     assert comparison.reference is comparison.rows[0]
     assert comparison.labels == ("cat", "dog")
-    assert comparison.measures == ("precision@1", "precision@10", "map", "accuracy")
+    assert comparison.metrics == ("precision@1", "precision@10", "map", "accuracy")
 
 
 def test_differences_are_paired_with_the_first(comparison: Comparison):
-    """The mean of the queries' differences, with an interval around it, and p corrected upwards only."""
+    """A difference is the mean of per-query differences, inside its interval; adjusted p-values are not smaller."""
     reference, other = (comparison.rows[place].evaluation for place in (0, 2))
     assert reference is not None
     assert other is not None
     assert not comparison.reference.differences
-    assert set(comparison.rows[2].differences) == set(comparison.measures)
+    assert set(comparison.rows[2].differences) == set(comparison.metrics)
     for key, one in comparison.rows[2].differences.items():
-        means = other.figures.micro[key] - reference.figures.micro[key]
+        means = other.metrics.micro[key] - reference.metrics.micro[key]
         assert one.value == pytest.approx(means)
         assert one.value < 0
         assert one.interval is not None
@@ -98,75 +98,75 @@ def test_differences_are_paired_with_the_first(comparison: Comparison):
     assert comparison.rows[2].differences["map"].p < 0.05
 
 
-def test_holms_correction_is_over_the_encoders_of_a_figure(pets: Path):
-    """With two tested encoders the smaller p is doubled, and the larger one is at least as large as it."""
-    rows = compare(pets, [FakeEncoder("a"), DazzledEncoder("b"), DazzledEncoder("c", 0.1)]).rows[1:]
+def test_holms_correction_covers_the_encoders_of_one_metric(pets: Path):
+    """With two tested encoders the smaller p is doubled, and the larger one is at least as large."""
+    rows = compare(pets, [FakeEncoder("a"), NoisyEncoder("b"), NoisyEncoder("c", 0.1)]).rows[1:]
     for key in ("precision@1", "map"):
         first, second = sorted((row.differences[key] for row in rows), key=lambda one: one.p)
         assert first.adjusted == pytest.approx(min(1, 2 * first.p))
         assert second.adjusted == pytest.approx(max(second.p, first.adjusted))
 
 
-def test_an_encoder_against_its_like_shows_no_difference(pets: Path):
-    """Two encoders that see the same differ by 0, p is 1, and there is no interval that would claim certainty."""
+def test_equal_encoders_show_no_difference(pets: Path):
+    """Two encoders with equal embeddings differ by 0 with p = 1 and without an interval."""
     one = compare(pets, [FakeEncoder("a"), FakeEncoder("b")]).rows[1].differences["map"]
     assert (one.value, one.p, one.adjusted) == (0, 1, 1)
     assert one.interval is None
 
 
-def test_without_its_reference_nothing_is_tested(pets: Path):
-    """Where the first encoder isn't here no other takes its place, and every report says so."""
+def test_without_the_reference_nothing_is_tested(pets: Path):
+    """If the first encoder is not available, no other replaces it, and every report says so."""
     comparison = compare(pets, ["vgg16", "clip-vit-b-32", "resnet50"], load=load)
     assert not any(row.differences for row in comparison.rows)
     for text in (comparison_text(comparison), comparison_markdown(comparison), comparison_page(comparison)):
         assert "nothing is tested" in re.sub(r"\s+", " ", text)
 
 
-def test_what_is_asked_for_wrongly_is_refused_before_any_work(pets: Path):
-    """A name that nobody knows, one named twice, none at all; and where none is here there is no comparison."""
+def test_invalid_encoder_lists_are_rejected_before_any_work(pets: Path):
+    """Unknown and duplicate names, an empty list, and a list without an available encoder raise errors."""
     encoder = FakeEncoder("a")
     with pytest.raises(UnknownEncoderError, match="resnet5000"):
         compare(pets, [encoder, "resnet5000"], load=load)
-    with pytest.raises(EvaluationError, match="the encoder vgg16 is named twice"):
+    with pytest.raises(EvaluationError, match="vgg16 is given twice"):
         compare(pets, [encoder, "vgg16", "vgg16"], load=load)
-    with pytest.raises(EvaluationError, match="at least one encoder"):
+    with pytest.raises(EvaluationError, match="no encoder"):
         compare(pets, [])
     assert encoder.encoded == 0
-    with pytest.raises(EvaluationError, match=r"no encoder can be made ready; .* pull vgg16; .*hub"):
+    with pytest.raises(EvaluationError, match=r"no encoder can be loaded: .* pull vgg16; .*hub"):
         compare(pets, ["vgg16", "vgg19"], load=load)
-    with pytest.raises(EvaluationError, match="is named twice"):
+    with pytest.raises(EvaluationError, match="given twice"):
         compare(pets, [encoder, FakeEncoder("a")])
 
 
-def test_by_default_it_is_everything_that_is_known():
-    """Every encoder of the catalogue, those that are here first; CLIP, ResNet and VGG are among them."""
-    names = everything_known()
+def test_the_default_is_the_whole_catalogue():
+    """Every encoder of the catalogue is compared; CLIP, ResNet and VGG are among them."""
+    names = known_encoders()
     assert sorted(names) == sorted(row.name for row in catalog.CATALOG)
     assert {"clip-vit-b-32", "resnet50", "resnet152", "vgg16", "vgg19"} <= set(names)
 
 
-def test_encoders_of_one_name_are_told_apart(pets: Path):
-    """By what they differ in, and by nothing else."""
+def test_encoders_of_one_name_get_distinct_names(pets: Path):
+    """Equal names are extended by the details that differ, and by nothing else."""
     whole = FakeEncoder("a")
     object.__setattr__(whole.spec, "view", "whole")
     names = [row.name for row in compare(pets, [FakeEncoder("a"), whole, FakeEncoder("b")]).rows]
     assert names == ["a (centre view)", "a (whole view)", "b"]
 
 
-def test_every_form_tells_of_every_encoder_and_keeps_the_published_figures_apart(comparison: Comparison):
-    """Text, Markdown and page: a row each, the way to get what isn't here, and the published block by itself."""
+def test_every_report_lists_every_encoder_and_separates_published_values(comparison: Comparison):
+    """Text, Markdown and page have a row for each encoder, and a separate block with the published values."""
     for text in (comparison_text(comparison), comparison_markdown(comparison), comparison_page(comparison)):
         plain = re.sub(r"<wbr>|\\", "", text)
         for name in ("clip-vit-b-32", "vgg16", "resnet50", "vgg19", "lookalike encoders pull vgg16"):
             assert name in plain
         before, after = plain.split(HEADING.replace("(", "(").strip())
-        for method, figures in (("ResNet152", ("87", "86")), ("CLIP-Retrieval", ("94", "92"))):
+        for method, values in (("ResNet152", ("87", "86")), ("CLIP-Retrieval", ("94", "92"))):
             assert method not in before
-            assert re.search(rf"{method}\W+(\w+\W+)*?{figures[0]}\W.*?{figures[1]}", after, re.DOTALL)
+            assert re.search(rf"{method}\W+(\w+\W+)*?{values[0]}\W.*?{values[1]}", after, re.DOTALL)
 
 
-def test_a_narrow_terminal_gets_the_columns_in_blocks(comparison: Comparison):
-    """No line of a table is wider than the terminal, as far as two columns fit, and none is lost."""
+def test_wide_tables_are_split_for_a_narrow_terminal(comparison: Comparison):
+    """No line is wider than the terminal, as far as two columns fit, and no column is lost."""
     lines = comparison_text(comparison, width=40).splitlines()
     overall = lines[lines.index("Overall") : lines.index(next(line for line in lines if "not evaluated" in line))]
     assert len(overall) == 1 + 4 * 5 + 1  # the ceiling stands in the block of precision@10 alone
@@ -175,9 +175,9 @@ def test_a_narrow_terminal_gets_the_columns_in_blocks(comparison: Comparison):
         assert any(word in line for line in lines)
 
 
-def test_markdown_keeps_its_tables_whole(pets: Path):
+def test_markdown_tables_escape_names(pets: Path):
     """Bars and markup in names are escaped, so that every row has as many cells as the header."""
-    text = comparison_markdown(compare(pets, [FakeEncoder("a|b <i>"), DazzledEncoder("c")]))
+    text = comparison_markdown(compare(pets, [FakeEncoder("a|b <i>"), NoisyEncoder("c")]))
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert "a\\|b \\<i\\>" in text
     for first, second in pairwise(rows):
@@ -192,8 +192,8 @@ def known(monkeypatch: pytest.MonkeyPatch, call: Cli) -> Cli:
     return call
 
 
-def test_the_command_writes_all_its_forms(pets: Path, tmp_path: Path, known: Cli):
-    """Screen, page, Markdown and JSON; the JSON has a row for each encoder, ready or not."""
+def test_the_command_writes_every_report(pets: Path, tmp_path: Path, known: Cli):
+    """Terminal, page, Markdown and JSON; the JSON has a row for each encoder, available or not."""
     arguments = ["--encoder", "clip-vit-b-32", "--encoder", "vgg16", "--encoder", "resnet50"]
     result = known("compare", pets, *arguments, "--out", tmp_path / "out")
     assert (result.code, result.err) == (0, "")
@@ -221,15 +221,15 @@ def test_the_command_writes_all_its_forms(pets: Path, tmp_path: Path, known: Cli
     assert again == answer
 
 
-def test_an_unknown_name_is_one_line(pets: Path, known: Cli):
-    """It names the encoders there are; nothing is evaluated."""
+def test_an_unknown_name_is_a_one_line_error(pets: Path, known: Cli):
+    """The error lists the known encoders, and nothing is evaluated."""
     result = known("compare", pets, "--encoder", "clip-vit-b-32", "--encoder", "clip")
     assert (result.code, result.out) == (1, "")
-    assert "there is no encoder called 'clip'" in result.err
+    assert "unknown encoder 'clip'" in result.err
 
 
-def test_with_consent_weights_are_fetched_first(pets: Path, known: Cli, monkeypatch: pytest.MonkeyPatch):
-    """--yes pulls what isn't here; where that fails the row says so and the others are evaluated."""
+def test_weights_are_downloaded_first_with_yes(pets: Path, known: Cli, monkeypatch: pytest.MonkeyPatch):
+    """--yes downloads missing weights; if that fails, the row says so and the others are evaluated."""
     asked = []
 
     def pull(row: catalog.CatalogRow) -> None:
@@ -238,7 +238,7 @@ def test_with_consent_weights_are_fetched_first(pets: Path, known: Cli, monkeypa
 
     monkeypatch.setattr("lookalike.cli.measuring.compare.pull", pull)
     monkeypatch.setattr(
-        "lookalike.encoders.weights.locate.locate", lambda row: None if row.name == "resnet152" else Path()
+        "lookalike.encoders.weights.locate.weights_path", lambda row: None if row.name == "resnet152" else Path()
     )
     result = known("compare", pets, "--encoder", "clip-vit-b-32", "--encoder", "resnet152", "--yes")
     assert (result.code, asked) == (0, ["resnet152"])
@@ -247,7 +247,7 @@ def test_with_consent_weights_are_fetched_first(pets: Path, known: Cli, monkeypa
     assert asked == ["resnet152"]
 
 
-def test_a_dataset_is_read_once(pets: Path):
-    """A dataset that is loaded already is taken as it is."""
+def test_a_loaded_dataset_is_not_read_again(pets: Path):
+    """A loaded dataset is used as it is."""
     dataset = load_dataset(pets)
     assert compare(dataset, [FakeEncoder("a")]).dataset is dataset

@@ -1,4 +1,4 @@
-"""Embedding a dataset: every row is used or skipped with its reason, and a gallery's embeddings are used again."""
+"""Embedding a dataset: every row is used or skipped with a reason, and a gallery's embeddings are reused."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lookalike.evaluation.data.load import load_dataset
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
-    """Two classes of twelve pictures each, drawn."""
+    """Two classes of twelve drawn images each."""
     for number in range(24):
         drawn(tmp_path / "pets" / ("cat", "dog")[number % 2] / f"{number:02d}.png", number)
     return tmp_path / "pets"
 
 
 def test_every_row_gets_its_vector(pets: Path, fake: FakeEncoder):
-    """Vectors stand in the rows' order, are of length 1, and go with the SHA-256 of each file."""
+    """Vectors are in the order of rows, of length 1, and accompanied by the SHA-256 of each file."""
     seen: list[tuple[int, int]] = []
     embedded = embed_dataset(load_dataset(pets), fake, progress=lambda done, total: seen.append((done, total)))
     assert embedded.rows == embedded.dataset.rows
@@ -43,11 +43,11 @@ def test_every_row_gets_its_vector(pets: Path, fake: FakeEncoder):
     assert (embedded.reused, embedded.skipped, embedded.spec) == (0, (), fake.spec)
 
 
-def test_what_cannot_be_used_is_skipped_with_its_reason(pets: Path, photographs: Path, fake: FakeEncoder):
-    """Files as Kaggle's PetImages has them (empty, cut short, no picture, another format) never stop the work."""
+def test_unusable_files_are_skipped_with_a_reason(pets: Path, photographs: Path, fake: FakeEncoder):
+    """Empty, truncated and other damaged files, as in Kaggle's PetImages, don't stop the run."""
     (pets / "cat" / "666.jpg").write_bytes(b"")
     (pets / "dog" / "11702.jpg").write_bytes((photographs / "rocket.jpg").read_bytes()[:9000])
-    (pets / "dog" / "notes.jpg").write_text("words")
+    (pets / "dog" / "notes.jpg").write_text("text")
     shutil.copyfile(photographs / "camera.png", pets / "cat" / "truly_a_png.jpg")
     dataset = load_dataset(pets)
     embedded = embed_dataset(dataset, fake)
@@ -55,37 +55,37 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(pets: Path, photographs:
     assert list(reasons) == ["cat/666.jpg", "dog/11702.jpg", "dog/notes.jpg"]
     assert "empty" in reasons["cat/666.jpg"]
     assert "truncated or damaged" in reasons["dog/11702.jpg"]
-    assert "not a picture" in reasons["dog/notes.jpg"]
+    assert "not an image" in reasons["dog/notes.jpg"]
     assert [row for row in dataset.rows if row.path not in reasons] == list(embedded.rows)
     assert len(embedded.vectors) == len(embedded.digests) == 25
 
 
-def test_a_row_that_names_no_picture_is_skipped(tmp_path: Path, fake: FakeEncoder):
-    """A CSV may name files whose extension promises no picture: they are skipped, with that reason."""
+def test_a_row_with_an_unsupported_extension_is_skipped(tmp_path: Path, fake: FakeEncoder):
+    """A CSV may list files with other extensions: they are skipped with that reason."""
     for name in ("a.png", "b.png"):
         drawn(tmp_path / name, 1)
-    (tmp_path / "c.txt").write_text("words")
-    (tmp_path / "d").write_text("words")
+    (tmp_path / "c.txt").write_text("text")
+    (tmp_path / "d").write_text("text")
     (tmp_path / "labels.csv").write_text("path,label\na.png,x\nb.png,y\nc.txt,y\nd,y\n")
     embedded = embed_dataset(load_dataset(tmp_path), fake)
     assert {skipped.path: skipped.reason for skipped in embedded.skipped} == {
-        "c.txt": "not a picture: its name ends in .txt, which promises none",
-        "d": "not a picture: its name has no extension, which promises none",
+        "c.txt": "not an image: unsupported extension .txt",
+        "d": "not an image: no file extension",
     }
     assert [row.path for row in embedded.rows] == ["a.png", "b.png"]
 
 
 def test_nothing_to_embed_is_an_error(tmp_path: Path, fake: FakeEncoder):
-    """A dataset of which no picture can be used is refused with the first reason."""
+    """A dataset without a usable image raises an error with the first reason."""
     for name in ("a.png", "b.png"):
-        (tmp_path / name).write_text("words")
+        (tmp_path / name).write_text("text")
     (tmp_path / "labels.csv").write_text("path,label\na.png,x\nb.png,y\n")
-    with pytest.raises(DatasetError, match=r"none of its 2 pictures can be used; the first, a\.png: not a picture"):
+    with pytest.raises(DatasetError, match=r"none of its 2 images can be used.*a\.png: not an image"):
         embed_dataset(load_dataset(tmp_path), fake)
 
 
 def test_equal_contents_have_equal_vectors(pets: Path, fake: FakeEncoder):
-    """Copies get the very same vector, so that nothing tells them apart."""
+    """Copies have identical vectors."""
     shutil.copyfile(pets / "cat" / "00.png", pets / "dog" / "copy.png")
     embedded = embed_dataset(load_dataset(pets), fake)
     first, copy = (
@@ -95,8 +95,8 @@ def test_equal_contents_have_equal_vectors(pets: Path, fake: FakeEncoder):
     assert np.array_equal(embedded.vectors[first], embedded.vectors[copy])
 
 
-def test_a_gallerys_embeddings_are_used_again(pets: Path, fake: FakeEncoder):
-    """Only files that have changed since they were indexed are read; all vectors are what they would have been."""
+def test_the_embeddings_of_a_gallery_are_reused(pets: Path, fake: FakeEncoder):
+    """Only files changed since indexing are read, and the vectors are the same as without the gallery."""
     plain = embed_dataset(load_dataset(pets), fake)
     index(pets, fake).close()
     before = fake.encoded
@@ -110,20 +110,20 @@ def test_a_gallerys_embeddings_are_used_again(pets: Path, fake: FakeEncoder):
     assert not np.allclose(changed.vectors[0], plain.vectors[0])
 
 
-def test_a_gallery_above_the_dataset_serves_too(pets: Path, fake: FakeEncoder):
-    """A dataset that is a part of an indexed folder takes its embeddings from that folder's gallery."""
+def test_the_gallery_of_a_parent_folder_is_reused(pets: Path, fake: FakeEncoder):
+    """A dataset inside an indexed folder reuses the embeddings of that folder's gallery."""
     index(pets.parent, fake).close()
     assert embed_dataset(load_dataset(pets), fake).reused == 24
 
 
-def test_another_encoders_gallery_is_no_use(pets: Path, fake: FakeEncoder):
+def test_the_gallery_of_another_encoder_is_not_used(pets: Path, fake: FakeEncoder):
     """Embeddings of different encoders are never mixed."""
     index(pets, FakeEncoder("other")).close()
     assert embed_dataset(load_dataset(pets), fake).reused == 0
 
 
-def test_a_damaged_gallery_is_no_hindrance(pets: Path, fake: FakeEncoder):
-    """Where the gallery can't be read, everything is embedded anew."""
+def test_a_damaged_gallery_is_ignored(pets: Path, fake: FakeEncoder):
+    """If the gallery can't be read, everything is embedded again."""
     index(pets, fake).close()
     (vectors,) = (pets / ".lookalike").glob("*.f32")
     os.truncate(vectors, 100)
@@ -131,13 +131,13 @@ def test_a_damaged_gallery_is_no_hindrance(pets: Path, fake: FakeEncoder):
     assert (embedded.reused, len(embedded.rows)) == (0, 24)
 
 
-def test_sides_are_numbers_of_usable_rows(tmp_path: Path, fake: FakeEncoder):
-    """With a split, queries and gallery are told apart among the rows that could be used."""
+def test_split_rows_are_numbers_of_usable_rows(tmp_path: Path, fake: FakeEncoder):
+    """With a split, the numbers of queries and gallery refer to the usable rows."""
     for number in range(3):
         drawn(tmp_path / f"{number}.png", number)
-    (tmp_path / "bad.png").write_text("words")
+    (tmp_path / "bad.png").write_text("text")
     (tmp_path / "labels.csv").write_text(
         "path,label,split\nbad.png,x,query\n0.png,x,gallery\n1.png,y,query\n2.png,y,gallery\n"
     )
-    queries, gallery = embed_dataset(load_dataset(tmp_path), fake).sides()
+    queries, gallery = embed_dataset(load_dataset(tmp_path), fake).split_rows()
     assert (queries.tolist(), gallery.tolist()) == ([1], [0, 2])

@@ -1,4 +1,4 @@
-"""Evaluating an encoder: figures agree with a plain count, and nothing is left out silently."""
+"""Evaluating an encoder: metrics agree with a direct computation, and exclusions are reported."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lookalike.errors import EvaluationError
 from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.experiments.evaluate import evaluate
-from lookalike.evaluation.scoring.own_encoder import own_encoder
+from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.report.evaluation_json import evaluation_answer
 
 
 def labelled(folder: Path, rows: Iterable[dict[str, str]]) -> Path:
-    """A folder of drawn pictures and its labels.csv; ``seed`` says what is drawn, names not beginning with it."""
+    """A folder of drawn images with a labels.csv; images of equal ``seed`` are equal."""
     listed = [dict(row) for row in rows]
     for number, row in enumerate(listed):
         seed = int(row.pop("seed", str(number)))
@@ -38,7 +38,7 @@ def labelled(folder: Path, rows: Iterable[dict[str, str]]) -> Path:
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Path:
-    """Sixty pictures of three classes in groups of one to four, some copies, one group of two classes."""
+    """Sixty images of three classes in groups of one to four, some copies, one group of two classes."""
     rng = np.random.default_rng(4)
     rows = [
         {
@@ -52,8 +52,8 @@ def scenes(tmp_path: Path) -> Path:
     return labelled(tmp_path / "scenes", rows)
 
 
-def counted(embedded: EmbeddedDataset, junk: str) -> list[dict[str, float]]:
-    """Each query's figures, by counting along its ranking; empty where nothing can be found."""
+def expected_metrics(embedded: EmbeddedDataset, junk: str) -> list[dict[str, float]]:
+    """Each query's metrics, computed directly from its ranking; empty where R = 0."""
     found = []
     vectors = embedded.vectors.astype(np.float64)
     for query, row in enumerate(embedded.rows):
@@ -90,31 +90,31 @@ def counted(embedded: EmbeddedDataset, junk: str) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("junk", ["group", "none"])
-def test_figures_are_those_of_a_plain_count(scenes: Path, fake: FakeEncoder, junk: str):
-    """Each query's figures, their mean over queries and over classes, and the number excluded."""
+def test_metrics_agree_with_a_direct_computation(scenes: Path, fake: FakeEncoder, junk: str):
+    """Each query's metrics, their micro and macro means, and the number of excluded queries."""
     embedded = embed_dataset(load_dataset(scenes), fake)
     evaluation = evaluate(embedded, junk=junk)  # type: ignore[arg-type]  a parameter is a str
-    expected = counted(embedded, junk)
-    for query, figures in zip(evaluation.queries(), expected, strict=True):
-        assert {key: query.figures.get(key) for key in figures} == pytest.approx(figures)
-        assert bool(query.figures) == bool(figures)
-    scored = [figures for figures in expected if figures]
-    figures = evaluation.figures
-    assert (figures.scored, figures.left_out) == (len(scored), 60 - len(scored))
+    expected = expected_metrics(embedded, junk)
+    for query, own in zip(evaluation.queries(), expected, strict=True):
+        assert {key: query.metrics.get(key) for key in own} == pytest.approx(own)
+        assert bool(query.metrics) == bool(own)
+    scored = [own for own in expected if own]
+    metrics = evaluation.metrics
+    assert (metrics.scored, metrics.excluded_count) == (len(scored), 60 - len(scored))
     for key in scored[0]:
-        assert figures.micro[key] == pytest.approx(np.mean([one[key] for one in scored]))
+        assert metrics.micro[key] == pytest.approx(np.mean([one[key] for one in scored]))
         classes = {
             label: np.mean(
                 [one[key] for one, row in zip(expected, embedded.rows, strict=True) if one and row.label == label]
             )
             for label in "abc"
         }
-        assert {label: means[key] for label, means in figures.classes.items()} == pytest.approx(classes)
-        assert figures.macro[key] == pytest.approx(np.mean(list(classes.values())))
+        assert {label: means[key] for label, means in metrics.classes.items()} == pytest.approx(classes)
+        assert metrics.macro[key] == pytest.approx(np.mean(list(classes.values())))
 
 
-def test_a_scenes_pictures_of_another_class_stay_and_are_wrong(tmp_path: Path, fake: FakeEncoder):
-    """Of a query's group only what has its label is junk; what looks the same and has another label is a mistake."""
+def test_images_of_the_same_scene_and_another_class_are_wrong(tmp_path: Path, fake: FakeEncoder):
+    """Only images of the query's group with its label are junk; those with another label are wrong hits."""
     rows = [
         {"path": "a1.png", "label": "a", "group": "scene", "seed": "1"},
         {"path": "a2.png", "label": "a", "group": "scene", "seed": "2"},
@@ -130,7 +130,7 @@ def test_a_scenes_pictures_of_another_class_stay_and_are_wrong(tmp_path: Path, f
 
 
 def test_exact_copies_are_junk_under_every_rule(tmp_path: Path, fake: FakeEncoder):
-    """A copy of the query is neither right nor wrong, whatever its label; the row itself is never its own hit."""
+    """A copy of the query is junk whatever its label, and the row itself is never a hit."""
     rows = [{"path": f"{n}.png", "label": "ab"[n % 2], "seed": str(n if n < 6 else 0)} for n in range(8)]
     for junk in ("group", "none"):
         evaluation = evaluate(labelled(tmp_path / junk, rows), fake, ks=(1,), junk=junk)  # type: ignore[arg-type]
@@ -138,50 +138,50 @@ def test_exact_copies_are_junk_under_every_rule(tmp_path: Path, fake: FakeEncode
         assert {hit.path for hit in evaluation.hits(1)} == {f"{n}.png" for n in range(8) if n != 1}
 
 
-def test_queries_that_have_nothing_to_find_are_counted_with_the_reason(tmp_path: Path, fake: FakeEncoder):
-    """A class of one picture, and a class of one scene, are left out of every mean, and each says why."""
+def test_queries_without_relevant_images_are_excluded_with_a_reason(tmp_path: Path, fake: FakeEncoder):
+    """A class of one image and a class of one scene are excluded from every mean, each with its reason."""
     rows = [{"path": f"{n}.png", "label": "ab"[n % 2]} for n in range(8)]
     rows += [{"path": "only.png", "label": "single", "seed": "20"}]
     rows += [{"path": f"s{n}.png", "label": "burst", "group": "one", "seed": str(30 + n)} for n in range(3)]
-    figures = evaluate(labelled(tmp_path / "d", rows), fake, ks=(1, 5)).figures
-    assert [(one.label, one.count) for one in figures.excluded] == [("burst", 3), ("single", 1)]
-    assert figures.excluded[0].reason == "all others of the class are of the same group, or an exact copy"
-    assert figures.excluded[1].reason == "no other picture of the class is in the gallery"
-    assert set(figures.classes) == {"a", "b"}
-    assert (figures.scored, figures.left_out) == (8, 4)
+    metrics = evaluate(labelled(tmp_path / "d", rows), fake, ks=(1, 5)).metrics
+    assert [(one.label, one.count) for one in metrics.excluded] == [("burst", 3), ("single", 1)]
+    assert metrics.excluded[0].reason == "all other images of the class are of the same group, or exact copies"
+    assert metrics.excluded[1].reason == "no other image of the class is in the gallery"
+    assert set(metrics.classes) == {"a", "b"}
+    assert (metrics.scored, metrics.excluded_count) == (8, 4)
 
 
-def test_a_split_says_what_is_searched(tmp_path: Path, fake: FakeEncoder):
+def test_a_split_defines_queries_and_gallery(tmp_path: Path, fake: FakeEncoder):
     """Only rows marked query are queries, only rows marked gallery are hits."""
     rows = [{"path": f"{n}.png", "label": "ab"[n % 2], "split": "query" if n < 4 else "gallery"} for n in range(16)]
     evaluation = evaluate(labelled(tmp_path / "d", rows), fake, ks=(1, 12))
     assert evaluation.split
     assert [query.path for query in evaluation.queries()] == [f"{n}.png" for n in range(4)]
-    assert evaluation.figures.gallery == 12
+    assert evaluation.metrics.gallery == 12
     for number in range(4):
         assert sorted(hit.path for hit in evaluation.hits(number)) == sorted(f"{n}.png" for n in range(4, 16))
-    with pytest.raises(EvaluationError, match=r"k = 13 is larger than the gallery, in which a query has 12 pictures"):
+    with pytest.raises(EvaluationError, match=r"k = 13 is larger than the gallery.* 12 images"):
         evaluate(tmp_path / "d", fake, ks=(13,))
 
 
 def test_with_groups_and_visits_both_rules_are_reported(tmp_path: Path, fake: FakeEncoder):
-    """The rule asked for comes first, every other that the columns allow beside it, each with its own counts."""
+    """The requested rule comes first, followed by the other rules that the columns allow."""
     rows = [
         {"path": f"{n:02d}.png", "label": "ab"[n % 2], "group": f"g{n // 4}", "visit": f"v{n // 8}"} for n in range(24)
     ]
     folder = labelled(tmp_path / "d", rows)
     for junk, others in (("group", ["visit"]), ("visit", ["group"]), ("none", ["group", "visit"])):
         evaluation = evaluate(folder, fake, ks=(1,), junk=junk)  # type: ignore[arg-type]
-        assert evaluation.figures.junk == junk
-        assert [figures.junk for figures in evaluation.others] == others
-        sizes = {one.junk: int(one.table.sizes[0]) for one in (evaluation.figures, *evaluation.others)}
+        assert evaluation.metrics.junk == junk
+        assert [other.junk for other in evaluation.others] == others
+        sizes = {one.junk: int(one.per_query.sizes[0]) for one in (evaluation.metrics, *evaluation.others)}
         assert sizes == {rule: {"group": 22, "visit": 20, "none": 23}[rule] for rule in (junk, *others)}
 
 
-def test_what_would_say_nothing_is_refused(tmp_path: Path, fake: FakeEncoder):
-    """A k larger than the gallery or below 1, and a rule without its column, are errors that name the way out."""
+def test_invalid_ks_and_rules_raise_errors(tmp_path: Path, fake: FakeEncoder):
+    """A k larger than the gallery or below 1, and a rule without its column, raise errors."""
     folder = labelled(tmp_path / "d", [{"path": f"{n}.png", "label": "ab"[n % 2]} for n in range(8)])
-    with pytest.raises(EvaluationError, match=r"k = 10 is larger than the gallery, in which a query has 7 .*--k"):
+    with pytest.raises(EvaluationError, match=r"k = 10 is larger than the gallery.* 7 .*--k"):
         evaluate(folder, fake)
     with pytest.raises(EvaluationError, match="k must be at least 1"):
         evaluate(folder, fake, ks=(0, 1))
@@ -191,39 +191,39 @@ def test_what_would_say_nothing_is_refused(tmp_path: Path, fake: FakeEncoder):
         evaluate(folder, fake, ks=(1,), junk="visit")
 
 
-def test_files_that_cannot_be_used_are_listed_and_change_no_other_figure(scenes: Path, fake: FakeEncoder):
-    """A damaged file is skipped with its reason; the figures are those of the dataset without it."""
+def test_unusable_files_are_listed_and_change_no_metric(scenes: Path, fake: FakeEncoder):
+    """A damaged file is skipped with a reason; the metrics are those of the dataset without it."""
     before = evaluate(scenes, fake)
     lines = (scenes / "labels.csv").read_text().splitlines()
     (scenes / "labels.csv").write_text("\n".join([*lines, "bad.png,a,"]))
     (scenes / "bad.png").write_bytes(b"")
     after = evaluate(scenes, fake)
     assert [(one.path, "empty" in one.reason) for one in after.skipped] == [("bad.png", True)]
-    assert after.figures.micro == before.figures.micro
+    assert after.metrics.micro == before.metrics.micro
     assert len(after.rows) == 60
 
 
-def test_one_class_left_is_refused(tmp_path: Path, fake: FakeEncoder):
-    """Where damage leaves a single class, every hit would be right: that is an error and no figure."""
+def test_a_single_usable_class_is_rejected(tmp_path: Path, fake: FakeEncoder):
+    """If only one class is usable, every hit would be relevant: that is an error."""
     for number in range(6):
         drawn(tmp_path / "d" / "a" / f"{number}.png", number)
     (tmp_path / "d" / "b").mkdir()
     (tmp_path / "d" / "b" / "x.png").write_bytes(b"")
-    with pytest.raises(EvaluationError, match="all of one class"):
+    with pytest.raises(EvaluationError, match="of one class"):
         evaluate(tmp_path / "d", fake, ks=(1,))
 
 
-def test_where_no_query_has_anything_to_find_there_are_no_figures(tmp_path: Path, fake: FakeEncoder):
-    """Two classes of one scene each leave nothing to measure under the rule of groups: an error, and why."""
+def test_no_scored_query_is_an_error(tmp_path: Path, fake: FakeEncoder):
+    """Two classes of one scene each have R = 0 for every query under the group rule."""
     rows = [{"path": f"{n}.png", "label": "ab"[n % 2], "group": "ab"[n % 2]} for n in range(8)]
     folder = labelled(tmp_path / "d", rows)
-    with pytest.raises(EvaluationError, match=r"none of its 8 queries has anything to find; for one of a, all others"):
+    with pytest.raises(EvaluationError, match=r"none of 8 queries has a relevant image"):
         evaluate(folder, fake, ks=(1,))
-    assert evaluate(folder, fake, ks=(1,), junk="none").figures.scored == 8
+    assert evaluate(folder, fake, ks=(1,), junk="none").metrics.scored == 8
 
 
 def test_the_same_input_and_seed_give_the_same_answer(scenes: Path):
-    """Two evaluations with encoders of their own are alike to the last digit; another seed moves the intervals."""
+    """Two evaluations with separate encoders are identical; another seed changes the intervals."""
     first, again, other = (
         evaluation_answer(evaluate(scenes, FakeEncoder(), seed=seed, command="lookalike evaluate"))
         for seed in (0, 0, 1)
@@ -233,102 +233,102 @@ def test_the_same_input_and_seed_give_the_same_answer(scenes: Path):
     assert first["intervals"] != other["intervals"]
 
 
-def test_intervals_follow_the_number_of_groups(tmp_path: Path, fake: FakeEncoder):
-    """No interval below ten groups, an approximate one below thirty; micro, macro and each class alike."""
+def test_intervals_depend_on_the_number_of_groups(tmp_path: Path, fake: FakeEncoder):
+    """There is no interval below ten groups and an approximate one below thirty: micro, macro and by class."""
     for groups, there, approximate in ((9, False, False), (12, True, True), (36, True, False)):
         rows = [{"path": f"{n:03d}.png", "label": "ab"[n % 2], "group": f"g{n % groups}"} for n in range(2 * groups)]
-        figures = evaluate(labelled(tmp_path / str(groups), rows), fake, ks=(1, 2)).figures
-        assert figures.groups == groups
-        for interval in (*figures.intervals.values(), *figures.macro_intervals.values()):
+        metrics = evaluate(labelled(tmp_path / str(groups), rows), fake, ks=(1, 2)).metrics
+        assert metrics.groups == groups
+        for interval in (*metrics.intervals.values(), *metrics.macro_intervals.values()):
             assert (interval is not None) == there
             assert interval is None or interval.approximate == approximate
             assert interval is None or 0 <= interval.low <= interval.high <= 1
-        assert figures.class_intervals.keys() == figures.classes.keys()
+        assert metrics.class_intervals.keys() == metrics.classes.keys()
 
 
 def test_confusion_counts_first_hits(scenes: Path, fake: FakeEncoder):
-    """Its sum is the number of scored queries, and the share on the diagonal is precision@1."""
-    figures = evaluate(scenes, fake).figures
-    assert figures.confusion.labels == ("a", "b", "c")
-    assert figures.confusion.counts.sum() == figures.scored
-    assert figures.confusion.counts.trace() / figures.scored == pytest.approx(figures.micro["precision@1"])
-    by_class = dict(zip("abc", figures.confusion.counts.sum(axis=1).tolist(), strict=True))
-    assert by_class == figures.scored_by_class
+    """The sum is the number of scored queries, and the share on the diagonal is precision@1."""
+    metrics = evaluate(scenes, fake).metrics
+    assert metrics.confusion.labels == ("a", "b", "c")
+    assert metrics.confusion.counts.sum() == metrics.scored
+    assert metrics.confusion.counts.trace() / metrics.scored == pytest.approx(metrics.micro["precision@1"])
+    by_class = dict(zip("abc", metrics.confusion.counts.sum(axis=1).tolist(), strict=True))
+    assert by_class == metrics.scored_by_class
 
 
 def test_best_and_worst_queries_are_in_order(scenes: Path, fake: FakeEncoder):
-    """By AP, equal ones by path; failures are all queries whose first hit is wrong, the most similar first."""
+    """Queries are ordered by AP, ties by path; failures by the similarity of the wrong first hit."""
     evaluation = evaluate(scenes, fake)
-    scored = [query for query in evaluation.queries() if query.figures]
-    assert evaluation.worst(5) == tuple(sorted(scored, key=lambda one: (one.figures["map"], one.path))[:5])
-    assert evaluation.best(5) == tuple(sorted(scored, key=lambda one: (-one.figures["map"], one.path))[:5])
+    scored = [query for query in evaluation.queries() if query.metrics]
+    assert evaluation.worst(5) == tuple(sorted(scored, key=lambda one: (one.metrics["map"], one.path))[:5])
+    assert evaluation.best(5) == tuple(sorted(scored, key=lambda one: (-one.metrics["map"], one.path))[:5])
     failures = evaluation.failures()
-    assert {one.path for one in failures} == {one.path for one in scored if not one.figures["precision@1"]}
+    assert {one.path for one in failures} == {one.path for one in scored if not one.metrics["precision@1"]}
     scores = [evaluation.hits(one.number)[0].score for one in failures]
     assert scores == sorted(scores, reverse=True)
 
 
-def test_a_gallerys_own_encoder_and_embeddings_are_used(
+def test_the_encoder_and_embeddings_of_the_gallery_are_used(
     tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ):
-    """Without an encoder it is the gallery's, and pictures in it aren't encoded again."""
+    """The default encoder is that of the gallery, and its images are not encoded again."""
     folder = labelled(tmp_path / "d", [{"path": f"{n}.png", "label": "ab"[n % 2]} for n in range(12)])
     index(folder, fake).close()
     monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: fake)
     already = fake.encoded
     evaluation = evaluate(folder, ks=(1,))
-    assert evaluation.encoder == own_encoder(load_dataset(folder)).spec == fake.spec
+    assert evaluation.encoder == default_encoder(load_dataset(folder)).spec == fake.spec
     assert fake.encoded == already
     assert evaluation.images_per_second is None
 
 
-def test_embeddings_of_another_encoder_are_refused(scenes: Path, fake: FakeEncoder):
-    """An embedded dataset is evaluated as it is; naming another encoder beside it is an error."""
+def test_embeddings_of_another_encoder_are_rejected(scenes: Path, fake: FakeEncoder):
+    """An embedded dataset is evaluated as it is; naming a different encoder is an error."""
     embedded = embed_dataset(load_dataset(scenes), fake)
     already = fake.encoded
     assert isinstance(evaluate(embedded, fake), Evaluation)
     assert fake.encoded == already
     for another in (FakeEncoder("another"), "another"):
-        with pytest.raises(EvaluationError, match="embed the dataset with the encoder"):
+        with pytest.raises(EvaluationError, match="not with another"):
             evaluate(embedded, another)
 
 
-def test_progress_tells_every_stage(scenes: Path, fake: FakeEncoder):
-    """Encoding first, then ranking, then the intervals of all, macro and three classes, each up to its end."""
-    told: list[tuple[str, int, int]] = []
-    evaluate(scenes, fake, progress=lambda what, done, total: told.append((what, done, total)))
-    assert list(dict.fromkeys(what for what, _, _ in told)) == ["encoding", "ranking", "intervals"]
-    assert ("encoding", 60, 60) in told
-    assert ("ranking", 60, 60) in told
-    assert told[-1] == ("intervals", 4, 5)
+def test_progress_reports_every_stage(scenes: Path, fake: FakeEncoder):
+    """Encoding, ranking, then the intervals of micro, macro and three classes, each up to its end."""
+    calls: list[tuple[str, int, int]] = []
+    evaluate(scenes, fake, progress=lambda what, done, total: calls.append((what, done, total)))
+    assert list(dict.fromkeys(what for what, _, _ in calls)) == ["encoding", "ranking", "intervals"]
+    assert ("encoding", 60, 60) in calls
+    assert ("ranking", 60, 60) in calls
+    assert calls[-1] == ("intervals", 4, 5)
 
 
-def test_chance_and_ceiling_stand_beside_the_figures(scenes: Path, fake: FakeEncoder):
-    """The ceiling is the mean of min(k, R) / k, chance of precision@1 the mean of R / size."""
-    figures = evaluate(scenes, fake).figures
-    scored = figures.table.relevant > 0
-    total, size = figures.table.relevant[scored], figures.table.sizes[scored]
+def test_chance_levels_and_ceilings(scenes: Path, fake: FakeEncoder):
+    """The ceiling is the mean of min(k, R) / k, the chance level of precision@1 the mean of R / size."""
+    metrics = evaluate(scenes, fake).metrics
+    scored = metrics.per_query.relevant > 0
+    total, size = metrics.per_query.relevant[scored], metrics.per_query.sizes[scored]
     for k in (1, 5, 10):
-        assert figures.ceilings[f"ceiling@{k}"] == pytest.approx(np.mean(np.minimum(k, total) / k))
-    assert figures.chance["precision@1"] == pytest.approx(np.mean(total / size))
-    assert set(figures.chance) == set(figures.micro)
+        assert metrics.ceilings[f"ceiling@{k}"] == pytest.approx(np.mean(np.minimum(k, total) / k))
+    assert metrics.chance["precision@1"] == pytest.approx(np.mean(total / size))
+    assert set(metrics.chance) == set(metrics.micro)
 
 
 def test_ties_do_not_follow_the_order_of_paths(tmp_path: Path, fake: FakeEncoder):
-    """Pictures that look the same to the encoder come in an order that is neither the paths' nor the rows'."""
-    picture = draw(1)
+    """Images with equal embeddings are in an order that is neither that of paths nor of rows."""
+    image = draw(1)
     for number in range(40):
         place = tmp_path / "d" / ("a" if number < 20 else "b") / f"{number:02d}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(place, compress_level=1 if number % 2 else 9, pnginfo=_note(number))
-    figures = evaluate(tmp_path / "d", fake).figures
-    assert figures.tied_share == pytest.approx(1)
-    assert 0.2 < figures.micro["precision@10"] < 0.8
-    assert 0.3 < figures.classes["a"]["precision@10"] / figures.classes["b"]["precision@10"] < 3
+        image.save(place, compress_level=1 if number % 2 else 9, pnginfo=_note(number))
+    metrics = evaluate(tmp_path / "d", fake).metrics
+    assert metrics.tied_share == pytest.approx(1)
+    assert 0.2 < metrics.micro["precision@10"] < 0.8
+    assert 0.3 < metrics.classes["a"]["precision@10"] / metrics.classes["b"]["precision@10"] < 3
 
 
 def _note(number: int) -> object:
-    """A remark inside a PNG, so that files of one picture are no copies of one another."""
+    """A comment inside a PNG, so that files of one image are not copies of one another."""
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()

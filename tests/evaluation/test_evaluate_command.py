@@ -24,7 +24,7 @@ ODD_NAMES = [b"two\nlines.png", b'"it\'s" <b>&amp;.png', "\U0001f600 \u00fc.png"
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
-    """Two classes of twelve pictures, a class of one, and a damaged file."""
+    """Two classes of twelve images, a class of one, and a damaged file."""
     for number in range(24):
         drawn(tmp_path / "pets" / ("cat", "dog")[number % 2] / f"{number:02d}.png", number)
     drawn(tmp_path / "pets" / "ferret" / "only.png", 99)
@@ -56,10 +56,10 @@ def test_the_table_tells_everything(pets: Path, call: Cli):
     """Figures with intervals, each class, and whatever is excluded or skipped, with its reason."""
     result = call("evaluate", pets)
     assert (result.code, result.err) == (0, "")
-    assert "pets: 25 pictures of 3 classes, leave-one-out" in result.out
+    assert "pets: 25 images of 3 classes, leave-one-out" in result.out
     assert "encoder colours (49-d, fp32, centre view" in result.out
-    assert "24 queries, 1 excluded, 25 pictures in the gallery" in result.out
-    assert "excluded: 1 of ferret: no other picture of the class is in the gallery" in result.out
+    assert "24 queries, 1 excluded, 25 images in the gallery" in result.out
+    assert "excluded: 1 of ferret: no other image of the class is in the gallery" in result.out
     assert re.search(r"1 file skipped:\n  cat/666\.jpg: .*empty", result.out)
     assert re.search(r"^precision@10 +0\.\d{3} +~0\.\d{3} to 0\.\d{3} .* 0\.\d{3} +1\.000$", result.out, re.MULTILINE)
     assert re.search(r"^cat +12 +[01]\.\d{3}", result.out, re.MULTILINE)
@@ -73,7 +73,7 @@ def test_json_has_the_promised_keys(pets: Path, tmp_path: Path, call: Cli):
     assert result.out == (tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")
     answer = json.loads(result.out)
     assert (answer["version"], answer["encoder"], answer["dataset"]) == (1, "colours", "pets")
-    assert (answer["queries"], answer["excluded"], answer["pictures"], answer["gallery"]) == (24, 1, 25, 25)
+    assert (answer["queries"], answer["excluded"], answer["images"], answer["gallery"]) == (24, 1, 25, 25)
     assert set(KEYS) <= set(answer["micro"])
     assert list(answer["micro"]) == list(answer["macro"]) == list(answer["intervals"])
     assert set(answer["classes"]) == {"cat", "dog"}
@@ -110,7 +110,7 @@ def test_the_csv_has_a_row_for_every_query(pets: Path, tmp_path: Path, call: Cli
 
 
 def test_the_page_needs_nothing_else(pets: Path, tmp_path: Path, call: Cli):
-    """Pictures are inside it; definitions, caveats, exclusions and skipped files stand beside the figures."""
+    """Images are inside it; definitions, caveats, exclusions and skipped files stand beside the figures."""
     result = call("evaluate", pets, "--out", tmp_path / "a" / "b")
     assert result.out.endswith(f"written to {tmp_path / 'a' / 'b'}: evaluation.html, evaluation.json, queries.csv\n")
     text = (tmp_path / "a" / "b" / "evaluation.html").read_text(encoding="utf-8")
@@ -124,7 +124,7 @@ def test_the_page_needs_nothing_else(pets: Path, tmp_path: Path, call: Cli):
         "Worst queries",
         "Best queries",
         "First hits that are wrong",
-        "no other picture of the class is in the gallery",
+        "no other image of the class is in the gallery",
         "666.jpg",
         "divided by k always",
         "No groups are given",

@@ -1,4 +1,4 @@
-"""The ranking of a gallery: exact, equal scores in a drawn order, the same however it is computed."""
+"""The ranking of a gallery: exact, with ties in a seeded order, independent of how it is computed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,29 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.evaluation.data.relevance import Relevance, Rows
+from lookalike.evaluation.data.relevance import Relevance, RowCodes
 from lookalike.evaluation.ranking import full_ranking
-from lookalike.evaluation.ranking.exact_scores import levels, pair_products, products, scores, snapped
+from lookalike.evaluation.ranking.exact_scores import levels, pair_products, products, scores, snap
 from lookalike.evaluation.ranking.full_ranking import Rankings, rank_gallery
-from lookalike.evaluation.ranking.ties import draw, in_drawn_order
+from lookalike.evaluation.ranking.ties import break_ties, tie_key
 
 STEP = 2.0**-24
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors brought to length 1, float32."""
+    """Vectors normalised to length 1, float32."""
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def table(labels: Sequence[int], groups: Sequence[int] | None = None) -> Rows:
+def codes(labels: Sequence[int], groups: Sequence[int] | None = None) -> RowCodes:
     """Rows of different contents."""
     number = len(labels)
     alone = np.full(number, -1, np.int64)
-    return Rows(np.array(labels, np.int64), alone if groups is None else np.array(groups), alone, np.arange(number))
+    return RowCodes(np.array(labels, np.int64), alone if groups is None else np.array(groups), alone, np.arange(number))
 
 
-def by_force(vectors: np.ndarray, relevance: Relevance, k: int, seed: int) -> list[dict[str, object]]:
-    """Every ranking by the definitions, in exact arithmetic: slow, and hard to get wrong."""
+def brute_force(vectors: np.ndarray, relevance: Relevance, k: int, seed: int) -> list[dict[str, object]]:
+    """Every ranking by the definitions, in exact arithmetic."""
     grid = [[Fraction(round(Fraction(float(x)) * 2**26), 2**26) for x in row] for row in vectors]
     found = []
     for place, query in enumerate(relevance.queries.tolist()):
@@ -66,8 +66,8 @@ def by_force(vectors: np.ndarray, relevance: Relevance, k: int, seed: int) -> li
     return found
 
 
-def hold(found: Rankings, expected: list[dict[str, object]], k: int, *, full: bool) -> None:
-    """Assert that rankings are what brute force says."""
+def assert_equals_brute_force(found: Rankings, expected: list[dict[str, object]], k: int, *, full: bool) -> None:
+    """Assert that rankings equal those of :func:`brute_force`."""
     tied: Counter[bool] = Counter()
     for query, one in enumerate(expected):
         assert found.rows[query].tolist() == one["rows"]
@@ -96,40 +96,40 @@ GALLERIES = st.lists(
 
 
 @given(GALLERIES, st.integers(1, 40), st.booleans(), st.integers(-3, 2**40))
-def test_rankings_are_what_brute_force_finds(rows: list, k: int, full: bool, seed: int):
-    """Few directions, so most scores are tied: order, AP, AP@R and the share of ties are those of the definitions."""
+def test_rankings_equal_brute_force(rows: list, k: int, full: bool, seed: int):
+    """With few directions most scores are tied: order, AP, AP@R and the share of ties follow the definitions."""
     vectors = unit(np.array([vector if any(vector) else (1, 0, 0) for vector, *_ in rows], np.float64))
-    relevance = Relevance(table([label for _, label, _ in rows], [group for *_, group in rows]))
+    relevance = Relevance(codes([label for _, label, _ in rows], [group for *_, group in rows]))
     found = rank_gallery(vectors, vectors, relevance, k=k, full=full, seed=seed)
-    hold(found, by_force(vectors, relevance, k, seed), k, full=full)
+    assert_equals_brute_force(found, brute_force(vectors, relevance, k, seed), k, full=full)
     assert (found.R == relevance.R).all()
     assert (found.size == relevance.size).all()
 
 
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("dimension", [5, 33])
-def test_a_larger_gallery_too(full: bool, dimension: int):
-    """Chunks, blocks and copies of vectors far apart change nothing: 300 pictures, a tenth of them thrice."""
+def test_larger_rankings_equal_brute_force(full: bool, dimension: int):
+    """Chunks, blocks and distant copies make no difference: 300 images, a tenth of them three times."""
     rng = np.random.default_rng(dimension)
     vectors = unit(rng.normal(size=(300, dimension)))
     vectors[100:130] = vectors[200:230] = vectors[:30]
-    relevance = Relevance(table(rng.integers(0, 4, 300), rng.integers(0, 100, 300)), queries=np.arange(0, 300, 31))
+    relevance = Relevance(codes(rng.integers(0, 4, 300), rng.integers(0, 100, 300)), queries=np.arange(0, 300, 31))
     found = rank_gallery(vectors[relevance.queries], vectors, relevance, k=10, full=full, seed=3)
-    hold(found, by_force(vectors, relevance, 10, 3), 10, full=full)
+    assert_equals_brute_force(found, brute_force(vectors, relevance, 10, 3), 10, full=full)
 
 
 @pytest.fixture(scope="module")
 def crowd() -> tuple[np.ndarray, Relevance]:
-    """1,000 pictures in 384 dimensions, many of them equal or nearly so."""
+    """1,000 images in 384 dimensions, many of them equal or nearly so."""
     rng = np.random.default_rng(8)
     vectors = rng.normal(size=(20, 384))[rng.integers(0, 20, 1000)]
     vectors[::2] += rng.normal(size=(500, 384)) * 1e-7
     labels = rng.integers(0, 5, 1000)
-    return unit(vectors), Relevance(table(labels, rng.integers(0, 150, 1000)), queries=np.arange(0, 1000, 11))
+    return unit(vectors), Relevance(codes(labels, rng.integers(0, 150, 1000)), queries=np.arange(0, 1000, 11))
 
 
-def same(one: Rankings, two: Rankings) -> None:
-    """Assert that two rankings are equal to the last bit."""
+def assert_identical(one: Rankings, two: Rankings) -> None:
+    """Assert that two rankings are identical to the last bit."""
     for field in ("queries", "rows", "scores", "relevant", "R", "size", "ap", "ap_at_r", "first_relevant"):
         np.testing.assert_array_equal(getattr(one, field), getattr(two, field), err_msg=field)
     assert one.tied_share == two.tied_share
@@ -137,17 +137,17 @@ def same(one: Rankings, two: Rankings) -> None:
 
 @pytest.mark.parametrize("full", [True, False])
 def test_blocks_and_threads_change_nothing(crowd: tuple, full: bool, monkeypatch: pytest.MonkeyPatch):
-    """Results are identical to the last bit for any number of threads and any size of blocks."""
+    """Results are identical to the last bit for any number of threads and any block size."""
     vectors, relevance = crowd
     queries = vectors[relevance.queries]
     first = rank_gallery(queries, vectors, relevance, k=10, full=full, threads=1)
     assert first.tied_share > 0.1
     for threads, cells in ((3, 16_000_000), (1, 1), (2, 15_000), (1, 50_000)):
         monkeypatch.setattr(full_ranking, "_CELLS", cells)
-        same(first, rank_gallery(queries, vectors, relevance, k=10, full=full, threads=threads))
+        assert_identical(first, rank_gallery(queries, vectors, relevance, k=10, full=full, threads=threads))
 
 
-def test_the_fast_way_finds_the_same_first_places(crowd: tuple):
+def test_first_places_equal_those_of_the_full_ranking(crowd: tuple):
     """Ranking the first places only gives the same rows and scores as ranking everything."""
     vectors, relevance = crowd
     queries = vectors[relevance.queries]
@@ -156,49 +156,49 @@ def test_the_fast_way_finds_the_same_first_places(crowd: tuple):
         np.testing.assert_array_equal(getattr(full, field), getattr(fast, field), err_msg=field)
 
 
-def test_the_order_of_rows_does_not_decide():
-    """Of 200 equal pictures of two classes in two folders one after the other, a fair mix stands first."""
+def test_ties_do_not_follow_the_order_of_rows():
+    """Among 200 equal images of two classes in consecutive folders, the first places are a fair mix."""
     vectors = np.zeros((200, 4), np.float32)
     vectors[:, 0] = 1
-    relevance = Relevance(table([0] * 100 + [1] * 100))
+    relevance = Relevance(codes([0] * 100 + [1] * 100))
     found = rank_gallery(vectors, vectors, relevance, k=10)
     assert found.tied_share == 1
     assert 0.45 < found.relevant.mean() < 0.55
     assert 0.45 < np.nanmean(found.ap) < 0.56
 
 
-def test_the_draw_is_the_published_one():
-    """Equals stand in the order of SHA-256 of seed, query row and gallery row, those that matter only."""
-    assert draw(7, 3, 12) == sha256(b"7 3 12").digest()
+def test_ties_follow_the_documented_hash():
+    """Ties are in the order of SHA-256 of seed, query row and gallery row, but only where the order matters."""
+    assert tie_key(7, 3, 12) == sha256(b"7 3 12").digest()
     rows = np.array([5, 9, 2, 4, 8])
     equal, matters = np.array([True, True, False, True]), np.array([False, True, False, False])
-    order = in_drawn_order(equal, matters, rows, seed=1, query_row=6)
+    order = break_ties(equal, matters, rows, seed=1, query_row=6)
     assert order[3:].tolist() == [3, 4]
     assert rows[order[:3]].tolist() == sorted([5, 9, 2], key=lambda row: sha256(b"1 6 %d" % row).digest())
 
 
-def test_junk_changes_no_figure():
-    """Pictures that are junk for a query can be put in the gallery without changing its ranking."""
+def test_junk_changes_no_ranking():
+    """Adding images that are junk for a query to the gallery does not change its ranking."""
     rng = np.random.default_rng(11)
     vectors = unit(rng.normal(size=(120, 16)))
     labels, groups = rng.integers(0, 3, 120), np.full(120, -1)
     groups[[0, *range(90, 120)]] = 1
     labels[90:] = labels[0]
-    rows = table(labels, groups)
+    rows = codes(labels, groups)
     without, beside = (
         rank_gallery(
             vectors[:1], vectors[gallery], Relevance(rows, queries=np.array([0]), gallery=gallery), k=10, seed=2
         )
         for gallery in (np.arange(90), np.arange(120))
     )
-    same(without, beside)
+    assert_identical(without, beside)
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_nothing_to_rank(full: bool):
-    """No queries, an empty gallery, or one of which all is removed: rankings of nothing."""
+def test_empty_rankings(full: bool):
+    """No queries, an empty gallery, and one of which all images are removed give empty rankings."""
     vectors = np.eye(3, dtype=np.float32)
-    rows = table([0, 0, 1])
+    rows = codes([0, 0, 1])
     none = np.array([], np.intp)
     found = rank_gallery(vectors[none], vectors, Relevance(rows, queries=none), k=2, full=full)
     assert found.rows.shape == (0, 2)
@@ -211,25 +211,27 @@ def test_nothing_to_rank(full: bool):
     assert (found.size, found.R, found.tied_share) == (0, 0, 0)
 
 
-def test_progress_is_told(monkeypatch: pytest.MonkeyPatch):
-    """After each block it is told how many of all queries are done."""
+def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch):
+    """After each block, progress is called with the numbers of queries done and in total."""
     monkeypatch.setattr(full_ranking, "_CELLS", 40)
     vectors = unit(np.random.default_rng(0).normal(size=(10, 4)))
-    told = []
-    rank_gallery(vectors, vectors, Relevance(table([0] * 10)), k=1, threads=1, progress=lambda *done: told.append(done))
-    assert told == [(4, 10), (8, 10), (10, 10)]
+    calls = []
+    rank_gallery(
+        vectors, vectors, Relevance(codes([0] * 10)), k=1, threads=1, progress=lambda *done: calls.append(done)
+    )
+    assert calls == [(4, 10), (8, 10), (10, 10)]
 
 
-def test_what_does_not_fit_is_refused():
-    """Vectors that aren't of length 1, aren't as many as the rows, or differ in dimension; no first place at all."""
+def test_invalid_arguments_raise_errors():
+    """Vectors of other lengths, numbers or dimensions, and k = 0 raise errors."""
     vectors = np.eye(3, dtype=np.float32)
-    relevance = Relevance(table([0, 0, 1]))
+    relevance = Relevance(codes([0, 0, 1]))
     for wrong in (vectors * 2, vectors * 0, vectors * np.float32("nan"), np.eye(3, 4, dtype=np.float32)):
-        with pytest.raises(ValueError, match=r"length 1|one dimension"):
+        with pytest.raises(ValueError, match=r"length 1|same dimension"):
             rank_gallery(wrong, vectors, relevance, k=1)
-    with pytest.raises(ValueError, match="one vector for each"):
+    with pytest.raises(ValueError, match="one row for each"):
         rank_gallery(vectors[:2], vectors, relevance, k=1)
-    with pytest.raises(ValueError, match="k is"):
+    with pytest.raises(ValueError, match="k must be"):
         rank_gallery(vectors, vectors, relevance, k=0)
     with pytest.raises(ValueError, match="rows of a matrix"):
         rank_gallery(vectors[0], vectors, relevance, k=1)
@@ -237,11 +239,11 @@ def test_what_does_not_fit_is_refused():
 
 @given(st.integers(1, 300), st.integers(0, 2**32 - 1), st.floats(1e-30, 1, exclude_min=True))
 def test_scores_are_exact_in_any_order_of_summation(dimension: int, seed: int, small: float):
-    """Shuffling components doesn't change the last bit, nor do pairs by themselves, and the cosine is right."""
+    """Neither shuffling components nor computing pairs separately changes the last bit of a cosine."""
     rng = np.random.default_rng(seed)
     drawn = rng.normal(size=(6, dimension)) * np.where(rng.random((6, dimension)) < 0.5, small, 1) + 1e-30
     vectors = unit(drawn)
-    grid = snapped(vectors)
+    grid = snap(vectors)
     assert np.abs(grid - vectors).max() <= 2.0**-27
     exact = products(grid, grid)
     shuffled = rng.permutation(dimension)

@@ -1,4 +1,4 @@
-"""The similarity matrix: its order, its numbers however it is cut, its files, and its picture."""
+"""The similarity matrix: its order, block-wise computation, files and plot."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fakes import FakeEncoder
 from galleries import Result, index
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.embedded import embed_dataset
-from lookalike.evaluation.data.load import load_pictures
-from lookalike.evaluation.experiments.matrix import Band, SimilarityMatrix, similarity_of
-from lookalike.report.drawings.matrix_picture import matrix_picture
+from lookalike.evaluation.data.load import load_images
+from lookalike.evaluation.experiments.matrix import Band, SimilarityMatrix, similarity_matrix
+from lookalike.report.drawings.matrix_plot import matrix_plot
 from lookalike.report.drawings.viridis import viridis
 from lookalike.report.matrix_files import write_csv, write_npy
 
@@ -29,7 +29,7 @@ Cli = Callable[..., Result]
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
-    """Three classes of unequal size, labelled in a CSV whose rows are in no order."""
+    """Three classes of unequal size, labelled in a CSV whose rows are shuffled."""
     order = np.random.default_rng(5).permutation(23).tolist()
     for number in order:
         drawn(tmp_path / "pets" / f"{number:02}.png", number)
@@ -42,19 +42,19 @@ def pets(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def matrix(pets: Path, fake: FakeEncoder) -> SimilarityMatrix:
-    """All of them against all."""
-    embedded = embed_dataset(load_pictures(pets), fake)
-    return similarity_of(embedded, embedded)
+    """All images against all."""
+    embedded = embed_dataset(load_images(pets), fake)
+    return similarity_matrix(embedded, embedded)
 
 
 @pytest.fixture(params=[1, 100, 10_000_000])
-def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Matrices are computed in blocks of about so many bytes."""
+def block_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matrices are computed in blocks of about this many bytes."""
     monkeypatch.setattr(lookalike.search.similarity, "_BLOCK_BYTES", request.param)
 
 
-def test_rows_and_columns_are_in_order_of_class(matrix: SimilarityMatrix, pets: Path, fake: FakeEncoder):
-    """Classes are sorted, pictures by path within them, and every cell is the cosine of its two pictures."""
+def test_rows_and_columns_are_sorted_by_class(matrix: SimilarityMatrix, pets: Path, fake: FakeEncoder):
+    """Images are sorted by class and path, and every cell is the cosine of its two images."""
     rows = matrix.queries.rows
     assert list(rows) == sorted(rows, key=lambda row: (row.label, row.path))
     assert matrix.queries.bands == (Band("ant, red", 0, 5), Band("cat", 5, 14), Band("dog", 14, 23))
@@ -64,31 +64,31 @@ def test_rows_and_columns_are_in_order_of_class(matrix: SimilarityMatrix, pets: 
     assert matrix.values.dtype == np.float32
 
 
-def test_means_of_cells_are_the_same_however_it_is_cut(matrix: SimilarityMatrix, cut: None):
-    """A smaller picture has the mean of its cells, each cell in one pixel, whatever the size of blocks."""
+def test_downsampling_averages_cells(matrix: SimilarityMatrix, block_bytes: None):
+    """A downsampled matrix has the mean of the cells of each pixel, whatever the block size."""
     values = matrix.values.astype(np.float64)
     for height, width in ((23, 23), (1, 1), (5, 7), (23, 4), (1, 23)):
         downs, across = np.arange(23) * height // 23, np.arange(23) * width // 23
         expected = [
             [values[np.ix_(downs == row, across == column)].mean() for column in range(width)] for row in range(height)
         ]
-        assert np.allclose(matrix.shrunk(height, width), expected, atol=1e-6)
+        assert np.allclose(matrix.downsample(height, width), expected, atol=1e-6)
 
 
-def test_the_summary_leaves_self_out(matrix: SimilarityMatrix, cut: None):
-    """Range and means are those of all cells but each picture's with itself."""
+def test_the_summary_excludes_self(matrix: SimilarityMatrix, block_bytes: None):
+    """Percentiles and means are those of all cells but those of an image with itself."""
     extent, means = matrix.summary
     values = matrix.values.astype(np.float64)
     labels = np.array([row.label for row in matrix.queries.rows])
     others, same = ~np.eye(23, dtype=bool), labels[:, np.newaxis] == labels
-    assert (extent.least, extent.greatest) == (pytest.approx(values.min()), pytest.approx(values.max()))
+    assert (extent.minimum, extent.maximum) == (pytest.approx(values.min()), pytest.approx(values.max()))
     assert (extent.low, extent.high) == pytest.approx(tuple(np.percentile(values[others], (0.5, 99.5))))
     assert means.same == pytest.approx(values[same & others].mean())
     assert means.other == pytest.approx(values[~same].mean())
 
 
-def test_numbers_go_to_files_and_come_back(matrix: SimilarityMatrix, tmp_path: Path, cut: None):
-    """Numpy reads the file as it is; the CSV has paths around the same numbers, to six digits."""
+def test_files_contain_the_matrix(matrix: SimilarityMatrix, tmp_path: Path, block_bytes: None):
+    """NumPy reads the .npy file back; the CSV has the paths and the same numbers to six digits."""
     assert np.array_equal(np.load(write_npy(tmp_path / "a.npy", matrix)), matrix.values)
     with write_csv(tmp_path / "a.csv", matrix).open(newline="") as file:
         header, *rows = csv.reader(file)
@@ -97,54 +97,54 @@ def test_numbers_go_to_files_and_come_back(matrix: SimilarityMatrix, tmp_path: P
     assert np.allclose(np.array([row[1:] for row in rows], float), matrix.values, atol=5.1e-7)
 
 
-def test_pictures_without_classes(tmp_path: Path, fake: FakeEncoder):
-    """A folder without classes, and one picture, do as well: they have no bands, and there are no means of classes."""
+def test_images_without_classes(tmp_path: Path, fake: FakeEncoder):
+    """A folder without classes and a single image are accepted: they have no bands and no class means."""
     for number in range(5):
         drawn(tmp_path / "some" / "below" / f"{number}.png", number)
         drawn(tmp_path / "some" / f"photo {number}.png", number + 5)
-    some = load_pictures(tmp_path / "some")
-    one = load_pictures(tmp_path / "some" / "photo 0.png")
+    some = load_images(tmp_path / "some")
+    one = load_images(tmp_path / "some" / "photo 0.png")
     assert (some.layout, len(some.rows), len(one.rows), one.name) == ("unlabelled", 10, 1, "photo 0.png")
-    assert re.search("classes unknown: .*what names the class isn't clear", some.notes[0])
-    matrix = similarity_of(embed_dataset(one, fake), embed_dataset(some, fake))
+    assert re.search("classes unknown: .*ambiguous", some.notes[0])
+    matrix = similarity_matrix(embed_dataset(one, fake), embed_dataset(some, fake))
     assert (matrix.shape, matrix.gallery.bands) == ((1, 10), ())
     means = matrix.summary[1]
     assert (means.same, means.other) == (None, None)
     assert matrix.values.max() == pytest.approx(1)
-    assert matrix_picture(matrix).mode == "RGB"
+    assert matrix_plot(matrix).mode == "RGB"
 
 
-def test_one_picture_with_itself(tmp_path: Path, fake: FakeEncoder):
-    """A matrix of one cell, which is self, can be drawn, too."""
+def test_one_image_with_itself(tmp_path: Path, fake: FakeEncoder):
+    """A matrix of one cell, which is self, can be plotted."""
     drawn(tmp_path / "one.png", 1)
-    embedded = embed_dataset(load_pictures(tmp_path / "one.png"), fake)
-    assert matrix_picture(similarity_of(embedded, embedded)).width > 0
+    embedded = embed_dataset(load_images(tmp_path / "one.png"), fake)
+    assert matrix_plot(similarity_matrix(embedded, embedded)).width > 0
 
 
-def test_labels_that_are_wrong_are_no_reason_to_go_without(tmp_path: Path):
-    """A labels.csv that can't be used is an error; classes are unknown only where nothing tells them."""
+def test_invalid_labels_are_an_error(tmp_path: Path):
+    """An invalid labels.csv is an error; classes are unknown only where there are no labels."""
     drawn(tmp_path / "a.png", 1)
     (tmp_path / "labels.csv").write_text("path,label\nb.png,x\n")
-    with pytest.raises(DatasetError, match="a file that is not there"):
-        load_pictures(tmp_path)
+    with pytest.raises(DatasetError, match="no such file"):
+        load_images(tmp_path)
     (tmp_path / "labels.csv").unlink()
-    assert load_pictures(tmp_path).layout == "unlabelled"
+    assert load_images(tmp_path).layout == "unlabelled"
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="no pictures"):
-        load_pictures(tmp_path / "empty")
+    with pytest.raises(DatasetError, match="no images"):
+        load_images(tmp_path / "empty")
 
 
 def test_encoders_are_never_mixed(pets: Path, fake: FakeEncoder):
-    """Sides embedded by two encoders have no similarity."""
-    dataset = load_pictures(pets)
-    with pytest.raises(ValueError, match="different encoders"):
-        similarity_of(embed_dataset(dataset, fake), embed_dataset(dataset, FakeEncoder("other")))
+    """Queries and gallery must be embedded with the same encoder."""
+    dataset = load_images(pets)
+    with pytest.raises(ValueError, match="same encoder"):
+        similarity_matrix(embed_dataset(dataset, fake), embed_dataset(dataset, FakeEncoder("other")))
 
 
-def test_the_picture_shows_the_cells(matrix: SimilarityMatrix):
-    """Somewhere on the picture stands the whole matrix: each cell in its colour, and white lines between classes."""
+def test_the_plot_shows_the_cells(matrix: SimilarityMatrix):
+    """The plot has each cell in its colour, and white lines between classes."""
     extent, _ = matrix.summary
-    pixels = np.asarray(matrix_picture(matrix))
+    pixels = np.asarray(matrix_plot(matrix))
     colours = viridis(matrix.values, extent.low, extent.high)
     cell = 48
     corner = np.argwhere((pixels[:-20, :-20] == colours[0, 0]).all(axis=2))
@@ -155,20 +155,20 @@ def test_the_picture_shows_the_cells(matrix: SimilarityMatrix):
     assert (pixels[top + 5 : top + 20, left + 14 * cell] == 255).all()
 
 
-def test_many_classes_are_drawn_with_the_names_that_fit(tmp_path: Path, fake: FakeEncoder):
-    """Where classes are more than names find room for, the picture is still made, at no great size."""
+def test_many_classes_are_plotted_with_the_names_that_fit(tmp_path: Path, fake: FakeEncoder):
+    """With more classes than names fit, the plot keeps a reasonable size."""
     lines = ["path,label"]
     for number in range(300):
         drawn(tmp_path / f"{number}.png", number, (8, 8))
         lines.append(f"{number}.png,a class of a long name {number // 2}")
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    embedded = embed_dataset(load_pictures(tmp_path), fake)
-    picture = matrix_picture(similarity_of(embedded, embedded))
-    assert max(picture.size) < 2400
+    embedded = embed_dataset(load_images(tmp_path), fake)
+    image = matrix_plot(similarity_matrix(embedded, embedded))
+    assert max(image.size) < 2400
 
 
 def test_the_colours_rise_evenly_in_lightness():
-    """Equal steps of the number look equally far apart: CIELAB lightness rises nearly in a line."""
+    """Equal steps of value are equal steps of CIELAB lightness, nearly."""
     rgb = viridis(np.linspace(0, 1, 101), 0, 1) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     lightness = 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16
@@ -178,7 +178,7 @@ def test_the_colours_rise_evenly_in_lightness():
 
 
 def test_the_command_writes_four_files(pets: Path, tmp_path: Path, call: Cli):
-    """Picture, numbers, CSV and their order are written, and a summary is printed."""
+    """The command writes plot, .npy, CSV and JSON, and prints a summary."""
     result = call("matrix", pets / "00.png", pets, "--out", tmp_path / "out", "--encoder", "colours")
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("queries    1 of 00.png\ngallery    23 of pets\nencoder    colours\n")
@@ -190,18 +190,16 @@ def test_the_command_writes_four_files(pets: Path, tmp_path: Path, call: Cli):
     ]
     answer = json.loads((tmp_path / "out" / "similarity.json").read_text("utf-8"))
     assert (answer["version"], answer["shape"], answer["stamp"]["name"]) == (1, [1, 23], "colours")
-    assert answer["queries"]["pictures"] == [{"path": "00.png", "label": None}]
-    assert answer["gallery"]["pictures"][0]["label"] == "ant, red"
-    with Image.open(tmp_path / "out" / "similarity.png") as picture:
-        assert picture.width > 300
+    assert answer["queries"]["images"] == [{"path": "00.png", "label": None}]
+    assert answer["gallery"]["images"][0]["label"] == "ant, red"
+    with Image.open(tmp_path / "out" / "similarity.png") as image:
+        assert image.width > 300
     again = call("matrix", pets / "00.png", pets, "--out", tmp_path / "out", "--encoder", "colours", "--json")
     assert json.loads(again.out) == answer
 
 
-def test_a_huge_csv_is_written_only_if_asked_for(
-    pets: Path, tmp_path: Path, call: Cli, monkeypatch: pytest.MonkeyPatch
-):
-    """Above the limit the CSV is left out with a word about its size, and written with --csv."""
+def test_a_huge_csv_needs_the_option(pets: Path, tmp_path: Path, call: Cli, monkeypatch: pytest.MonkeyPatch):
+    """Above the limit the CSV is not written, with a message about its size; --csv writes it."""
     monkeypatch.setattr("lookalike.report.matrix_files.CSV_CELLS", 500)
     result = call("matrix", pets, pets, "--out", tmp_path / "out", "--encoder", "colours")
     assert result.code == 0
@@ -211,10 +209,10 @@ def test_a_huge_csv_is_written_only_if_asked_for(
     assert (tmp_path / "out" / "similarity.csv").exists()
 
 
-def test_a_gallery_brings_its_encoder_and_its_embeddings(
+def test_the_encoder_and_embeddings_of_a_gallery_are_used(
     pets: Path, tmp_path: Path, call: Cli, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ):
-    """Without --encoder, the gallery's own is used, and nothing that it has is encoded again."""
+    """Without --encoder, the gallery's encoder is used, and its images are not encoded again."""
     index(pets, fake).close()
     before = fake.encoded
     assert call("matrix", pets, pets, "--out", tmp_path / "out").code == 0

@@ -1,4 +1,4 @@
-"""Every metric against independent libraries, and against what must be true of it."""
+"""Every metric against independent libraries and against its invariants."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, ndcg_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from lookalike.evaluation.data.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.data.relevance import MISSING, Relevance, RowCodes
 from lookalike.evaluation.ranking.full_ranking import rank_gallery
-from lookalike.evaluation.scoring.averages import averages, figure_names, per_query
+from lookalike.evaluation.scoring.averages import averages, metric_names, query_metrics
 from lookalike.evaluation.statistics import metrics
 
 REFERENCE = json.loads((Path(__file__).parent.parent / "data" / "reference_metrics.json").read_text("utf-8"))
@@ -28,8 +28,8 @@ RANKINGS = arrays(np.bool_, st.integers(1, 60))
 FOUND = RANKINGS.filter(lambda relevant: relevant.any())
 
 
-def figures(relevant: np.ndarray, ks: list[int] | range = KS) -> dict[str, float]:
-    """All figures of one full ranking bool (n,) but accuracy, which takes labels."""
+def all_metrics(relevant: np.ndarray, ks: list[int] | range = KS) -> dict[str, float]:
+    """All metrics of one full ranking, bool (n,), except accuracy, which needs labels."""
     total = np.array(np.count_nonzero(relevant))
     ranks = np.flatnonzero(relevant) + 1
     values: dict[str, Any] = {"map": metrics.average_precision(ranks), "map@r": metrics.average_precision_at_r(ranks)}
@@ -44,23 +44,25 @@ def figures(relevant: np.ndarray, ks: list[int] | range = KS) -> dict[str, float
 
 @pytest.mark.parametrize("library", ["ranx", "torchmetrics"])
 @pytest.mark.parametrize("case", REFERENCE["rankings"], ids=lambda case: f"{len(case['relevant'])}")
-def test_figures_are_those_of_other_libraries(case: dict, library: str):
+def test_metrics_agree_with_other_libraries(case: dict, library: str):
     """Precision, recall, hit rate, nDCG and AP of random and adversarial rankings, to 1e-9."""
-    ours = figures(np.array(list(case["relevant"])) == "1")
+    ours = all_metrics(np.array(list(case["relevant"])) == "1")
     assert len(case[library]) == 13
     for name, value in case[library].items():
         assert ours[name] == pytest.approx(value, abs=EXACTLY), name
 
 
 @pytest.mark.parametrize("case", REFERENCE["embeddings"], ids=lambda case: f"{len(set(case['labels']))}-classes")
-def test_leave_one_out_is_that_of_metric_learning(case: dict):
-    """From vectors to means over queries and classes: what pytorch-metric-learning finds; one class, R = 1."""
+def test_leave_one_out_agrees_with_metric_learning(case: dict):
+    """From vectors to means over queries and classes, as in pytorch-metric-learning; one class has R = 1."""
     labels = np.array(case["labels"])
     vectors = np.array(case["vectors"], np.float64)
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    alone = np.full(len(labels), ALONE)
-    rankings = rank_gallery(unit, unit, Relevance(Rows(labels, alone, alone, np.arange(len(labels)))), k=len(labels))
-    found = averages(per_query(rankings, [1], labels), labels, rankings.R > 0)
+    alone = np.full(len(labels), MISSING)
+    rankings = rank_gallery(
+        unit, unit, Relevance(RowCodes(labels, alone, alone, np.arange(len(labels)))), k=len(labels)
+    )
+    found = averages(query_metrics(rankings, [1], labels), labels, rankings.R > 0)
     theirs = case["pytorch-metric-learning"]
     for prefix, means in (("", found.micro), ("macro_", found.macro)):
         assert means["map@r"] == pytest.approx(theirs[f"{prefix}mean_average_precision_at_r"], abs=EXACTLY)
@@ -69,10 +71,10 @@ def test_leave_one_out_is_that_of_metric_learning(case: dict):
 
 
 @given(FOUND, st.integers(1, 61))
-def test_ap_and_ndcg_are_those_of_scikit_learn(relevant: np.ndarray, k: int):
+def test_ap_and_ndcg_agree_with_scikit_learn(relevant: np.ndarray, k: int):
     """AP of any ranking, and nDCG at any depth, to 1e-9."""
     scores = np.arange(len(relevant), 0, -1)
-    ours = figures(relevant, [k])
+    ours = all_metrics(relevant, [k])
     assert ours["map"] == pytest.approx(average_precision_score(relevant, scores), abs=EXACTLY)
     if len(relevant) > 1:  # of a single document scikit-learn won't hear
         theirs = ndcg_score([relevant], [scores], k=k, ignore_ties=True)
@@ -80,13 +82,13 @@ def test_ap_and_ndcg_are_those_of_scikit_learn(relevant: np.ndarray, k: int):
 
 
 @given(st.integers(1, 6), st.integers(2, 40), st.integers(0, 2**32 - 1))
-def test_ap_is_scikit_learns_on_tied_galleries_too(dimension: int, number: int, seed: int):
-    """With many equal vectors, AP is scikit-learn's once it is told the order that was drawn."""
+def test_ap_agrees_with_scikit_learn_with_ties(dimension: int, number: int, seed: int):
+    """With many equal vectors, AP is scikit-learn's for the order after breaking ties."""
     rng = np.random.default_rng(seed)
     vectors = rng.integers(0, 2, (number, dimension)).astype(np.float64) + 0.25
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    labels, alone = rng.integers(0, 3, number), np.full(number, ALONE)
-    rankings = rank_gallery(unit, unit, Relevance(Rows(labels, alone, alone, np.arange(number))), k=number)
+    labels, alone = rng.integers(0, 3, number), np.full(number, MISSING)
+    rankings = rank_gallery(unit, unit, Relevance(RowCodes(labels, alone, alone, np.arange(number))), k=number)
     for query in np.flatnonzero(rankings.R):
         wanted = labels[rankings.rows[query, :-1]] == labels[query]
         theirs = average_precision_score(wanted, -np.arange(number - 1))
@@ -95,16 +97,16 @@ def test_ap_is_scikit_learns_on_tied_galleries_too(dimension: int, number: int, 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_accuracy_is_scikit_learns_vote(seed: int):
-    """Leave-one-out, ten neighbours by cosine: the same class wherever one class has most votes."""
+def test_accuracy_agrees_with_scikit_learn(seed: int):
+    """Leave-one-out with ten neighbours by cosine: the same class wherever the majority is unique."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, 80)
     vectors = rng.normal(size=(3, 8))[labels] + rng.normal(size=(80, 8))
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    alone = np.full(80, ALONE)
-    rankings = rank_gallery(unit, unit, Relevance(Rows(labels, alone, alone, np.arange(80))), k=10, full=False)
+    alone = np.full(80, MISSING)
+    rankings = rank_gallery(unit, unit, Relevance(RowCodes(labels, alone, alone, np.arange(80))), k=10, full=False)
     voted = metrics.vote(labels[rankings.rows])
-    right = per_query(rankings, [1], labels)["accuracy"]
+    right = query_metrics(rankings, [1], labels)["accuracy"]
     compared = 0
     for query in range(80):
         others = np.arange(80) != query
@@ -117,17 +119,17 @@ def test_accuracy_is_scikit_learns_vote(seed: int):
     assert compared > 60
 
 
-def test_the_vote_is_decided_by_the_nearest_where_votes_are_equal():
-    """Between classes with as many votes that one wins whose nearest member is nearer; nobody's votes don't count."""
+def test_tied_votes_go_to_the_nearest_class():
+    """Of classes with equally many votes, the one with the nearest image wins; -1 does not vote."""
     votes = np.array([[2, 1, 1, 2, 5], [1, 2, 2, 1, 5], [4, 4, 3, 3, 3], [-1, -1, -1, 7, 6], [-1, -1, -1, -1, -1]])
     assert metrics.vote(votes).tolist() == [2, 1, 3, 7, -1]
     assert metrics.vote(votes[:, :0]).tolist() == [-1] * 5
 
 
-def test_figures_that_can_be_worked_out_by_hand():
-    """A ranking right, wrong, right, right of R = 4 (one is farther back)."""
+def test_metrics_of_a_small_ranking():
+    """A ranking relevant, wrong, relevant, relevant of R = 4, the fourth relevant image farther down."""
     relevant = np.array([True, False, True, True, False, False, False, True])
-    ours = figures(relevant, [1, 3, 10])
+    ours = all_metrics(relevant, [1, 3, 10])
     assert ours["precision@3"] == pytest.approx(2 / 3)
     assert ours["precision@10"] == 0.4
     assert ours["ceiling@3"] == 1
@@ -139,33 +141,33 @@ def test_figures_that_can_be_worked_out_by_hand():
     assert ours["ndcg@3"] == pytest.approx((1 + 1 / 2) / (1 + 1 / np.log2(3) + 1 / 2))
 
 
-def test_nothing_relevant_is_no_figure():
-    """Where R = 0 every measure is nan, and nothing warns."""
+def test_metrics_are_nan_without_relevant_images():
+    """Where R = 0 every metric is nan, without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert all(np.isnan(value) for value in figures(np.zeros(5, np.bool_)).values())
+        assert all(np.isnan(value) for value in all_metrics(np.zeros(5, np.bool_)).values())
         assert np.isnan(metrics.accuracy(np.array([[1, 1]]), np.array([1]), np.array([0]))).all()
 
 
 def test_k_is_at_least_one():
-    """Figures at 0 places are refused."""
+    """Metrics at k = 0 raise an error."""
     with pytest.raises(ValueError, match="at least 1"):
         metrics.precision_at(np.array([True]), np.array(1), 0)
 
 
 @given(FOUND, st.integers(1, 70))
-def test_figures_stay_in_range(relevant: np.ndarray, k: int):
-    """Every figure is from 0 to 1, and precision@k doesn't exceed its ceiling."""
-    ours = figures(relevant, [k])
+def test_metrics_are_in_range(relevant: np.ndarray, k: int):
+    """Every metric is from 0 to 1, and precision@k does not exceed its ceiling."""
+    ours = all_metrics(relevant, [k])
     assert all(0 <= value <= 1 + 1e-12 for value in ours.values())
     assert ours[f"precision@{k}"] <= ours[f"ceiling@{k}"]
     assert ours["map@r"] <= ours["map"] + 1e-12
 
 
 @given(FOUND)
-def test_more_places_find_no_less(relevant: np.ndarray):
-    """Recall and hit rate don't fall with k."""
-    ours = figures(relevant, range(1, len(relevant) + 1))
+def test_recall_and_hit_rate_grow_with_k(relevant: np.ndarray):
+    """Recall and hit rate do not decrease with k."""
+    ours = all_metrics(relevant, range(1, len(relevant) + 1))
     for name in ("recall", "hit_rate"):
         values = [ours[f"{name}@{k}"] for k in range(1, len(relevant) + 1)]
         assert values == sorted(values)
@@ -173,31 +175,31 @@ def test_more_places_find_no_less(relevant: np.ndarray):
 
 
 @given(FOUND, st.data())
-def test_moving_a_hit_up_lowers_no_figure(relevant: np.ndarray, data: st.DataObject):
-    """A hit that changes places with a wrong picture before it makes no figure smaller, and AP greater."""
+def test_moving_a_hit_up_lowers_no_metric(relevant: np.ndarray, data: st.DataObject):
+    """Swapping a hit with a wrong image before it lowers no metric and raises AP."""
     hits = np.flatnonzero(relevant)
     later = data.draw(st.sampled_from(hits.tolist()))
     wrong = np.flatnonzero(~relevant[:later]).tolist()
     if wrong:
         better = relevant.copy()
         better[[data.draw(st.sampled_from(wrong)), later]] = True, False
-        before, after = figures(relevant), figures(better)
+        before, after = all_metrics(relevant), all_metrics(better)
         assert all(after[name] >= before[name] - 1e-12 for name in before)
         assert after["map"] > before["map"]
 
 
 @given(FOUND)
-def test_a_perfect_ranking_is_perfect_and_no_other_is(relevant: np.ndarray):
-    """AP, AP@R and nDCG are 1 where all relevant pictures stand first, and there only."""
+def test_only_a_perfect_ranking_scores_1(relevant: np.ndarray):
+    """AP, AP@R and nDCG are 1 if and only if all relevant images come first."""
     perfect = np.sort(relevant)[::-1]
     for name in ("map", "map@r", f"ndcg@{len(relevant)}"):
-        assert figures(perfect, [len(relevant)])[name] == pytest.approx(1, abs=1e-12)
-        assert (figures(relevant, [len(relevant)])[name] > 1 - 1e-9) == (relevant == perfect).all()
+        assert all_metrics(perfect, [len(relevant)])[name] == pytest.approx(1, abs=1e-12)
+        assert (all_metrics(relevant, [len(relevant)])[name] > 1 - 1e-9) == (relevant == perfect).all()
 
 
 @given(st.lists(RANKINGS, min_size=1, max_size=8), st.integers(1, 12))
-def test_many_rankings_at_once_are_each_by_itself(rankings: list[np.ndarray], k: int):
-    """A matrix of first places, padded where a gallery ends, gives the figures of its rows."""
+def test_many_rankings_at_once(rankings: list[np.ndarray], k: int):
+    """A padded matrix of first places gives the metrics of its rows."""
     padded = np.zeros((len(rankings), 60), np.bool_)
     for row, relevant in zip(padded, rankings, strict=True):
         row[: len(relevant)] = relevant
@@ -209,18 +211,18 @@ def test_many_rankings_at_once_are_each_by_itself(rankings: list[np.ndarray], k:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_rows_changes_no_figure(seed: int):
-    """Without ties, shuffling the rows of the dataset shuffles the figures of the queries with them."""
+def test_the_order_of_rows_changes_no_metric(seed: int):
+    """Without ties, shuffling the rows of the dataset shuffles the metrics of the queries with them."""
     rng = np.random.default_rng(seed)
     drawn = rng.normal(size=(50, 12))
     unit = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-    labels, order, alone = rng.integers(0, 4, 50), rng.permutation(50), np.full(50, ALONE)
+    labels, order, alone = rng.integers(0, 4, 50), rng.permutation(50), np.full(50, MISSING)
 
     def values(vectors: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        relevance = Relevance(Rows(labels, alone, alone, np.arange(50)))
-        return per_query(rank_gallery(vectors, vectors, relevance, k=10), [1, 10], labels)
+        relevance = Relevance(RowCodes(labels, alone, alone, np.arange(50)))
+        return query_metrics(rank_gallery(vectors, vectors, relevance, k=10), [1, 10], labels)
 
     straight, shuffled = values(unit, labels), values(unit[order], labels[order])
-    assert list(straight) == list(figure_names([1, 10]))
+    assert list(straight) == list(metric_names([1, 10]))
     for name, figures_of in straight.items():
         np.testing.assert_array_equal(figures_of[order], shuffled[name], err_msg=name)

@@ -13,7 +13,7 @@ from galleries import Result
 from lookalike import Encoder
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
 from lookalike.evaluation.experiments import reproduce as reproduction
-from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, shown_queries
+from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, sample_queries
 from lookalike.report.document.blocks import Figure, Report, report_markdown, report_page
 from lookalike.report.reproduction import reproduction_report
 
@@ -38,7 +38,7 @@ def animals(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def rail(tmp_path: Path) -> Path:
-    """Railway pictures with scenes, in a CSV."""
+    """Railway images with scenes, in a CSV."""
     lines = ["path,label,group"]
     for number in range(12):
         drawn(tmp_path / "rail" / f"{number}.png", number // 2, (80 + number, 64))
@@ -99,7 +99,7 @@ def test_what_isnt_given_is_said_to_be_missing(tmp_path: Path, animals: Path, ra
     """A dataset that wasn't named, CLIP's weights, the shortness of a quick run: notices at the head of the report."""
     for given, absent, option in (("catsdogs", "Railway", "--rail"), ("rail", "Cats vs. Dogs", "--catsdogs")):
         result = made(tmp_path, **{given: animals if given == "catsdogs" else rail})
-        assert [missing.remedy for missing in result.missing] == [
+        assert [missing.fix for missing in result.missing] == [
             f"{option} DATASET",
             "lookalike encoders pull clip-vit-b-32 (the method's own), or lookalike encoders pull clip-vit-b-32-256",
         ]
@@ -131,7 +131,7 @@ def test_the_pipeline_is_drawn_from_the_running_stamp(tmp_path: Path, rail: Path
     """Name, size, dimension, precision and gallery are those that ran."""
     result = made(tmp_path, rail=rail)
     (drawing,) = (figure for figure in report_of(result).figures() if figure.slug == "figure-pipeline")
-    for words in ("colours", "fp32", "49", "32 \N{MULTIPLICATION SIGN} 32", "12 photographs"):
+    for words in ("colours", "fp32", "49", "32 \N{MULTIPLICATION SIGN} 32", "12 images"):
         assert words in drawing.content, words
 
 
@@ -177,10 +177,10 @@ def test_a_second_run_makes_nothing_again_and_the_same_report(tmp_path: Path, ra
 def test_rankings_are_drawn_and_not_picked(tmp_path: Path, rail: Path):
     """Every class has its queries, the same for the same seed, whatever comes out of them."""
     (experiment,) = made(tmp_path, rail=rail).experiments
-    chosen = shown_queries(experiment.evaluation, seed=0)
+    chosen = sample_queries(experiment.evaluation, seed=0)
     labels = [experiment.evaluation.query(number).label for number in chosen]
     assert labels == ["clip"] * 3 + ["joint"] * 3
-    assert chosen == shown_queries(experiment.evaluation, seed=0)
+    assert chosen == sample_queries(experiment.evaluation, seed=0)
 
 
 @pytest.mark.usefixtures("known")

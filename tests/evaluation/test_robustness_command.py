@@ -20,7 +20,7 @@ ASKED = ("--corruption", "fog", "--corruption", "yaw", "--severity", "1,5", "--e
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two classes of six pictures."""
+    """Two classes of six images."""
     for number in range(12):
         drawn(tmp_path / "photos" / "ab"[number // 6] / f"{number}.png", number, (80, 64))
     return tmp_path / "photos"
@@ -100,8 +100,8 @@ def test_severities_are_numbers_and_ranges(text: str, meant: tuple[int, ...]):
         (["--severity", "6"], "go from 1 to 5"),
         (["--severity", "5-1"], "go from 1 to 5"),
         (["--severity", "some"], "write 3, 1,3,5 or 1-5"),
-        (["--side", "left"], "invalid choice"),
-        (["--limit", "0"], "less than 1"),
+        (["--target", "left"], "invalid choice"),
+        (["--limit", "0"], "positive integer"),
     ],
 )
 def test_wrong_usage_is_told(folder: Path, call: Cli, arguments: list[str], words: str):

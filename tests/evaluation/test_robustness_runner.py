@@ -1,4 +1,4 @@
-"""Encoding damaged pictures: each decoded once, the same vectors however often the run is stopped."""
+"""Encoding corrupted images: each image is decoded once, and interrupted runs give the same vectors."""
 
 import os
 import signal
@@ -19,9 +19,10 @@ from lookalike.evaluation.corruptions import CORRUPTIONS, Context, standardise
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.robustness import jobs
-from lookalike.evaluation.robustness.grid import CLEAN, Version, chosen, grid, identity, versions_of
+from lookalike.evaluation.robustness.grid import CLEAN, Version, grid, image_key, select_corruptions, versions_of
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
-from lookalike.images.decode import Picture, open_picture
+from lookalike.images.decode import DecodedImage, open_image
+from lookalike.images.files import SkipKind
 
 Driver = Callable[..., subprocess.Popen[bytes]]
 NAMES = ("gaussian_noise", "fog")
@@ -29,7 +30,7 @@ NAMES = ("gaussian_noise", "fog")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three classes of four small pictures, the first class with one that is no picture."""
+    """Three classes of four small images, and a broken file in the first class."""
     for number in range(12):
         drawn(tmp_path / "set" / "abc"[number // 4] / f"{number}.png", number, (80, 64))
     (tmp_path / "set" / "a" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(60))
@@ -38,145 +39,143 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dataset(folder: Path) -> Dataset:
-    """The same as a dataset."""
+    """The dataset in the folder."""
     return load_dataset(folder)
 
 
-def versions(names: Sequence[str] = NAMES, severities: Sequence[int] = (1, 5), side: str = "query") -> list[Version]:
+def versions(names: Sequence[str] = NAMES, severities: Sequence[int] = (1, 5), target: str = "query") -> list[Version]:
     """All versions of a small grid."""
-    return list(versions_of(grid(chosen(names), severities), side))
+    return list(versions_of(grid(select_corruptions(names), severities), target))
 
 
-def encoded(dataset: Dataset, folder: Path, wanted: Sequence[Version], encoder: FakeEncoder) -> GridVectors:
-    """The grid's vectors, with a seed of 3."""
-    return encode_grid(dataset, encoder, wanted, seed=3, folder=folder)
+def encode(dataset: Dataset, folder: Path, required: Sequence[Version], encoder: FakeEncoder) -> GridVectors:
+    """The vectors of the grid, with seed 3."""
+    return encode_grid(dataset, encoder, required, seed=3, folder=folder)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of vectors below ``folder``, by its place."""
+    """Every vector file below ``folder``, by relative path."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.f32")}
 
 
-def test_each_picture_is_decoded_once_for_the_whole_grid(
+def test_each_image_is_decoded_once_for_the_whole_grid(
     dataset: Dataset, tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ):
-    """Also where pictures lend their surround to others, and on a side that draws twice."""
+    """This holds for donors too, and for a target that draws twice."""
     opened: Counter[str] = Counter()
 
-    def counted(path: Path, **options: int) -> Picture:
+    def count_and_open(path: Path, **options: int) -> DecodedImage:
         opened[path.name] += 1
-        return open_picture(path, **options)
+        return open_image(path, **options)
 
-    monkeypatch.setattr(jobs, "open_picture", counted)
-    lending = [name for name, corruption in CORRUPTIONS.items() if corruption.donor]
-    wanted = versions([*NAMES, *lending], (1, 3), "both")
-    encoded(dataset, tmp_path / "store", wanted, fake)
+    monkeypatch.setattr(jobs, "open_image", count_and_open)
+    with_donors = [name for name, corruption in CORRUPTIONS.items() if corruption.donor]
+    required = versions([*NAMES, *with_donors], (1, 3), "both")
+    encode(dataset, tmp_path / "store", required, fake)
     assert set(opened.values()) == {1}
     assert len(opened) == 13
-    assert fake.encoded == 12 * len(wanted)
+    assert fake.encoded == 12 * len(required)
 
 
-def test_a_vector_is_that_of_the_picture_in_standard_form_and_damaged(
-    dataset: Dataset, tmp_path: Path, fake: FakeEncoder
-):
-    """Clean pictures go through the same scaling; each damage is drawn from the picture's own content."""
-    vectors = encoded(dataset, tmp_path / "store", versions(), fake)
+def test_vectors_are_of_images_in_standard_form_then_corrupted(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
+    """Clean images are scaled in the same way; random numbers depend on the content of the image."""
+    vectors = encode(dataset, tmp_path / "store", versions(), fake)
     for number, (row, digest) in enumerate(zip(vectors.rows, vectors.digests, strict=True)):
-        image = standardise(open_picture(dataset.file(row)).pixels)
-        assert np.array_equal(vectors.of(CLEAN)[number], fake.embed([image])[0])
+        image = standardise(open_image(dataset.file(row)).pixels)
+        assert np.array_equal(vectors.for_version(CLEAN)[number], fake.embed([image])[0])
         noise = CORRUPTIONS["gaussian_noise"]
-        damaged = noise.apply(image, 5, noise.generator(identity(digest, 1), seed=3), Context())
-        assert np.array_equal(vectors.of(Version("gaussian_noise", 5))[number], fake.embed([damaged])[0])
+        corrupted = noise.apply(image, 5, noise.generator(image_key(digest, 1), seed=3), Context())
+        assert np.array_equal(vectors.for_version(Version("gaussian_noise", 5))[number], fake.embed([corrupted])[0])
 
 
-def test_the_two_draws_of_a_picture_differ(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
-    """Where both sides are damaged, a picture has another damage in the gallery than it has as a query."""
-    vectors = encoded(dataset, tmp_path / "store", versions(side="both"), fake)
-    first, second = (vectors.of(Version("gaussian_noise", 5, draw)) for draw in (1, 2))
+def test_the_two_draws_of_an_image_differ(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
+    """With the target both, an image is corrupted differently in the gallery than as a query."""
+    vectors = encode(dataset, tmp_path / "store", versions(target="both"), fake)
+    first, second = (vectors.for_version(Version("gaussian_noise", 5, draw)) for draw in (1, 2))
     assert not np.array_equal(first, second)
 
 
-def test_a_picture_that_cant_be_used_is_skipped_with_its_reason(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
-    """The others keep their order; the second run, which decodes nothing, still says so."""
+def test_a_broken_image_is_skipped(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
+    """The others keep their order, and a second run, which decodes nothing, still lists it as skipped."""
     for _ in range(2):
-        vectors = encoded(dataset, tmp_path / "store", versions(), fake)
+        vectors = encode(dataset, tmp_path / "store", versions(), fake)
         assert [skip.path for skip in vectors.skipped] == ["a/broken.png"]
         assert [row.path for row in vectors.rows] == [row.path for row in dataset.rows if row.path != "a/broken.png"]
-        assert len(vectors.of(CLEAN)) == 12
+        assert len(vectors.for_version(CLEAN)) == 12
 
 
 @pytest.mark.parametrize(("moment", "number"), [("batch", 1), ("batch", 8), ("record", 1), ("record", 6)])
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(
     folder: Path, dataset: Dataset, tmp_path: Path, driver: Driver, moment: str, number: int
 ):
-    """Killed before a batch or in the middle of writing a record, a run loses no more than that one picture."""
+    """A run killed before a batch or in the middle of a write loses at most one image."""
     if os.name == "nt":
         pytest.skip("processes aren't killed this way on Windows")
     killed = driver("robustness", folder, tmp_path / "killed", moment, str(number))
     _, errors = killed.communicate()
     assert killed.returncode == -signal.SIGKILL, errors.decode()
-    wanted, again, whole = versions(side="both"), FakeEncoder(), FakeEncoder()
-    encoded(dataset, tmp_path / "killed", wanted, again)
-    encoded(dataset, tmp_path / "whole", wanted, whole)
-    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    required, resumed, complete = versions(target="both"), FakeEncoder(), FakeEncoder()
+    encode(dataset, tmp_path / "killed", required, resumed)
+    encode(dataset, tmp_path / "complete", required, complete)
+    assert contents(tmp_path / "killed") == contents(tmp_path / "complete")
     done = {"batch": (number - 1) // 2, "record": number - 1}[moment]
-    assert again.encoded <= whole.encoded - max(0, done - 1) * len(wanted)
+    assert resumed.encoded <= complete.encoded - max(0, done - 1) * len(required)
 
 
-def test_a_wider_grid_makes_only_what_is_missing(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
-    """Cells that are there already are used; what comes of it equals a run of the wider grid alone."""
-    encoded(dataset, tmp_path / "store", versions(), fake)
+def test_a_larger_grid_encodes_only_what_is_missing(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
+    """Stored cells are reused, and the result equals a run of the larger grid alone."""
+    encode(dataset, tmp_path / "store", versions(), fake)
     before = fake.encoded
-    wider = versions([*NAMES, "defocus"], (1, 3, 5))
-    vectors = encoded(dataset, tmp_path / "store", wider, fake)
-    assert fake.encoded - before == 12 * (len(wider) - len(versions()))
-    assert (vectors.made, vectors.total) == (13 * (len(wider) - len(versions())), 13 * len(wider))
-    alone = encoded(dataset, tmp_path / "alone", wider, fake)
-    for version in wider:
-        assert np.array_equal(vectors.of(version), alone.of(version))
+    larger = versions([*NAMES, "defocus"], (1, 3, 5))
+    vectors = encode(dataset, tmp_path / "store", larger, fake)
+    assert fake.encoded - before == 12 * (len(larger) - len(versions()))
+    assert (vectors.encoded_count, vectors.vector_count) == (13 * (len(larger) - len(versions())), 13 * len(larger))
+    alone = encode(dataset, tmp_path / "alone", larger, fake)
+    for version in larger:
+        assert np.array_equal(vectors.for_version(version), alone.for_version(version))
 
 
-def test_a_changed_setting_starts_anew(dataset: Dataset, folder: Path, tmp_path: Path, fake: FakeEncoder):
-    """Another seed, encoder, label or picture has vectors of its own; what isn't changed is made once."""
-    wanted, store = versions(), tmp_path / "store"
+def test_a_changed_setting_encodes_again(dataset: Dataset, folder: Path, tmp_path: Path, fake: FakeEncoder):
+    """Another seed, encoder, label or image has vectors of its own; with no change, nothing is encoded."""
+    required, store = versions(), tmp_path / "store"
 
-    def made(changed: Dataset, seed: int = 3, encoder: FakeEncoder = fake) -> int:
-        return encode_grid(changed, encoder, wanted, seed=seed, folder=store).made
+    def count_encoded(changed: Dataset, seed: int = 3, encoder: FakeEncoder = fake) -> int:
+        return encode_grid(changed, encoder, required, seed=seed, folder=store).encoded_count
 
-    assert made(dataset) > 0
-    assert made(dataset) == 0
-    assert made(dataset, seed=4) > 0
-    assert made(dataset, encoder=FakeEncoder("others")) > 0
+    assert count_encoded(dataset) > 0
+    assert count_encoded(dataset) == 0
+    assert count_encoded(dataset, seed=4) > 0
+    assert count_encoded(dataset, encoder=FakeEncoder("others")) > 0
     relabelled = replace(dataset, rows=(replace(dataset.rows[0], label="b"), *dataset.rows[1:]))
-    assert made(relabelled) > 0
+    assert count_encoded(relabelled) > 0
     drawn(folder / "b" / "5.png", 99, (80, 64))
-    assert made(load_dataset(folder)) > 0
-    assert made(dataset, seed=4) > 0
+    assert count_encoded(load_dataset(folder)) > 0
+    assert count_encoded(dataset, seed=4) > 0
 
 
-def test_progress_counts_what_is_still_to_make(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
-    """The total is known from the start, so that the time left can be told."""
-    told: list[tuple[int, int]] = []
+def test_progress_counts_the_missing_vectors(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
+    """The total is known from the start."""
+    reports: list[tuple[int, int]] = []
     encode_grid(
-        dataset, fake, versions(), seed=3, folder=tmp_path / "s", progress=lambda *numbers: told.append(numbers)
+        dataset, fake, versions(), seed=3, folder=tmp_path / "store", progress=lambda *numbers: reports.append(numbers)
     )
-    assert told[0] == (0, 13 * 5)
-    assert told[-1] == (13 * 5, 13 * 5)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert reports[0] == (0, 13 * 5)
+    assert reports[-1] == (13 * 5, 13 * 5)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
 
 
-def test_pictures_too_narrow_to_be_scaled_up_are_skipped(folder: Path, tmp_path: Path, fake: FakeEncoder):
-    """Scaled to 512 pixels across, a strip would be as large as a street map; it is skipped and said so."""
+def test_very_narrow_images_are_skipped(folder: Path, tmp_path: Path, fake: FakeEncoder):
+    """A strip would be huge at a shorter side of 512 pixels, so it is skipped."""
     Image.new("RGB", (4, 2000)).save(folder / "b" / "strip.png")
-    vectors = encoded(load_dataset(folder), tmp_path / "store", versions(), fake)
+    vectors = encode(load_dataset(folder), tmp_path / "store", versions(), fake)
     assert {skip.path for skip in vectors.skipped} == {"a/broken.png", "b/strip.png"}
-    assert "too narrow" in vectors.skipped[-1].reason
+    assert vectors.skipped[-1].kind == SkipKind.TOO_LARGE
 
 
-def test_a_dataset_without_any_usable_picture_is_an_error(tmp_path: Path, fake: FakeEncoder):
-    """The message names the first file and its reason."""
+def test_a_dataset_without_any_usable_image_is_an_error(tmp_path: Path, fake: FakeEncoder):
+    """It raises a DatasetError."""
     for label in "ab":
         (tmp_path / "set" / label).mkdir(parents=True)
         (tmp_path / "set" / label / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(60))
-    with pytest.raises(DatasetError, match="none of its pictures can be used"):
-        encoded(load_dataset(tmp_path / "set"), tmp_path / "store", versions(), fake)
+    with pytest.raises(DatasetError):
+        encode(load_dataset(tmp_path / "set"), tmp_path / "store", versions(), fake)

@@ -33,7 +33,7 @@ def a_map(**first: object) -> str:
 
 @pytest.mark.parametrize("severities", [1, 2, 5])
 def test_the_legend_has_room(severities: int):
-    """However few columns there are, the words behind the ramp end within the picture."""
+    """However few columns there are, the words behind the ramp end within the image."""
     shades = (Shade(0.5),) * severities
     groups = [HeatGroup("Blur", (HeatRow("zoom", shades, Shade(0.5)),), None)]
     columns = [str(number) for number in range(severities)]

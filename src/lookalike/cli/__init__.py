@@ -1,1 +1,1 @@
-"""The command line: the only room that prints and exits."""
+"""The command line: one module per command, and the options they share. The only room that prints and exits."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  what add_subparsers returns
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  the return type of add_subparsers
 
 
 def add_command(
     commands: Commands, name: str, summary: str, run: Callable[[argparse.Namespace], int], details: str = ""
 ) -> argparse.ArgumentParser:
-    """Add the command ``name``, carried out by ``run``; ``details`` go below its help."""
+    """Add the command ``name``, which calls ``run``; ``details`` are printed below the options in its help."""
     parser = commands.add_parser(
         name,
         help=summary,
@@ -27,23 +27,12 @@ def add_command(
 
 
 def add_gallery(parser: argparse.ArgumentParser) -> None:
-    """Add ``--gallery``, for commands that use a gallery that is there."""
+    """Add ``--gallery``, for commands that use an existing gallery."""
     parser.add_argument(
         "--gallery",
         metavar="PATH",
-        help="the gallery, or a folder that has one (default: found from the current folder upwards)",
+        help="the gallery, or the folder that contains it (default: the nearest one at or above the current folder)",
     )
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
 
 
 def add_near(parser: argparse.ArgumentParser) -> None:
@@ -53,12 +42,31 @@ def add_near(parser: argparse.ArgumentParser) -> None:
         metavar="COSINE",
         type=_cosine,
         default=0.97,
-        help="two pictures above this are near copies (default: %(default)s)",
+        help="two images with a cosine above this are near duplicates (default: %(default)s)",
     )
 
 
-def _cosine(text: str) -> float:
-    number = float(text)
-    if not -1 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no cosine: they go from -1 to 1")
+def positive_integer(text: str) -> int:
+    """Parse an integer of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer; use 1, 2, 3, ...")
     return number
+
+
+def parse_number(text: str, expected: str) -> float:
+    """Parse a number; the error names what was ``expected`` instead of ``text``."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number; use {expected}") from None
+
+
+def _cosine(text: str) -> float:
+    value = parse_number(text, "a cosine from -1 to 1")
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a cosine; use a number from -1 to 1")
+    return value

@@ -1,4 +1,4 @@
-"""Which encoder: the options that choose one, and the consent without which nothing is downloaded."""
+"""Options that choose an encoder, and the download of its weights after the user has agreed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from lookalike.errors import DownloadError, WeightsError
-from lookalike.text import shown
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,21 +17,20 @@ if TYPE_CHECKING:
     from lookalike.encoders.encoder import Encoder
 
 
-def add_encoder(parser: argparse.ArgumentParser, text: str, *, several: bool = False) -> None:
-    """Add ``--encoder``, explained by ``text`` and a list if ``several``, ``--precision`` and ``--activation``."""
-    parser.add_argument("--encoder", metavar="NAME|PATH", action="append" if several else "store", help=text)
+def add_encoder(parser: argparse.ArgumentParser, help_text: str, *, several: bool = False) -> None:
+    """Add ``--encoder`` (repeatable if ``several``), ``--precision`` and ``--activation``."""
+    parser.add_argument("--encoder", metavar="NAME|PATH", action="append" if several else "store", help=help_text)
     parser.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16"),
         default="auto",
-        help="bf16 was 1.9 times as fast as fp32 for CLIP on an AMD Zen 5, and slower than fp32 on an Intel Xeon "
-        "without AMX; it moves similarities a little, so auto is fp32 until real weights have shown that retrieval "
-        "doesn't suffer",
+        help="precision of the computation (auto: fp32). With CLIP, bf16 was 1.9 times as fast as fp32 on an AMD Zen 5 "
+        "and slower than fp32 on an Intel Xeon without AMX. It changes scores slightly",
     )
     parser.add_argument(
         "--activation",
         choices=("quickgelu", "gelu"),
-        help="for a CLIP checkpoint by path, where no config beside it tells which it was trained with",
+        help="activation function of a CLIP checkpoint that has no config file to specify it",
     )
 
 
@@ -41,68 +40,69 @@ def add_view(parser: argparse.ArgumentParser) -> None:
         "--view",
         choices=("centre", "whole", "multi"),
         default="centre",
-        help="what of a picture is looked at: its centre square, as encoders were trained (default); the whole frame, "
-        "for panoramas; or several parts and the mirror image averaged, better and at six times the work",
+        help="the part of each image that is encoded: the centre square, as encoders were trained (default); the whole "
+        "frame, for panoramas; or the average of several parts and the mirror image, at six times the cost",
     )
 
 
 def load(options: argparse.Namespace, name: str | Path) -> Encoder:
-    """The encoder called ``name``, in the precision and view that the options ask for."""
+    """Load the encoder ``name`` with the precision, view and activation in ``options``; nothing is downloaded."""
     from lookalike.encoders.encoder import load_encoder
 
     if name == "auto":
-        name = _best_ready().name
+        name = _best_available().name
     return load_encoder(name, precision=options.precision, view=options.view, activation=options.activation)
 
 
-def fetched(options: argparse.Namespace, name: str) -> str:
-    """The name to load for ``name``, its weights fetched first where they must be and ``--yes`` or a terminal agrees.
+def resolve_encoder(options: argparse.Namespace, name: str) -> str:
+    """The encoder to load for ``name``; missing weights are downloaded if ``--yes`` or the user agrees.
 
-    ``auto`` becomes what :func:`automatic` says. A path, and what isn't agreed to, is left to :func:`load`, which tells
-    what is missing. Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError`.
+    ``auto`` becomes the result of :func:`automatic_encoder`. Paths are returned unchanged, and so are names whose
+    download is declined: :func:`load` then raises the error. Raises :class:`~lookalike.errors.DownloadError` and
+    :class:`~lookalike.errors.WeightsError`.
     """
     from lookalike.encoders import catalog
     from lookalike.encoders.weights import locate
 
     if name == "auto":
-        return automatic(yes=options.yes)
+        return automatic_encoder(yes=options.yes)
     row = next((row for row in catalog.CATALOG if row.name == name), None)
-    if row is not None and locate.must_be_fetched(row):
-        damaged = locate.locate(row)
-        lacking = f"{shown(damaged)} is damaged." if damaged else f"{name} is not on this machine."
-        if _consents(row, lacking, yes=options.yes):
+    if row is not None and locate.needs_download(row):
+        damaged = locate.weights_path(row)
+        problem = f"{printable(damaged)} is damaged." if damaged else f"{name} is not on this machine."
+        if _confirm_download(row, problem, yes=options.yes):
             pull(row)
     return name
 
 
-def automatic(*, yes: bool) -> str:
-    """What ``auto`` stands for: a CLIP encoder that is here, or is fetched with consent, else the default."""
+def automatic_encoder(*, yes: bool) -> str:
+    """The encoder for ``auto``: a CLIP encoder on this machine, or one the user agrees to download, or the default."""
     from lookalike.encoders import catalog
 
-    ready = _best_ready()
-    if ready.name != catalog.DEFAULT:
-        return ready.name
-    wanted = catalog.find(catalog.PREFERRED[0])
-    if _consents(wanted, "No CLIP encoder is ready on this machine.", yes=yes):
+    available = _best_available()
+    if available.name != catalog.DEFAULT:
+        return available.name
+    preferred = catalog.find(catalog.PREFERRED[0])
+    if _confirm_download(preferred, "No CLIP encoder is available on this machine.", yes=yes):
         try:
-            pull(wanted)
+            pull(preferred)
         except (DownloadError, WeightsError) as error:
             print(f"lookalike: {error}", file=sys.stderr)
         else:
-            return wanted.name
+            return preferred.name
     print(
-        f"lookalike: using {ready.name}, which is always here. For CLIP later: lookalike encoders pull {wanted.name}, "
-        f"then lookalike index --reencode {wanted.name}",
+        f"lookalike: using {available.name}, the encoder included with Lookalike. To use CLIP: lookalike encoders pull "
+        f"{preferred.name}, then lookalike index --reencode {preferred.name}",
         file=sys.stderr,
     )
-    return ready.name
+    return available.name
 
 
 def pull(row: CatalogRow) -> Path:
-    """Fetch the weights of ``row``, with a progress bar on a terminal, and the tokenizer that belongs to them.
+    """Download the weights of ``row`` and their tokenizer, with a progress bar on a terminal; returns the weights file.
 
-    Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError`, but not for the
-    tokenizer: one line says what became of it.
+    Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError` for the weights; a
+    tokenizer that can't be downloaded only prints a warning.
     """
     from tqdm import tqdm
 
@@ -110,29 +110,29 @@ def pull(row: CatalogRow) -> Path:
 
     class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
         def __init__(self, *arguments: object, **options: object) -> None:
-            options.pop("name", None)  # huggingface_hub's own addition
+            options.pop("name", None)  # huggingface_hub passes it, tqdm rejects it
             super().__init__(*arguments, **options | {"disable": not sys.stderr.isatty(), "desc": row.name})
 
-    def waiting() -> None:
-        print(f"lookalike: another process is fetching {row.name}; waiting until it has done", file=sys.stderr)
+    def announce_wait() -> None:
+        print(f"lookalike: waiting for another process that is downloading {row.name}", file=sys.stderr)
 
-    path = locate.fetch(row, bar=Bar, waiting=waiting)
+    path = locate.fetch(row, bar=Bar, on_wait=announce_wait)
     try:
         locate.fetch_tokenizer(row)
     except DownloadError as error:
-        print(f"lookalike: the weights of {row.name} are here, their tokenizer isn't: {error}", file=sys.stderr)
+        print(f"lookalike: downloaded the weights of {row.name}, but not their tokenizer: {error}", file=sys.stderr)
     return path
 
 
-def _best_ready() -> CatalogRow:
-    """The best encoder on this machine; a line tells of each damaged file that is passed over."""
+def _best_available() -> CatalogRow:
+    """The best encoder on this machine; prints a warning for each damaged file that is ignored."""
     from lookalike.encoders.weights import locate
 
-    return locate.best_ready(damaged=lambda error: print(f"lookalike: {error}", file=sys.stderr))
+    return locate.best_available(on_damaged=lambda error: print(f"lookalike: {error}", file=sys.stderr))
 
 
-def _consents(row: CatalogRow, lacking: str, *, yes: bool) -> bool:
-    """Whether the weights of ``row`` may be downloaded: ``yes``, or the answer at a terminal, told what is lacking."""
+def _confirm_download(row: CatalogRow, problem: str, *, yes: bool) -> bool:
+    """Whether to download the weights of ``row``: if ``yes``, or if the user agrees at a terminal after ``problem``."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
     if yes:
@@ -140,8 +140,8 @@ def _consents(row: CatalogRow, lacking: str, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(
-        f"{lacking} Download {row.name} ({row.size / 1e6:,.0f} MB, {row.licence}) from the "
-        "Hugging Face hub now? [y/N] ",
+        f"{problem} Download {row.name} ({row.size / 1e6:,.0f} MB, {row.licence}) from the Hugging Face hub now? "
+        "[y/N] ",
         end="",
         file=sys.stderr,
         flush=True,

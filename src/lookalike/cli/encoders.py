@@ -1,4 +1,4 @@
-"""``lookalike encoders``: the encoders we know, fetching their weights, and checking them."""
+"""``lookalike encoders``: list the encoders, download their weights and verify them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command
 from lookalike.cli.encoder_options import pull
-from lookalike.cli.status import in_megabytes
+from lookalike.cli.status import megabytes
 from lookalike.errors import WeightsError
-from lookalike.text import shown
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,19 +19,26 @@ if TYPE_CHECKING:
     from lookalike.encoders.catalog import CatalogRow
 
 _DETAILS = """\
-Any CLIP ViT, ResNet or VGG checkpoint in safetensors can be used by its path as well: lookalike index photos
---encoder path/to/checkpoint.safetensors (or a folder as open_clip or transformers save it)."""
+Your own CLIP ViT, ResNet or VGG checkpoint in safetensors format works too. Pass its path, or the folder that open_clip
+or transformers saved it in:
+  lookalike index photos --encoder path/to/checkpoint.safetensors"""
 
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(commands, "encoders", "list the encoders, fetch and check their weights", run_list, _DETAILS)
+    parser = add_command(
+        commands, "encoders", "list the encoders, download their weights and verify them", run_list, _DETAILS
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    add_command(actions, "list", "tell which encoders are ready on this machine, and where (the default)", run_list)
-    fetch = add_command(actions, "pull", "fetch an encoder's weights into the Hugging Face cache", run_pull)
-    fetch.add_argument("name", metavar="NAME", help="the encoder")
-    check = add_command(actions, "verify", "check an encoder's weights, and what comes out of them", run_verify)
-    check.add_argument("name", metavar="NAME", help="the encoder")
+    add_command(actions, "list", "list the encoders and where their weights are on this machine (default)", run_list)
+    pull_parser = add_command(
+        actions, "pull", "download the weights of an encoder into the Hugging Face cache", run_pull
+    )
+    pull_parser.add_argument("name", metavar="NAME", help="the encoder")
+    verify_parser = add_command(
+        actions, "verify", "check the weights of an encoder, and its embeddings against published ones", run_verify
+    )
+    verify_parser.add_argument("name", metavar="NAME", help="the encoder")
 
 
 def run_list(_: argparse.Namespace) -> int:
@@ -40,69 +47,69 @@ def run_list(_: argparse.Namespace) -> int:
     from lookalike.encoders.weights import locate
 
     line = "{:<20} {:<7} {:>11} {:>6} {:>6}  {:<13} {}"
-    print(line.format("NAME", "READY", "SIZE", "PIXELS", "DIM", "LICENCE", "WHAT IT IS, AND WHERE"))
+    print(line.format("NAME", "READY", "SIZE", "PIXELS", "DIM", "LICENCE", "DESCRIPTION, FILE"))
     for row in CATALOG:
-        place = locate.locate(row)
-        size = f"{'about ' if row.size_is_rounded else ''}{in_megabytes(row.size)}".replace(".0 MB", " MB")
-        where = f"\n{'':<20} {shown(place)}" if place else ""
+        path = locate.weights_path(row)
+        size = f"{'~' if row.size_is_rounded else ''}{megabytes(row.size)}".replace(".0 MB", " MB")
+        file = f"\n{'':<20} {printable(path)}" if path else ""
         licence = row.licence.split(" (")[0]
         print(
             line.format(
                 row.name,
-                _readiness(row, place),
-                size.replace("about ", "~"),
+                _readiness(row, path),
+                size,
                 row.preprocessing.crop,
                 row.dimension,
                 licence,
-                row.summary + where,
+                row.summary + file,
             )
         )
     return 0
 
 
-def _readiness(row: CatalogRow, place: Path | None) -> str:
-    """What is told of the weights of ``row`` at ``place`` without reading them."""
+def _readiness(row: CatalogRow, path: Path | None) -> str:
+    """``yes``, ``no`` or ``damaged``, judged by the size of the file at ``path`` alone."""
     from lookalike.encoders.weights import locate
 
-    if place is None:
+    if path is None:
         return "no"
-    return "yes" if locate.has_its_size(row, place) else "damaged"
+    return "yes" if locate.has_expected_size(row, path) else "damaged"
 
 
 def run_pull(options: argparse.Namespace) -> int:
-    """Fetch an encoder's weights, also in the place of damaged ones."""
+    """Download the weights of an encoder, or replace damaged ones."""
     from lookalike.encoders import catalog
     from lookalike.encoders.weights import locate
 
     row = catalog.find(options.name)
-    if locate.must_be_fetched(row):
-        damaged = locate.locate(row)
-        why = f"{shown(damaged)} is damaged and will be replaced; " if damaged else ""
-        print(f"{why}fetching {row.name}: {in_megabytes(row.size)}, {row.licence}", file=sys.stderr)
-    print(f"{row.name} is ready: {shown(pull(row))}")
+    if locate.needs_download(row):
+        damaged = locate.weights_path(row)
+        reason = f"{printable(damaged)} is damaged and will be replaced; " if damaged else ""
+        print(f"{reason}downloading {row.name}: {megabytes(row.size)}, {row.licence}", file=sys.stderr)
+    print(f"{row.name} is ready: {printable(pull(row))}")
     return 0
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """Check an encoder's weights, and what comes out of them; nothing that earlier runs have found out is believed."""
+    """Check the weights of an encoder and its embeddings; the results of earlier runs are not used."""
     from lookalike.encoders import catalog
-    from lookalike.encoders.golden import GOLDEN, load_afresh
+    from lookalike.encoders.golden import GOLDEN, load_recompiled
     from lookalike.encoders.weights import locate
 
     row = catalog.find(options.name)
-    place = locate.checked(row, afresh=True)
-    print(f"{row.name}: SHA-256 of {shown(place)} is right")
+    path = locate.verified_path(row, reread=True)
+    print(f"{row.name}: the SHA-256 of {printable(path)} is correct")
     checks = GOLDEN.get(row.name, ())
     if not checks:
-        print(f"{row.name}: no published embeddings are known to compare with")
+        print(f"{row.name}: there are no published embeddings to compare with")
         return 0
-    encoder = load_afresh(row, place)
+    encoder = load_recompiled(row, path)
     for golden in checks:
         difference = golden.difference(encoder)
         if difference > golden.tolerance:
             raise WeightsError(
-                f"{row.name}: {golden.name} differs from the published embedding by {difference:.2g}, more than "
-                f"{golden.tolerance:g}: this machine's runtime computes it wrongly; please report it"
+                f"{row.name}: {golden.name} differs from the published embedding by {difference:.2g} (tolerance "
+                f"{golden.tolerance:g}): the runtime on this machine computes wrong results; please report it"
             )
-        print(f"{row.name}: {golden.name} agrees with the published embedding (largest difference {difference:.1e})")
+        print(f"{row.name}: {golden.name} matches the published embedding (largest difference {difference:.1e})")
     return 0

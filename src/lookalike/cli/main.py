@@ -1,6 +1,7 @@
-"""``lookalike``: reads the command line, runs the command, turns errors into messages and exit codes.
+"""``lookalike``: parses the command line, runs the command, and turns errors into messages and exit codes.
 
-Exit codes: 0 done; 1 something the user can mend (one line on standard error says what); 2 wrong usage; 130 stopped.
+Exit codes: 0 success; 1 an error that the user can fix (one line on standard error says how); 2 wrong usage;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,31 +21,32 @@ from lookalike.errors import LookalikeError
 
 _EPILOG = """\
 everyday use:
-  lookalike index photos                  make photos searchable; again later, to bring them up to date
-  lookalike search query.jpg              from anywhere below photos: the ten most like query.jpg
+  lookalike index photos                  make photos searchable; run it again after adding or changing images
+  lookalike search query.jpg              run from inside photos: the ten images most similar to query.jpg
   lookalike search query.jpg --html page.html
-  lookalike status                        what is in the gallery, and what was skipped and why
+  lookalike status                        what is in the gallery, and which files were skipped and why
 
-Everything stays on this machine."""
+Your images never leave this machine."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (without the program's name) and return the exit code."""
-    warnings.filterwarnings("ignore", module="PIL")  # remarks on odd metadata; what matters becomes a skipped file
-    if sys.stderr is None:  # closed: messages must not go to standard output, which may be JSON, and must not fail
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  until the process ends
+    # Pillow warns about unusual metadata; files that can't be read are listed as skipped.
+    warnings.filterwarnings("ignore", module="PIL")
+    if sys.stderr is None:  # closed: keep messages out of standard output, which may be JSON
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names may have letters that a terminal's encoding hasn't
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may not fit the terminal's encoding
     try:
         code = _run(arguments)
         if sys.stdout is not None:
-            sys.stdout.flush()  # here, where it can still be said that it can't be written
+            sys.stdout.flush()  # here, where a failure can still be reported
     except OSError as error:
-        if error.filename is not None:  # not from writing the output, but a mistake of ours
+        if error.filename is not None:  # not from writing the output, so a bug
             raise
-        if not isinstance(error, BrokenPipeError):  # the reader of our output (head, less) has had enough: no error
-            print(f"lookalike: the output can't be written ({error.strerror})", file=sys.stderr)
-        # Python would try, and complain, once more while it exits.
+        if not isinstance(error, BrokenPipeError):  # a reader such as head or less may close the pipe
+            print(f"lookalike: can't write the output ({error.strerror})", file=sys.stderr)
+        # Otherwise Python flushes standard output again at exit, and prints a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
@@ -54,20 +56,20 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except SystemExit as leaving:  # from argparse, which has told what it had to tell
+    except SystemExit as leaving:  # from argparse, which has printed its message
         return int(leaving.code or 0)
     except LookalikeError as error:
         print(f"lookalike: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("lookalike: stopped; what was done is kept", file=sys.stderr)
+        print("lookalike: interrupted; completed work is saved", file=sys.stderr)
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lookalike",
-        description="Image-to-image search: find the photographs like this one. Offline, without a GPU.",
+        description="Image-to-image search: find the images that look like this one. Works offline, without a GPU.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

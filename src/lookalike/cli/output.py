@@ -1,4 +1,4 @@
-"""Answers for programs, on standard output."""
+"""Machine-readable output on standard output."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 
-def print_answer(answer: dict[str, Any]) -> None:
-    """Print ``answer`` as JSON in UTF-8, whatever the terminal's encoding; nothing where standard output is closed."""
+def print_json(answer: dict[str, Any]) -> None:
+    """Print ``answer`` as JSON, always in UTF-8; print nothing if standard output is closed."""
     from lookalike.report.document.json_text import as_text
 
     if sys.stdout is not None:

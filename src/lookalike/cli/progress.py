@@ -1,4 +1,4 @@
-"""Progress on standard error, where that is a terminal."""
+"""Progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar(name: str | None = None, unit: str = "pictures") -> Iterator[Progress | None]:
-    """A bar called ``name`` with rate and time left on standard error; None where that is no terminal."""
+def progress_bar(name: str | None = None, unit: str = "images") -> Iterator[Progress | None]:
+    """A bar labelled ``name`` with rate and time left; None if standard error is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -21,18 +21,18 @@ def progress_bar(name: str | None = None, unit: str = "pictures") -> Iterator[Pr
 
     with tqdm(desc=name, unit=f" {unit}", dynamic_ncols=True, smoothing=0.1, leave=False) as bar:
 
-        def show(done: int, total: int) -> None:
+        def update(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        yield show
+        yield update
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar on standard error that starts anew with every stage; None where that is no terminal.
+def stage_progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar that restarts with every stage; None if standard error is not a terminal.
 
-    It is told what is being done, in words, and how many of how many are done.
+    It is called with the name of the stage, the number of items done and their total.
     """
     if not sys.stderr.isatty():
         yield None
@@ -41,11 +41,11 @@ def stages() -> Iterator[Callable[[str, int, int], None] | None]:
 
     with tqdm(dynamic_ncols=True, smoothing=0.1, leave=False) as bar:
 
-        def show(stage: str, done: int, total: int) -> None:
+        def update(stage: str, done: int, total: int) -> None:
             if bar.desc != f"{stage}: ":
                 bar.reset(total)
                 bar.set_description(stage, refresh=False)
             bar.total = total
             bar.update(done - bar.n)
 
-        yield show
+        yield update

@@ -1,18 +1,20 @@
-"""``lookalike search``: the pictures of a gallery most like a picture."""
+"""``lookalike search``: the images of a gallery most similar to an image or a text."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.cli.arguments import add_command, add_gallery, positive
+from lookalike.cli.arguments import add_command, add_gallery, parse_number, positive_integer
 from lookalike.cli.encoder_options import add_encoder
-from lookalike.cli.output import print_answer
+from lookalike.cli.output import print_json
+from lookalike.errors import EncoderError
 from lookalike.images.formats import EXTENSIONS
 from lookalike.search.query import Query
-from lookalike.text import shown
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
@@ -20,18 +22,19 @@ if TYPE_CHECKING:
     from lookalike.search.ranking import Ranking
 
 _DETAILS = """\
-Each hit has its rank, its score (the cosine of the two embeddings), its percentile (the share of a sample of this
-gallery's pictures whose own best match scores lower: 99 % is unusually close, under 5 % no close match; words have
-none), and its path. Without --gallery, the gallery is looked for from the current folder upwards, then from the
-picture's.
+Each hit has a rank, a score (the cosine of the two embeddings), a percentile and a path. The percentile is the share of
+the gallery's images (or of a sample of them) whose own best match scores lower: at 99 %, the best matches of 99 in 100
+images are less similar than this hit is to the query. A first hit below 5 % is reported as "no close match". Text
+queries have no percentile. Without --gallery, the nearest gallery at or above the current folder is used, or else the
+nearest one at or above the folder of the first image.
 
-Words need a gallery made with a CLIP encoder. --plus, --minus and their -text forms shift every query that way, each by
-the --weight that follows it (default 1):
+Text needs a gallery made with a CLIP encoder. --plus, --minus, --plus-text and --minus-text modify every query; each
+has the --weight that follows it (default 1):
   lookalike search joint.jpg --plus-text "at night" --weight 0.5 --minus platform.jpg"""
 
 
-class _Modifier(argparse.Action):
-    """Collects --plus, --minus, --plus-text and --minus-text in their order, each with the weight that follows it."""
+class _ModifierAction(argparse.Action):
+    """Collects --plus, --minus, --plus-text and --minus-text in order, each with the --weight that follows it."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, options: argparse.Namespace, value: Any, _: str | None = None
@@ -39,9 +42,9 @@ class _Modifier(argparse.Action):
         modifiers = [*options.modifiers]
         if self.dest == "weight":
             if not modifiers:
-                parser.error("--weight goes behind the --plus, --minus, --plus-text or --minus-text that it is for")
-            name, what, _ = modifiers.pop()
-            modifiers.append((name, what, value))
+                parser.error("put --weight after the --plus, --minus, --plus-text or --minus-text that it applies to")
+            name, term, _ = modifiers.pop()
+            modifiers.append((name, term, value))
         else:
             modifiers.append((self.dest, value, 1.0))
         options.modifiers = modifiers
@@ -49,39 +52,44 @@ class _Modifier(argparse.Action):
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(
-        commands, "search", "find the pictures most like a picture, or what words describe", run, _DETAILS
-    )
-    parser.add_argument("pictures", metavar="PICTURE", nargs="*", help="the query; several give one ranking each")
+    parser = add_command(commands, "search", "find the images most similar to an image or a text", run, _DETAILS)
+    parser.add_argument("images", metavar="IMAGE", nargs="*", help="the query; each image gets a ranking of its own")
     parser.add_argument(
-        "--text", metavar="WORDS", action="append", default=[], help="a query in words; several give one ranking each"
+        "--text", metavar="TEXT", action="append", default=[], help="a text query; each text gets a ranking of its own"
     )
     parser.set_defaults(modifiers=[])
-    for name, metavar, text in (
-        ("plus", "PICTURE", "more like this picture"),
-        ("minus", "PICTURE", "less like this picture"),
-        ("plus-text", "WORDS", "more of what these words describe"),
-        ("minus-text", "WORDS", "less of what these words describe"),
+    for name, metavar, help_text in (
+        ("plus", "IMAGE", "more like this image"),
+        ("minus", "IMAGE", "less like this image"),
+        ("plus-text", "TEXT", "more of what this text describes"),
+        ("minus-text", "TEXT", "less of what this text describes"),
     ):
-        parser.add_argument(f"--{name}", metavar=metavar, action=_Modifier, help=text)
-    parser.add_argument("--weight", metavar="W", type=_weight, action=_Modifier, help="weight of the one before it")
-    add_gallery(parser)
-    parser.add_argument("-k", metavar="N", type=positive, default=10, help="how many hits (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    parser.add_argument("--html", metavar="FILE", type=_page_file, help="write a page of results, pictures inside")
+        parser.add_argument(f"--{name}", metavar=metavar, action=_ModifierAction, help=help_text)
     parser.add_argument(
-        "--include-self", action="store_true", help="keep the query's own entry (same content) among the hits"
+        "--weight", metavar="W", type=_weight, action=_ModifierAction, help="weight of the option before it"
     )
-    add_encoder(parser, "where the weights of the gallery's encoder are now, if they were moved")
+    add_gallery(parser)
+    parser.add_argument(
+        "-k", "--k", metavar="N", type=positive_integer, default=10, help="number of hits (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON only")
+    parser.add_argument(
+        "--html", metavar="FILE", type=_page_file, help="write a page of the results, with thumbnails embedded"
+    )
+    parser.add_argument(
+        "--include-self", action="store_true", help="include images with the same content as the query among the hits"
+    )
+    add_encoder(parser, "path of the gallery's checkpoint, if it has been moved")
     parser.set_defaults(usage=parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
-    queries = _queries(options)
+    """Run the command."""
+    queries = _build_queries(options)
     if not queries:
-        options.usage.error("name a picture, or say what to look for with --text")
-    with _gallery(options) as gallery:
+        options.usage.error("no query; pass an image, or a text with --text")
+    with _open_gallery(options) as gallery:
+        _check_text_input(gallery, options)
         rankings = [gallery.search(query, options.k, include_self=options.include_self) for query in queries]
         if options.html:
             _write_page(gallery, rankings, options.html)
@@ -92,9 +100,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _queries(options: argparse.Namespace) -> list[Query]:
-    """A query for each picture and each text, in that order, every one with all the modifiers."""
-    queries = [*map(Query.picture, options.pictures), *map(Query.text, options.text)]
+def _build_queries(options: argparse.Namespace) -> list[Query]:
+    """One query per image, then one per text, each with all the modifiers."""
+    queries = [*map(Query.image, options.images), *map(Query.text, options.text)]
     for name, value, weight in options.modifiers:
         add = {
             "plus": Query.plus,
@@ -107,20 +115,20 @@ def _queries(options: argparse.Namespace) -> list[Query]:
 
 
 def _weight(text: str) -> float:
-    weight = float(text)
+    weight = parse_number(text, "a weight above 0")
     if not 0 < weight < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a weight; use a number above 0")
     return weight
 
 
-def _gallery(options: argparse.Namespace) -> Gallery:
+def _open_gallery(options: argparse.Namespace) -> Gallery:
     from lookalike.gallery.gallery import Gallery, find_gallery
 
-    place = options.gallery or "."
-    if options.gallery is None and find_gallery(".") is None and options.pictures:
-        beside = Path(options.pictures[0]).parent
-        place = beside if find_gallery(beside) else "."
-    gallery = Gallery.open(place)
+    path = options.gallery or "."
+    if options.gallery is None and find_gallery(".") is None and options.images:
+        folder = Path(options.images[0]).parent
+        path = folder if find_gallery(folder) else "."
+    gallery = Gallery.open(path)
     try:
         _use_encoder(gallery, options)
     except BaseException:
@@ -130,15 +138,15 @@ def _gallery(options: argparse.Namespace) -> Gallery:
 
 
 def _use_encoder(gallery: Gallery, options: argparse.Namespace) -> None:
-    """Take the encoder from where the options say, or in another precision than the gallery's."""
+    """Apply ``--encoder`` and ``--precision``, if given, to the gallery."""
     from lookalike.encoders.encoder import load_encoder
 
     stamp = gallery.stamp
     if options.encoder is None and options.precision in ("auto", stamp.precision):
         return
-    gallery.use(
+    gallery.set_encoder(
         load_encoder(
-            options.encoder or gallery.weights or stamp.name,
+            options.encoder or gallery.weights_path or stamp.name,
             precision=stamp.precision if options.precision == "auto" else options.precision,
             view=stamp.view,
             activation=options.activation or (stamp.clip.activation if stamp.clip else None),
@@ -146,40 +154,57 @@ def _use_encoder(gallery: Gallery, options: argparse.Namespace) -> None:
     )
     if gallery.encoder.spec.precision != stamp.precision:
         print(
-            f"lookalike: the query is encoded in {gallery.encoder.spec.precision}, the gallery was in "
-            f"{stamp.precision}: scores may differ in the third digit",
+            f"lookalike: the query is encoded in {gallery.encoder.spec.precision} and the gallery in "
+            f"{stamp.precision}: scores may differ in the third decimal",
             file=sys.stderr,
         )
+
+
+def _check_text_input(gallery: Gallery, options: argparse.Namespace) -> None:
+    """Raise :class:`EncoderError` if there is text in a query and the gallery's encoder takes images only."""
+    from lookalike.encoders.catalog import PREFERRED
+
+    uses_text = options.text or any(name in ("plus_text", "minus_text") for name, *_ in options.modifiers)
+    if not uses_text or gallery.stamp.clip is not None:
+        return
+    inside = gallery.path.parent == gallery.root
+    target = [str(gallery.root)] if inside else ["--gallery", str(gallery.path)]
+    raise EncoderError(
+        f"This gallery's encoder has no text input. To search by text: lookalike encoders pull {PREFERRED[0]}, then "
+        f"lookalike index {printable(shlex.join(target))} --reencode {PREFERRED[0]}"
+    )
 
 
 def _print_json(gallery: Gallery, rankings: list[Ranking]) -> None:
     from lookalike.report.search_json import search_answer
 
-    print_answer(search_answer(gallery.stamp.name, gallery.path, rankings))
+    print_json(search_answer(gallery.stamp.name, gallery.path, rankings))
 
 
 def _print_table(rankings: list[Ranking]) -> None:
     for number, ranking in enumerate(rankings):
         if len(rankings) > 1:
-            print(f"{'' if number == 0 else chr(10)}{shown(str(ranking.query))}")
+            print(f"{'' if number == 0 else chr(10)}{printable(str(ranking.query))}")
         if ranking.no_close_match:
-            print("no close match: every hit is farther than this gallery's pictures are from one another")
+            print("no close match: nearly all images here have a closer match within the gallery")
         if not ranking.hits:
-            print("no other picture in this gallery")
+            print("no hits: the gallery contains no image other than the query")
         for hit in ranking.hits:
-            unusual = "     " if hit.percentile is None else f"{hit.percentile:3.0f} %"
-            print(f"{hit.rank:4d}  {hit.score:6.3f}  {unusual}  {shown(hit.path)}")
+            percentile = "     " if hit.percentile is None else f"{hit.percentile:3.0f} %"
+            print(f"{hit.rank:4d}  {hit.score:6.3f}  {percentile}  {printable(hit.path)}")
 
 
 def _write_page(gallery: Gallery, rankings: list[Ranking], file: Path) -> None:
     from lookalike.report.document.files import write_text
     from lookalike.report.results_page import results_page
 
-    write_text(file, results_page(gallery.stamp, gallery.status().pictures, gallery.root, rankings))
+    write_text(file, results_page(gallery.stamp, gallery.status().images, gallery.root, rankings))
 
 
 def _page_file(text: str) -> Path:
     file = Path(text)
     if file.suffix.lower() in EXTENSIONS:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is the name of a picture, not of a page; write results.html")
+        raise argparse.ArgumentTypeError(
+            f"{printable(text)} has the extension of an image; use a name such as results.html"
+        )
     return file

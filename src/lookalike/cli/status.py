@@ -1,4 +1,4 @@
-"""``lookalike status``: what is in a gallery, and what was skipped and why."""
+"""``lookalike status``: what a gallery contains, and which files were skipped."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
-from lookalike.cli.output import print_answer
-from lookalike.text import shown
+from lookalike.cli.output import print_json
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
@@ -16,38 +16,38 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(commands, "status", "tell what is in a gallery, and what was skipped and why", run)
+    parser = add_command(commands, "status", "show what a gallery contains, and which files were skipped and why", run)
     add_gallery(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    parser.add_argument("--json", action="store_true", help="print JSON only")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+    """Run the command."""
     from lookalike.gallery.gallery import Gallery
 
     with Gallery.open(options.gallery or ".") as gallery:
         if options.json:
             from lookalike.report.status_json import status_answer
 
-            print_answer(status_answer(gallery))
+            print_json(status_answer(gallery))
         else:
-            _print_text(gallery)
+            _print_status(gallery)
     return 0
 
 
-def _print_text(gallery: Gallery) -> None:
+def _print_status(gallery: Gallery) -> None:
     status, stamp = gallery.status(), gallery.stamp
-    print(f"gallery    {shown(gallery.path)}")
-    print(f"folder     {shown(gallery.root)}")
+    print(f"gallery    {printable(gallery.path)}")
+    print(f"folder     {printable(gallery.root)}")
     print(f"encoder    {stamp.name}, {stamp.dimension}-d, {stamp.precision}, {stamp.view} view")
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
-    print(f"pictures   {status.pictures:,}")
-    print(f"on disk    {in_megabytes(status.disk_bytes)}")
+    print(f"images     {status.images:,}")
+    print(f"on disk    {megabytes(status.disk_bytes)}")
     print(f"skipped    {len(status.skipped):,}")
     for skipped in status.skipped:
-        print(f"  {shown(skipped.path)}: {skipped.reason}")
+        print(f"  {printable(skipped.path)}: {skipped.reason}")
 
 
-def in_megabytes(size: int) -> str:
-    """A number of bytes for people."""
+def megabytes(size: int) -> str:
+    """``size`` in bytes as text: 1,234.5 MB."""
     return f"{size / 1e6:,.1f} MB"

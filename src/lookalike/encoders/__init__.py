@@ -1,5 +1,5 @@
-"""Encoders: from pictures to unit vectors.
+"""Encoders turn images and texts into unit vectors.
 
-A name leads through one way: the catalogue or a checkpoint finds the weights file, the library that wrote it is
-identified, its rules become a spec, the graph is built, a runtime loads it.
+Loading an encoder has five steps: find the weights file, identify the library that wrote it, read that library's
+rules into a spec, build the graph, and load it in a runtime.
 """

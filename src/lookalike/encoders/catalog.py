@@ -1,4 +1,4 @@
-"""The encoders we know, a row each."""
+"""The catalogue of encoders."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from lookalike.encoders.spec import ClipSettings, Preprocessing
 from lookalike.errors import UnknownEncoderError
 
 BATCH: Final = 8
-"""Pictures encoded together: more were no faster for most networks (docs/measurements.md), and hold more memory."""
+"""Images per batch. Larger batches were no faster for most networks (docs/measurements.md) and take more memory."""
 
 LARGE_BATCH: Final = 32
-"""The same for a ViT of few tokens, whose matrix products are small: a tenth faster in bf16 than in batches of 8."""
+"""Images per batch for a ViT with few tokens, whose matrix products are small: 10 % faster in bf16 than 8 images."""
 
 FEW_TOKENS: Final = 100
-"""What few tokens are."""
+"""A ViT with fewer tokens than this uses ``LARGE_BATCH``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackagedFile:
-    """A weights file that a Python package carries: the import package's name, and the file's path inside it."""
+    """A weights file inside an installed Python package: the import name, and the file's path in the package."""
 
     package: str
     path: str
@@ -28,7 +28,7 @@ class PackagedFile:
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of the hub at a pinned revision (a commit, 40 hexadecimal digits)."""
+    """A file on the Hugging Face hub at a pinned revision (a commit, 40 hexadecimal digits)."""
 
     repository: str
     filename: str
@@ -37,12 +37,12 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """One encoder: what it is, where its weights come from, and under which licence.
+    """One encoder with the source and the licence of its weights.
 
-    ``size`` is that of the weights file in bytes, exact unless ``size_is_rounded``; ``clip`` is for CLIP alone.
-    ``bf16_shown_by`` is the command that has shown, on the real weights, that bf16 keeps precision@1, precision@10 and
-    mAP within 0.002 of fp32; empty until then, and as long as it is, ``auto`` means fp32. So many pictures as ``batch``
-    says are encoded together.
+    ``size`` is the size of the weights file in bytes, exact unless ``size_is_rounded``. ``clip`` is set for CLIP only.
+    ``bf16_verified_by`` is the command that showed, on the real weights, that bf16 keeps precision@1, precision@10 and
+    mAP within 0.002 of fp32; while it is empty, precision ``auto`` means fp32. ``batch`` is the number of images per
+    batch.
     """
 
     name: str
@@ -56,7 +56,7 @@ class CatalogRow:
     licence: str
     clip: ClipSettings | None = None
     size_is_rounded: bool = False
-    bf16_shown_by: str = ""
+    bf16_verified_by: str = ""
     batch: int = BATCH
 
 
@@ -65,7 +65,7 @@ CLIP_STD: Final = (0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255)
 CLIP_224: Final = Preprocessing(resize=224, crop=224, resample="bicubic", mean=CLIP_MEAN, std=CLIP_STD)
 CLIP_256: Final = Preprocessing(resize=256, crop=256, resample="bicubic", mean=CLIP_MEAN, std=CLIP_STD)
 
-# 256 is 224 / 0.875, the share of the frame that the evaluation of ImageNet networks shows them.
+# 256 is 224 / 0.875, the usual crop ratio when ImageNet networks are evaluated.
 IMAGENET: Final = Preprocessing(
     resize=256,
     crop=224,
@@ -80,10 +80,10 @@ GELU: Final = ClipSettings("gelu")
 CATALOG: Final = (
     CatalogRow(
         name="efficientnet-lite2",
-        summary="EfficientNet-Lite2, ImageNet; installed with Lookalike, always ready",
+        summary="EfficientNet-Lite2, ImageNet; installed with Lookalike",
         family="efficientnet-lite",
         dimension=1280,
-        # 297 is 260 / 0.875, the share of the frame that the evaluation of ImageNet networks shows them.
+        # 297 is 260 / 0.875, the usual crop ratio when ImageNet networks are evaluated.
         preprocessing=Preprocessing(
             resize=297, crop=260, resample="bicubic", mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)
         ),
@@ -225,16 +225,16 @@ CATALOG: Final = (
 )
 
 DEFAULT: Final = CATALOG[0].name
-"""The encoder that is always there."""
+"""The encoder that is installed with Lookalike."""
 
 PREFERRED: Final = ("clip-vit-b-32-256", "clip-vit-b-32", "clip-vit-b-32-laion2b", "clip-vit-b-16", "clip-vit-l-14")
-"""What ``auto`` looks for on this machine, in this order; the first is what it offers to fetch."""
+"""The encoders that ``auto`` looks for on this machine, in this order; it offers to download the first."""
 
 
 def find(name: str) -> CatalogRow:
-    """The row of the encoder called ``name``; raises :class:`~lookalike.errors.UnknownEncoderError`."""
+    """The row of the encoder ``name``; raises :class:`~lookalike.errors.UnknownEncoderError`."""
     for row in CATALOG:
         if row.name == name:
             return row
-    known = ", ".join(row.name for row in CATALOG)
-    raise UnknownEncoderError(f"there is no encoder called {name!r}; known: {known} (lookalike encoders tells more)")
+    names = ", ".join(row.name for row in CATALOG)
+    raise UnknownEncoderError(f"unknown encoder {name!r}; available: {names}. For details: lookalike encoders")

@@ -1,4 +1,4 @@
-"""The encoder: pictures in, unit vectors out."""
+"""The encoder: images or texts in, unit vectors out."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.encoders import catalog
-from lookalike.encoders.checkpoints.checkpoint import Checkpoint, catalogued, read_checkpoint
+from lookalike.encoders.checkpoints.checkpoint import Checkpoint, from_catalog, read_checkpoint
 from lookalike.encoders.runtimes.choice import RUNTIMES
 from lookalike.encoders.runtimes.runtime import Runtime
 from lookalike.encoders.spec import Activation, EncoderSpec, Precision, View
 from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
-from lookalike.encoders.views import least_side_of, prepare_views
+from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.encoders.weights import locate
 from lookalike.errors import EncoderError, UnknownEncoderError
-from lookalike.images.decode import DEFAULT_PIXEL_CAP, Picture, as_picture, open_picture
-from lookalike.images.files import SkipKind, refusal
+from lookalike.images.decode import DEFAULT_PIXEL_CAP, DecodedImage, from_pillow, open_image
+from lookalike.images.files import SkipKind, image_error
 from lookalike.search.query import ImageLike
 
 _T = TypeVar("_T")
@@ -38,84 +38,85 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Encoder:
-    """An encoder ready to run on this machine. Make one with :func:`load_encoder`; use it from any thread."""
+    """An encoder that is loaded on this machine. Create one with :func:`load_encoder`; it is thread-safe."""
 
     def __init__(
         self,
         spec: EncoderSpec,
         runtime: Runtime,
         *,
-        texts: Callable[[], TextEncoder] | None = None,
+        load_text_encoder: Callable[[], TextEncoder] | None = None,
         location: Path | None = None,
         batch: int = catalog.BATCH,
     ) -> None:
-        """Wrap a network that is ready to run.
+        """Wrap a loaded network.
 
-        ``texts`` makes the text tower ready when it is first needed; None for encoders of pictures only. ``location``
-        is the checkpoint's path, where it is not one of the catalogue, ``batch`` how many pictures are best encoded
-        together.
+        ``load_text_encoder`` is called when the first text is embedded; it is None for encoders without text input.
+        ``location`` is the path of a checkpoint that isn't in the catalogue. ``batch`` is the number of images per
+        batch.
         """
         self.spec = spec
         self.location = location
         self.batch = batch
         self._runtime = runtime
-        self._make_texts = texts
+        self._load_text_encoder = load_text_encoder
         self._text_encoder: TextEncoder | None = None
         self._lock = threading.Lock()
 
     def embed(self, images: Iterable[ImageLike]) -> NDArray[np.float32]:
-        """The embeddings of ``images``: float32 (n, dimension), each row of length 1.
+        """Embed ``images``; returns float32 (n, dimension), each row of length 1.
 
-        Raises :class:`~lookalike.errors.PictureError` at the first image that can't be used, and TypeError for what is
-        no image, or a path alone, whose letters would be taken for paths.
+        Raises :class:`~lookalike.errors.ImageError` at the first image that can't be used, and TypeError for values
+        that aren't images, or for a single path instead of a list.
         """
         if isinstance(images, (str, bytes, os.PathLike)):
-            raise TypeError(f"embed takes a list of images, such as [{str(images)!r}], not one alone")
-        prepared = (self.prepare(_opened(image, self.least_side)) for image in images)
+            raise TypeError(f"embed takes a list of images, such as [{str(images)!r}], not a single path")
+        prepared = (self.prepare(_decode(image, self.min_side)) for image in images)
         rows = [self.embed_prepared(batch) for batch in _batched(prepared, self.batch)]
         return np.concatenate(rows) if rows else np.empty((0, self.spec.dimension), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The embeddings of ``texts``, comparable with pictures': float32 (n, dimension), each row of length 1.
+        """Embed ``texts``, comparable with images; returns float32 (n, dimension), each row of length 1.
 
-        Raises :class:`~lookalike.errors.EncoderError` where it knows no words or a text has none, and TypeError for
-        one string alone, whose letters would be taken for texts.
+        Raises :class:`~lookalike.errors.EncoderError` if the encoder has no text input or a text is empty, and
+        TypeError for a single string instead of a list.
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise TypeError(f"embed_texts takes a list of strings, such as ['a cracked sleeper'], not {texts!r}")
-        text_encoder = self._texts()
+        text_encoder = self._get_text_encoder()
         return text_encoder.embed(texts) if len(texts) else np.empty((0, self.spec.dimension), np.float32)
 
     @property
-    def least_side(self) -> int:
-        """The shorter side, in pixels, at which a picture may be decoded without losing anything to speak of."""
-        return least_side_of(self.spec.preprocessing, self.spec.view)
+    def min_side(self) -> int:
+        """The smallest shorter side, in pixels, at which images can be decoded without losing accuracy."""
+        return view_min_side(self.spec.preprocessing, self.spec.view)
 
-    def prepare(self, picture: Picture) -> NDArray[np.uint8]:
-        """The network's input for one picture: uint8 (v, S, S, 3), v being 1 but for the view ``multi``."""
-        return prepare_views(picture, self.spec.preprocessing, self.spec.view)
+    def prepare(self, image: DecodedImage) -> NDArray[np.uint8]:
+        """The network's input for one image: uint8 (v, S, S, 3), where v is 1 except in the view ``multi``."""
+        return prepare_views(image, self.spec.preprocessing, self.spec.view)
 
     def embed_prepared(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The embeddings of pictures that :meth:`prepare` made ready: float32 (n, dimension), each of length 1."""
+        """Embed the outputs of :meth:`prepare`; returns float32 (n, dimension), each row of length 1."""
         images = np.concatenate(batch)
         parts = (images[start : start + self.batch] for start in range(0, len(images), self.batch))
         features = np.concatenate([self._runtime.run(part) for part in parts])
-        vectors = unit(features, self.spec.name)
+        vectors = unit_rows(features, self.spec.name)
         if len(images) == len(batch):
             return vectors
         views = vectors.reshape(len(batch), -1, self.spec.dimension)
-        return unit(views.mean(axis=1), self.spec.name)
+        return unit_rows(views.mean(axis=1), self.spec.name)
 
-    def _texts(self) -> TextEncoder:
-        """The text tower, made ready by whichever thread comes first."""
-        if self._make_texts is None:
+    def _get_text_encoder(self) -> TextEncoder:
+        """The text encoder, loaded by the first thread that needs it."""
+        if self._load_text_encoder is None:
+            clip = catalog.PREFERRED[0]
             raise EncoderError(
-                f"{self.spec.name} knows no words: it was trained on pictures alone. Searching by words needs a "
-                "gallery made with a CLIP encoder (lookalike encoders lists them)"
+                f"{self.spec.name} has no text input. To search by text: lookalike encoders pull {clip}, then "
+                f"lookalike index FOLDER --reencode {clip}"
             )
         with self._lock:
             if self._text_encoder is None:
-                self._text_encoder = self._make_texts()
+                self._text_encoder = self._load_text_encoder()
             return self._text_encoder
 
 
@@ -128,22 +129,25 @@ class TextEncoder:
         self._runtime = runtime
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The embeddings of ``texts``: float32 (n, dimension), each row of length 1.
+        """Embed ``texts``; returns float32 (n, dimension), each row of length 1.
 
-        Raises :class:`~lookalike.errors.EncoderError` where one of them has no words.
+        Raises :class:`~lookalike.errors.EncoderError` if a text is empty.
         """
         tokens = self._tokenizer(texts)
         for text, (_, first) in zip(texts, tokens[:, :2], strict=True):
             if first == END:
-                raise EncoderError(f"there are no words in the text {text!r}; say what to look for")
-        return unit(self._runtime.run(tokens), self._name)
+                raise EncoderError(f"text query is empty: {text!r}")
+        return unit_rows(self._runtime.run(tokens), self._name)
 
 
-def unit(features: NDArray[np.float32], name: str) -> NDArray[np.float32]:
-    """Rows of ``features`` (n, d) at length 1; raises :class:`~lookalike.errors.EncoderError` if one has none."""
+def unit_rows(features: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """Scale the rows of ``features`` (n, d) to length 1.
+
+    Raises :class:`~lookalike.errors.EncoderError`, naming the encoder ``name``, if a row is zero or not finite.
+    """
     lengths = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
-        raise EncoderError(f"{name} gave a vector that is zero or not finite; its weights may be damaged")
+        raise EncoderError(f"{name} returned a vector that is zero or not finite; its weights may be damaged")
     return np.asarray(features / lengths, np.float32)
 
 
@@ -155,16 +159,16 @@ def load_encoder(
     activation: Activation | None = None,
     runtime: str = "openvino",
 ) -> Encoder:
-    """Make an encoder ready: one of the catalogue by its ``name``, or a checkpoint by its path.
+    """Load an encoder: one of the catalogue by its ``name``, or a checkpoint by its path.
 
-    ``"auto"`` is a CLIP encoder whose weights are on this machine, else the one that comes with Lookalike; nothing is
-    ever downloaded here. ``precision`` ``"auto"`` is fp32 unless the catalogue says that bf16 retrieves as well.
-    ``view`` is what of a picture is looked at (:mod:`lookalike.encoders.views`). ``activation`` is for CLIP checkpoints
-    by path, where no config tells it. ``runtime`` is ``"openvino"`` or ``"onnxruntime"``.
+    ``"auto"`` is a CLIP encoder whose weights are on this machine, else the one installed with Lookalike; nothing is
+    downloaded. Precision ``"auto"`` is fp32 unless the catalogue says that bf16 retrieves equally well. ``view`` is the
+    part of an image that is encoded (:mod:`lookalike.encoders.views`). ``activation`` is for CLIP checkpoints without a
+    config that states it. ``runtime`` is ``"openvino"`` or ``"onnxruntime"``.
 
     Raises :class:`~lookalike.errors.UnknownEncoderError`, :class:`~lookalike.errors.WeightsError`,
-    :class:`~lookalike.errors.UnknownActivationError`, or :class:`~lookalike.errors.EncoderError` for a precision, view,
-    activation or runtime that isn't there.
+    :class:`~lookalike.errors.UnknownActivationError`, or :class:`~lookalike.errors.EncoderError` for an unknown
+    precision, view, activation or runtime.
     """
     _check_choices(runtime=runtime, precision=precision, view=view, activation=activation)
     checkpoint = find_checkpoint(os.fspath(name), activation=activation)
@@ -172,60 +176,62 @@ def load_encoder(
     spec = checkpoint.spec(chosen, view)
     load = partial(RUNTIMES[runtime].load, precision=chosen)
 
-    def texts() -> TextEncoder:
+    def load_text_encoder() -> TextEncoder:
         tokenizer = load_tokenizer(checkpoint.path, checkpoint.context, checkpoint.vocabulary)
         return TextEncoder(spec.name, tokenizer, load(checkpoint.text_network()))
 
     return Encoder(
         spec,
         load(checkpoint.image_network()),
-        texts=texts if checkpoint.has_text else None,
-        location=None if checkpoint.catalogued else checkpoint.path,
+        load_text_encoder=load_text_encoder if checkpoint.has_text else None,
+        location=None if checkpoint.in_catalog else checkpoint.path,
         batch=checkpoint.batch,
     )
 
 
 def find_checkpoint(name: str, *, activation: Activation | None = None) -> Checkpoint:
-    """The checkpoint that ``name`` stands for: ``"auto"``, a catalogue row, or else a file or folder there is.
+    """Find the checkpoint for ``name``: ``"auto"``, an encoder of the catalogue, or the path of a file or folder.
 
-    Raises what :func:`load_encoder` does.
+    Raises the same errors as :func:`load_encoder`.
     """
     if name == "auto":
-        name = locate.best_ready().name
-    known = any(row.name == name for row in catalog.CATALOG)
-    if name and not known and os.path.exists(name):  # noqa: PTH110  pathlib's raises where a name is too long
+        name = locate.best_available().name
+    in_catalog = any(row.name == name for row in catalog.CATALOG)
+    if name and not in_catalog and os.path.exists(name):  # noqa: PTH110  Path.exists raises if the name is too long
         return read_checkpoint(Path(name), activation=activation)
-    if not known and _looks_like_a_path(name):
-        raise UnknownEncoderError(f"{name}: there is no such file or folder, and no encoder of that name")
+    if not in_catalog and _looks_like_a_path(name):
+        raise UnknownEncoderError(f"{name}: no such file or folder, and no encoder has this name")
     row = catalog.find(name)
-    return catalogued(row, locate.checked(row))
+    return from_catalog(row, locate.verified_path(row))
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return name.endswith(".safetensors") or any(mark in name for mark in (os.sep, os.altsep) if mark)
+    return name.endswith(".safetensors") or any(separator in name for separator in (os.sep, os.altsep) if separator)
 
 
-def _check_choices(**chosen: str | None) -> None:
-    for what, value in chosen.items():
-        if value is not None and value not in _CHOICES[what]:
-            raise EncoderError(f"there is no {what} called {value!r}; known: {', '.join(_CHOICES[what])}")
+def _check_choices(**options: str | None) -> None:
+    for option, value in options.items():
+        if value is not None and value not in _CHOICES[option]:
+            raise EncoderError(f"unknown {option} {value!r}; available: {', '.join(_CHOICES[option])}")
 
 
 def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """Lists of up to ``size`` items (itertools has this from Python 3.12 on)."""
+    """Lists of up to ``size`` items; ``itertools.batched`` needs Python 3.12."""
     remaining = iter(items)
     return iter(lambda: list(islice(remaining, size)), [])
 
 
-def _opened(image: ImageLike, side: int) -> Picture:
+def _decode(image: ImageLike, min_side: int) -> DecodedImage:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or (image.ndim != 2 and image.shape[2:] != (3,)):  # noqa: PLR2004  rows and columns
-            raise TypeError(f"an image is uint8 (height, width, 3) or (height, width), not {image.dtype} {image.shape}")
+            raise TypeError(
+                f"an image array must be uint8 (height, width, 3) or (height, width), not {image.dtype} {image.shape}"
+            )
         if not image.size:
-            raise refusal(SkipKind.NOT_A_PICTURE, f"not a picture: an array of shape {image.shape} has no pixels")
-        return as_picture(Image.fromarray(image))
+            raise image_error(SkipKind.NOT_AN_IMAGE, f"not an image (array of shape {image.shape}, no pixels)")
+        return from_pillow(Image.fromarray(image))
     if isinstance(image, Image.Image):
-        return as_picture(image)
+        return from_pillow(image)
     if not isinstance(image, (str, os.PathLike)):
-        raise TypeError(f"an image is a path, a Pillow image or an array, not {type(image).__name__}")
-    return open_picture(image, least_side=side, pixel_cap=DEFAULT_PIXEL_CAP)
+        raise TypeError(f"an image must be a path, a Pillow image or an array, not {type(image).__name__}")
+    return open_image(image, min_side=min_side, pixel_cap=DEFAULT_PIXEL_CAP)

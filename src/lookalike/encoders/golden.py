@@ -1,7 +1,7 @@
-"""Published outputs of real weights, to be compared with ours wherever the weights are at hand.
+"""Published embeddings of real weights, to verify this machine's results.
 
-Sources: for ``clip-vit-b-32-256``, ``tests/fixtures/datacomp_golden.json`` of udayj/visiongrep (made with open_clip
-3.3.0 on the CPU from the same file); for ``clip-vit-b-32``, the text value in fastembed's
+Sources: for ``clip-vit-b-32-256``, ``tests/fixtures/datacomp_golden.json`` of udayj/visiongrep (computed with open_clip
+3.3.0 on the CPU from the same weights file); for ``clip-vit-b-32``, the text embedding in fastembed's
 ``test_text_onnx_embeddings.py``.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.catalog import CatalogRow
-from lookalike.encoders.checkpoints.checkpoint import catalogued
+from lookalike.encoders.checkpoints.checkpoint import from_catalog
 from lookalike.encoders.encoder import Encoder, TextEncoder
 from lookalike.encoders.runtimes.openvino import OpenVINORuntime
 from lookalike.encoders.tokenizer import load_tokenizer
@@ -24,9 +24,9 @@ from lookalike.encoders.tokenizer import load_tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """The first components of a published embedding, of a synthetic picture or of words.
+    """The first components of a published embedding of a synthetic image or of a text.
 
-    The picture numbered ``seed``, ``size`` (width, height) pixels large, is R = (x + 17 s) mod 256,
+    The image with ``seed`` s and ``size`` (width, height) in pixels is R = (x + 17 s) mod 256,
     G = (3 y + 29 s) mod 256, B = (x + 2 y + 43 s) mod 256. ``tolerance`` is absolute, per component.
     """
 
@@ -38,13 +38,11 @@ class Golden:
 
     @property
     def name(self) -> str:
-        """What it is the embedding of."""
-        return (
-            f"the words {self.text!r}" if self.size is None else f"picture {self.seed}, {self.size[0]} x {self.size[1]}"
-        )
+        """The text, or the seed and size of the image."""
+        return f"text {self.text!r}" if self.size is None else f"image {self.seed}, {self.size[0]} x {self.size[1]}"
 
     def difference(self, encoder: Encoder) -> float:
-        """The largest difference of our components from the published ones."""
+        """The largest absolute difference between the encoder's components and the published ones."""
         if self.size is None:
             ours = encoder.embed_texts([self.text or ""])[0]
         else:
@@ -52,51 +50,55 @@ class Golden:
         return float(np.abs(ours[: len(self.first)] - np.array(self.first)).max())
 
 
-def load_afresh(row: CatalogRow, path: Path) -> Encoder:
-    """The encoder of ``row`` in fp32, whose weights, already checked, are at ``path``; its networks compiled anew.
+def load_recompiled(row: CatalogRow, path: Path) -> Encoder:
+    """Load the encoder of ``row`` in fp32 from the verified weights file ``path``.
 
-    What earlier runs have compiled is not used, since it is in question.
+    Its networks are compiled again, because cached compiled networks are part of what is being verified.
     """
-    checkpoint = catalogued(row, path)
-    load = partial(OpenVINORuntime.load, precision="fp32", afresh=True)
+    checkpoint = from_catalog(row, path)
+    load = partial(OpenVINORuntime.load, precision="fp32", recompile=True)
 
-    def texts() -> TextEncoder:
+    def load_text_encoder() -> TextEncoder:
         return TextEncoder(row.name, load_tokenizer(checkpoint.path), load(checkpoint.text_network()))
 
-    image = load(checkpoint.image_network())
-    return Encoder(checkpoint.spec("fp32"), image, texts=texts if checkpoint.has_text else None, batch=row.batch)
+    return Encoder(
+        checkpoint.spec("fp32"),
+        load(checkpoint.image_network()),
+        load_text_encoder=load_text_encoder if checkpoint.has_text else None,
+        batch=row.batch,
+    )
 
 
 def synthetic(seed: int, width: int, height: int) -> NDArray[np.uint8]:
-    """The picture that :class:`Golden` describes: uint8 (height, width, 3)."""
+    """The synthetic image of :class:`Golden`: uint8 (height, width, 3)."""
     y, x = np.mgrid[:height, :width]
     return np.stack([x + 17 * seed, 3 * y + 29 * seed, x + 2 * y + 43 * seed], axis=2).astype(np.uint8)
 
 
-# Printed with 6 digits and made in float32 by another library: 1e-4 is the tolerance that their authors give.
-_G1: Final = 1e-4
+# The values have 6 digits and were computed in float32 by another library; their authors give this tolerance.
+_TOLERANCE: Final = 1e-4
 
 GOLDEN: Final[dict[str, tuple[Golden, ...]]] = {
     "clip-vit-b-32-256": (
         Golden(
             (0.022023, 0.00041, -0.001011, 0.024082, 0.01863, -0.005232, -0.041691, -0.005007, 0.000639, -0.020119,
              0.015804, 0.013402, 0.01266, 0.098662, -0.00746, -0.014204),
-            _G1, seed=0, size=(320, 240),
+            _TOLERANCE, seed=0, size=(320, 240),
         ),
         Golden(
             (0.039451, -0.009262, -0.013644, 0.03726, 0.024886, -0.00517, -0.023832, 0.000435, -0.003918, -0.024945,
              0.009834, 0.010507, 0.010558, 0.084817, -0.008562, 0.00801),
-            _G1, seed=1, size=(240, 320),
+            _TOLERANCE, seed=1, size=(240, 320),
         ),
         Golden(
             (0.04893, 0.004, -0.008338, 0.019656, 0.014922, 0.012195, -0.034711, -0.023082, -0.013224, -0.026432,
              0.020998, 0.013843, 0.023383, 0.08467, 0.001463, 0.001271),
-            _G1, seed=2, size=(256, 256),
+            _TOLERANCE, seed=2, size=(256, 256),
         ),
         Golden(
             (0.03147, 0.006664, 0.008663, 0.030243, -0.040268, 0.007285, 0.069327, -0.015756, -0.078382, 0.051606,
              -0.031746, -0.010639, -0.046506, 0.029639, 0.022513, 0.059753),
-            _G1, text="a red car beside a blue bicycle",
+            _TOLERANCE, text="a red car beside a blue bicycle",
         ),
     ),
     "clip-vit-b-32": (Golden((0.0083, 0.0103, -0.0138, 0.0199, -0.0069), 1e-3, text="hello world"),),

@@ -1,4 +1,4 @@
-"""From an upright RGB picture to the network's input, exactly as the encoder was trained."""
+"""Conversion of an upright RGB image to the network's input, exactly as in the encoder's training."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.encoders.spec import Preprocessing
-from lookalike.images.decode import Picture
+from lookalike.images.decode import DecodedImage
 
 RESAMPLE: Final = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
-# A JPEG is decoded at a fraction of its size only as far as its shorter side stays four times the resized one. On
-# mosaics of sharp photographs, of 12 megapixels, embeddings keep a cosine of 0.9996 with those of a full decode then;
-# at twice the resized side, which is a fifth faster, it was 0.9974 (docs/measurements.md).
+# A JPEG is decoded at a fraction of its size only while its shorter side stays at least four times the resized side.
+# On mosaics of sharp images of 12 megapixels, embeddings then have a cosine of 0.9996 with those of a full decode. At
+# twice the resized side, which is 20 % faster, it was 0.9974 (docs/measurements.md).
 _DRAFT_MARGIN = 4
 
-# Resizing the whole picture and cropping after is what encoders were trained with; for pictures so long and narrow
-# that most of the work would be thrown away, only the part that is kept is resized. They differ by rounding alone.
-_WASTEFUL = 16
+# In training, images were resized first and cropped after. For very elongated images, whose resized pixels would exceed
+# the crop by more than this factor, only the part inside the crop is resized; the results differ by rounding only.
+_MAX_EXCESS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Geometry:
-    """Sizes in pixels: the whole picture resized, and where in that the crop begins."""
+    """In pixels: the size of the resized image, and the position of the crop in it."""
 
     width: int
     height: int
@@ -34,38 +34,38 @@ class _Geometry:
     top: int
 
 
-def least_side(preprocessing: Preprocessing) -> int:
-    """How many pixels the shorter side of a decoded picture needs so that resizing it loses nothing to speak of."""
+def min_side(preprocessing: Preprocessing) -> int:
+    """The number of pixels that the shorter side of a decoded image needs so that resizing keeps its accuracy."""
     return preprocessing.resize * _DRAFT_MARGIN
 
 
-def prepare(picture: Picture, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Resize and crop; returns uint8 (crop, crop, 3), RGB.
+def prepare(image: DecodedImage, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Resize and crop an image; returns uint8 (crop, crop, 3), RGB.
 
-    The sizes are those of torchvision's ``Resize`` and ``CenterCrop``: the longer side is truncated, not rounded, and
-    the crop begins at Python's ``round`` of half the surplus. Where the picture was decoded at its full size, the
-    result is what Pillow's ``resize`` and ``crop`` give, bit for bit.
+    The sizes match torchvision's ``Resize`` and ``CenterCrop``: the longer side is truncated, not rounded, and the crop
+    starts at Python's ``round`` of half the excess. For an image decoded at its full size, the result equals Pillow's
+    ``resize`` and ``crop`` bit for bit.
     """
     side = preprocessing.crop
     resample = RESAMPLE[preprocessing.resample]
-    geometry = _geometry(picture.size, preprocessing)
-    whole = picture.pixels.size == picture.size
-    if whole and geometry.width * geometry.height <= _WASTEFUL * side * side:
-        resized = picture.pixels.resize((geometry.width, geometry.height), resample)
+    geometry = _geometry(image.size, preprocessing)
+    is_full_size = image.pixels.size == image.size
+    if is_full_size and geometry.width * geometry.height <= _MAX_EXCESS * side * side:
+        resized = image.pixels.resize((geometry.width, geometry.height), resample)
         pixels = resized.crop((geometry.left, geometry.top, geometry.left + side, geometry.top + side))
     else:
-        across, down = picture.pixels.width / geometry.width, picture.pixels.height / geometry.height
-        left, top = geometry.left * across, geometry.top * down
-        box = (left, top, left + side * across, top + side * down)
-        pixels = picture.pixels.resize((side, side), resample, box=box)
+        x_scale, y_scale = image.pixels.width / geometry.width, image.pixels.height / geometry.height
+        left, top = geometry.left * x_scale, geometry.top * y_scale
+        box = (left, top, left + side * x_scale, top + side * y_scale)
+        pixels = image.pixels.resize((side, side), resample, box=box)
     return np.asarray(pixels)
 
 
 def prepare_reference(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """As :func:`prepare`, but as the published code of CLIP does it; for verification only.
+    """Prepare an image as the published code of CLIP does; for verification only.
 
-    That code resizes and crops in whatever mode the file has, and makes RGB of the result after, plainly: alpha is
-    dropped rather than laid over white, palettes are resized by their nearest entry, and nothing is turned upright.
+    That code resizes and crops in the mode of the file and converts the result to RGB: alpha is dropped instead of
+    composited over white, palette images are resized by nearest neighbour, and EXIF orientation is ignored.
     """
     geometry, side = _geometry(image.size, preprocessing), preprocessing.crop
     resized = image.resize((geometry.width, geometry.height), RESAMPLE[preprocessing.resample])

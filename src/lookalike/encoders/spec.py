@@ -1,4 +1,4 @@
-"""What an encoder is: everything that its embeddings depend on."""
+"""The specification of an encoder: everything that its embeddings depend on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ View = Literal["centre", "whole", "multi"]
 
 @dataclass(frozen=True, slots=True)
 class ClipSettings:
-    """What the tensors of a CLIP checkpoint don't tell about its computation.
+    """The parts of a CLIP network's computation that its tensors don't show.
 
-    ``activation`` is x sigmoid(1.702 x) (``quickgelu``, as in OpenAI's own weights) or the exact GELU (``gelu``, as in
-    most others). A head of attention is ``image_head`` or ``text_head`` numbers wide: 64 up to ViT-L.
+    ``activation`` is ``quickgelu``, x sigmoid(1.702 x), as in OpenAI's weights, or ``gelu``, the exact GELU, as in most
+    others. ``image_head`` and ``text_head`` are the widths of an attention head in each tower: 64 up to ViT-L.
     """
 
     activation: Activation
@@ -28,10 +28,10 @@ class ClipSettings:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a picture becomes the network's input.
+    """How an image is converted to the network's input.
 
-    The shorter side is resized to ``resize`` pixels with ``resample``, then the centre square of ``crop`` pixels is
-    taken; ``mean`` and ``std`` are per channel (RGB), in 8-bit levels, and applied inside the network's graph.
+    The shorter side is resized to ``resize`` pixels with ``resample``, then a centre square of ``crop`` pixels is
+    cropped. ``mean`` and ``std`` are per channel (RGB), in 8-bit levels, and are applied inside the network's graph.
     """
 
     resize: int
@@ -43,9 +43,9 @@ class Preprocessing:
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """The identity of an encoder; two vectors may be compared only where their specs are equal.
+    """The identity of an encoder. Two embeddings can be compared only if their specs are equal.
 
-    ``view`` is what of a picture is looked at: see :mod:`lookalike.encoders.views`.
+    ``view`` is the part of an image that is encoded: see :mod:`lookalike.encoders.views`.
     """
 
     name: str
@@ -62,12 +62,12 @@ class EncoderSpec:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """This spec as JSON, keys sorted: what a gallery is stamped with."""
+        """This spec as JSON with sorted keys, as stored in a gallery."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> EncoderSpec:
-        """The spec that :meth:`to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
+        """Parse the output of :meth:`to_json`; raises ValueError, KeyError or TypeError for anything else."""
         fields: dict[str, Any] = json.loads(text)
         preprocessing = fields.pop("preprocessing")
         for name in ("mean", "std"):
@@ -78,7 +78,7 @@ class EncoderSpec:
         )
 
     def __str__(self) -> str:
-        """One line for people: name, dimension, precision and the beginnings of both checksums."""
+        """One line for people: name, dimension, precision, view and the first digits of both checksums."""
         return (
             f"{self.name} ({self.dimension}-d, {self.precision}, {self.view} view, weights {self.weights_sha256[:12]}, "
             f"stamp {self.fingerprint[:12]})"

@@ -1,7 +1,7 @@
-"""Words to token numbers, as CLIP was trained on them.
+"""CLIP's tokenizer: texts to token ids.
 
-Text is cleaned as OpenAI's ``simple_tokenizer.py`` does (mojibake mended, HTML entities resolved twice, white space
-collapsed, lower case), split by byte-pair encoding, put between the start and end tokens, and padded with zeros.
+Text is cleaned as in OpenAI's ``simple_tokenizer.py`` (mojibake fixed, HTML entities unescaped twice, white space
+collapsed, lower case), split by byte-pair encoding, enclosed in the start and end tokens, and padded with zeros.
 """
 
 from __future__ import annotations
@@ -18,102 +18,102 @@ from lookalike.errors import EncoderError
 
 START: Final = 49406
 END: Final = 49407
-"""The highest token; a text's features are read where it stands."""
+"""The highest token id; the network reads a text's features at its position."""
 CONTEXT: Final = 77
-"""How many tokens a text is cut and padded to, in all published CLIPs."""
+"""The length in tokens that texts are truncated and padded to in all published CLIPs."""
 VOCABULARY: Final = END + 1
-"""How many tokens these know."""
-# The start, one word and the end.
-_LEAST_CONTEXT: Final = 3
+"""The number of tokens in the vocabulary of all published CLIPs."""
+# Start token, one token of text, end token.
+_MIN_CONTEXT: Final = 3
 
-Split = Callable[[str], list[int]]
-"""Token numbers of a cleaned text, without start and end."""
+Encode = Callable[[str], list[int]]
+"""The token ids of a cleaned text, without start and end tokens."""
 
 
 class Tokenizer:
-    """Turns texts into the input of a CLIP text tower with ``context`` places."""
+    """Converts texts to the input of a CLIP text tower of ``context`` tokens."""
 
-    def __init__(self, split: Split, context: int = CONTEXT) -> None:
-        self._split = split
+    def __init__(self, encode: Encode, context: int = CONTEXT) -> None:
+        self._encode = encode
         self.context = context
 
     def __call__(self, texts: Iterable[str]) -> NDArray[np.int64]:
-        """Token numbers, int64 (n, context); a text too long for that is cut, its end token kept.
+        """Token ids, int64 (n, context). A text that is too long is truncated, keeping its end token.
 
-        Raises :class:`~lookalike.errors.EncoderError` where a text has a token that CLIP doesn't know.
+        Raises :class:`~lookalike.errors.EncoderError` if the tokenizer returns an id that CLIP doesn't have.
         """
-        rows = [[START, *self._numbers(text)[: self.context - 2], END] for text in texts]
+        rows = [[START, *self._token_ids(text)[: self.context - 2], END] for text in texts]
         tokens = np.zeros((len(rows), self.context), np.int64)
-        for row, numbers in zip(tokens, rows, strict=True):
-            row[: len(numbers)] = numbers
+        for row, ids in zip(tokens, rows, strict=True):
+            row[: len(ids)] = ids
         return tokens
 
-    def _numbers(self, text: str) -> list[int]:
-        numbers = self._split(clean(text))
-        # The features are read at the highest token: a word's must not stand above the end's.
-        if any(not 0 <= number < START for number in numbers):
+    def _token_ids(self, text: str) -> list[int]:
+        ids = self._encode(clean(text))
+        # The features are read at the highest id of a row, which must be the end token.
+        if any(not 0 <= token_id < START for token_id in ids):
             raise EncoderError(
-                f"{text!r} has a token {max(numbers)}, and the words of CLIP end at {START - 1}; use the "
+                f"{text!r} has the token id {max(ids)}, but CLIP's ids for text end at {START - 1}; use the "
                 "tokenizer.json that CLIP was trained with"
             )
-        return numbers
+        return ids
 
 
 def load_tokenizer(checkpoint: Path, context: int = CONTEXT, vocabulary: int = VOCABULARY) -> Tokenizer:
-    """The tokenizer of a checkpoint: the ``tokenizer.json`` beside it, else the vocabulary that all CLIP models share.
+    """Load the tokenizer of a checkpoint: the ``tokenizer.json`` beside it, else the vocabulary shared by all CLIPs.
 
-    ``context`` and ``vocabulary`` are how many tokens its text tower takes and knows. Raises
-    :class:`~lookalike.errors.EncoderError` where there is no tokenizer, or the tower can't take what it makes.
+    ``context`` and ``vocabulary`` are the context length and the vocabulary size of the text tower, in tokens. Raises
+    :class:`~lookalike.errors.EncoderError` if there is no tokenizer, or the text tower doesn't fit CLIP's tokenizer.
     """
-    if vocabulary < VOCABULARY or context < _LEAST_CONTEXT:
+    if vocabulary < VOCABULARY or context < _MIN_CONTEXT:
         raise EncoderError(
-            f"{checkpoint}: its text tower takes {context} tokens and knows {vocabulary}; CLIP's tokenizer, the only "
-            f"one known here, needs {_LEAST_CONTEXT} and {VOCABULARY}: it can be searched by pictures alone"
+            f"{checkpoint}: its text tower has a context of {context} tokens and a vocabulary of {vocabulary}; CLIP's "
+            f"tokenizer needs at least {_MIN_CONTEXT} and {VOCABULARY}. This encoder can search by image only"
         )
-    beside = checkpoint.parent / "tokenizer.json"
-    split = _from_json(beside) if beside.is_file() else _shared_vocabulary()
-    if split is None:
+    file = checkpoint.parent / "tokenizer.json"
+    encode = _read_tokenizer(file) if file.is_file() else _shared_vocabulary()
+    if encode is None:
         raise EncoderError(
-            f"{checkpoint}: to search by words, put the checkpoint's tokenizer.json beside it (up to Python 3.12, "
-            "pip install instant-clip-tokenizer does too)"
+            f"{checkpoint}: to search by text, put the checkpoint's tokenizer.json beside it, or (up to Python 3.12) "
+            "pip install instant-clip-tokenizer"
         )
-    return Tokenizer(split, context)
+    return Tokenizer(encode, context)
 
 
 def clean(text: str) -> str:
-    """Text as CLIP was trained on it: mended, unescaped, white space collapsed, lower case."""
+    """Clean a text as in CLIP's training: mojibake fixed, unescaped, white space collapsed, lower case."""
     import ftfy
 
     return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split()).lower()
 
 
-def _from_json(path: Path) -> Split:
+def _read_tokenizer(path: Path) -> Encode:
     from tokenizers import Tokenizer as Model
 
     try:
         model = Model.from_file(str(path))
     except Exception as error:  # the library raises bare Exceptions
-        raise EncoderError(f"{path}: can't be read as a tokenizer ({error})") from error
+        raise EncoderError(f"{path}: not a valid tokenizer ({error})") from error
     model.no_truncation()
     model.no_padding()
-    model.encode_special_tokens = True  # those are added by us; a query that spells them out means its letters
+    model.encode_special_tokens = True  # a query that contains "<|endoftext|>" is encoded as these characters
     if (model.token_to_id("<|startoftext|>"), model.token_to_id("<|endoftext|>")) != (START, END):
-        raise EncoderError(f"{path}: this is not a CLIP tokenizer (its start and end tokens are others)")
+        raise EncoderError(f"{path}: not a CLIP tokenizer (wrong start and end tokens)")
 
-    def split(text: str) -> list[int]:
+    def encode(text: str) -> list[int]:
         return list(model.encode(text, add_special_tokens=False).ids)
 
-    return split
+    return encode
 
 
-def _shared_vocabulary() -> Split | None:
+def _shared_vocabulary() -> Encode | None:
     try:
         from instant_clip_tokenizer import Tokenizer as Model
     except ImportError:
         return None
     model = Model()
 
-    def split(text: str) -> list[int]:
-        return [int(number) for number in model.encode(text)]
+    def encode(text: str) -> list[int]:
+        return [int(token_id) for token_id in model.encode(text)]
 
-    return split
+    return encode

@@ -1,4 +1,5 @@
-"""The experiments: how well an encoder retrieves, encoders side by side, and how retrieval holds under damage.
+"""Retrieval experiments on labelled images: evaluate one encoder, compare encoders, measure robustness.
 
-Data leads to rankings, rankings to scores with intervals, and scores to what each experiment found.
+A dataset is embedded, its gallery is ranked for every query, rankings become metrics with confidence intervals, and
+each experiment returns its results.
 """

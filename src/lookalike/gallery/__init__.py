@@ -1,4 +1,4 @@
-"""Galleries: the embeddings of a folder of photographs, kept up to date and searched.
+"""Galleries: the embeddings of a folder of images, kept up to date with the folder and searched.
 
-A gallery speaks to its store through a protocol; ``local`` is the store that is a folder on this machine.
+A gallery accesses its data through the ``Store`` protocol; ``local`` implements it with files in a local folder.
 """

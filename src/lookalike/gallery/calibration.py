@@ -1,4 +1,4 @@
-"""How close is close in this gallery: the best matches of a seeded sample of its own pictures."""
+"""The calibration: the scores that a seeded sample of the gallery's images reach with their best matches."""
 
 from __future__ import annotations
 
@@ -12,53 +12,55 @@ from lookalike.search.index import Vectors
 from lookalike.search.similarity import blocks, cosines, similarity_matrix
 
 SAMPLE_SIZE: Final = 2000
-"""How many contents are sampled, at the most."""
+"""The largest number of contents sampled."""
 
 DIGITS: Final = 6
-"""Scores are rounded to this before they are compared; a hit's own has been rounded already, to 7 digits."""
+"""Scores are rounded to this many digits before they are compared; hits' scores already have 7."""
 
 
-def calibrate(vectors: Vectors, sample: NDArray[np.int64], last: Calibration | None, written: int) -> Calibration:
-    """The best matches, self left out, of the contents at the rows ``sample`` int64 (m,).
+def calibrate(vectors: Vectors, sample: NDArray[np.int64], last: Calibration | None, row_count: int) -> Calibration:
+    """The best matches, self excluded, of the contents at the rows ``sample`` int64 (m,).
 
-    What ``last`` knows is used again: a content whose best match is still there is compared with the rows written
-    since only. ``written`` is the number of rows written so far.
+    Reuses ``last``: a content whose best match still exists is compared only with rows added since. ``row_count`` is
+    the number of rows written so far.
     """
     live = np.unique(vectors.rows)
-    best = _Best(sample)
-    kept = _still_true(sample, live, last)
+    best = _BestMatches(sample)
+    reusable = _is_reusable(sample, live, last)
     if last is not None:
-        in_last = np.searchsorted(last.rows, sample[kept])
-        best.scores[kept], best.rows[kept] = last.scores[in_last], last.best_rows[in_last]
-        best.compare(kept, live[live >= last.through], vectors.matrix)
-    best.compare(~kept, live, vectors.matrix)
-    found = best.rows >= 0
-    rows, best_rows = sample[found], best.rows[found]
-    return Calibration(rows, best_rows, _scores(vectors.matrix, rows, best_rows), written)
+        in_last = np.searchsorted(last.rows, sample[reusable])
+        best.scores[reusable], best.rows[reusable] = last.scores[in_last], last.best_rows[in_last]
+        best.compare(reusable, live[live >= last.row_count], vectors.matrix)
+    best.compare(~reusable, live, vectors.matrix)
+    matched = best.rows >= 0
+    rows, best_rows = sample[matched], best.rows[matched]
+    return Calibration(rows, best_rows, _pair_scores(vectors.matrix, rows, best_rows), row_count)
 
 
-def _scores(matrix: NDArray[np.float32], rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The cosines of pairs of rows, exact, so that they don't depend on what was compared together with what."""
+def _pair_scores(
+    matrix: NDArray[np.float32], rows: NDArray[np.int64], others: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The exact cosines of pairs of rows: float64 (m,), independent of the blocks in which they were compared."""
     pairs = zip(rows, others, strict=True)
     scores = [cosines(matrix[row], matrix[[other]])[0] for row, other in pairs]
     return np.round(np.array(scores, float), DIGITS)
 
 
-def is_current(sample: NDArray[np.int64], last: Calibration | None, written: int) -> bool:
-    """Whether ``last`` is what :func:`calibrate` would give again."""
-    if last is None or last.through != written:
+def is_current(sample: NDArray[np.int64], last: Calibration | None, row_count: int) -> bool:
+    """Whether :func:`calibrate` would return ``last`` again."""
+    if last is None or last.row_count != row_count:
         return False
     return np.array_equal(sample, last.rows) or len(sample) == 1
 
 
-def _still_true(sample: NDArray[np.int64], live: NDArray[np.int64], last: Calibration | None) -> NDArray[np.bool_]:
-    """Which of the sample have a best match in ``last`` that is still there."""
+def _is_reusable(sample: NDArray[np.int64], live: NDArray[np.int64], last: Calibration | None) -> NDArray[np.bool_]:
+    """Which contents of the sample have a best match in ``last`` that still exists: bool (m,)."""
     if last is None:
         return np.zeros(len(sample), bool)
     return np.isin(sample, last.rows[np.isin(last.best_rows, live)])
 
 
-class _Best:
+class _BestMatches:
     """The best match found so far of each content of a sample."""
 
     def __init__(self, sample: NDArray[np.int64]) -> None:
@@ -66,9 +68,9 @@ class _Best:
         self.scores = np.full(len(sample), -np.inf)
         self.rows = np.full(len(sample), -1, np.int64)
 
-    def compare(self, which: NDArray[np.bool_], others: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
-        """Compare those of the sample in the mask ``which`` with the contents at the rows ``others``."""
-        members = np.flatnonzero(which)
+    def compare(self, mask: NDArray[np.bool_], others: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
+        """Compare the contents of the sample selected by ``mask`` with the contents at the rows ``others``."""
+        members = np.flatnonzero(mask)
         if not len(members):
             return
         queries = matrix[self.sample[members]]
@@ -76,8 +78,8 @@ class _Best:
             rows = others[part]
             scores = similarity_matrix(queries, matrix[rows])
             scores[self.sample[members, np.newaxis] == rows] = -np.inf
-            place = scores.argmax(axis=1)
-            score = scores[np.arange(len(members)), place]
+            column = scores.argmax(axis=1)
+            score = scores[np.arange(len(members)), column]
             better = score > self.scores[members]
             self.scores[members[better]] = score[better]
-            self.rows[members[better]] = rows[place[better]]
+            self.rows[members[better]] = rows[column[better]]

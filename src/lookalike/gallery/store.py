@@ -1,4 +1,4 @@
-"""What a gallery needs of the place that keeps it: the store protocol."""
+"""The store protocol: the operations a gallery needs from its storage."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.images.files import FileStat, Found, Skipped
+from lookalike.images.files import FileStat, FoundFile, Skipped
 from lookalike.search.index import Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture file of the gallery; ``digest`` is the SHA-256 of its bytes. The id stays when the file is moved."""
+    """One image file of the gallery. ``digest`` is the SHA-256 of its bytes; ``id`` stays when the file is moved."""
 
     id: int
     path: str
@@ -27,120 +27,125 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """A file to enter at ``path``, or to bring up to date.
+class EntryChange:
+    """An entry to add or update at ``path``.
 
-    ``moved`` is the entry that was moved there, if one was; it may have left the store by then, when another took its
-    place, and comes back with its id. ``displaces`` where an entry that is at ``path`` isn't this picture's.
+    ``vector`` is the embedding of its content, float32 (dimension,); None if the store has it already. ``moved_id`` is
+    the id of the entry whose file was moved here. That entry may be gone from the store, if its old path was taken by
+    another file in an earlier commit; it is then restored with its id. ``replaces_entry`` is set if the entry at
+    ``path`` belongs to another image, so that its id must not be kept.
     """
 
     path: str
     stat: FileStat
     digest: bytes
     vector: NDArray[np.float32] | None = None
-    moved: int | None = None
-    displaces: bool = False
+    moved_id: int | None = None
+    replaces_entry: bool = False
 
 
 @dataclass(slots=True)
 class Changes:
-    """What one commit changes; all of it happens, or none.
+    """What one commit changes, all or nothing.
 
-    ``writes`` enter files (a content seen for the first time needs its vector), ``removed`` are the paths of entries
-    that leave, ``skipped`` and ``unskipped`` change the list of skipped files.
+    ``upserts`` add or update entries (a new content needs its vector), ``removed`` are the paths of entries to delete,
+    ``skipped`` adds or updates skipped files, and ``unskipped`` are paths to delete from the list of skipped files.
     """
 
-    writes: list[Write] = field(default_factory=list)
+    upserts: list[EntryChange] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unskipped: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self.writes or self.removed or self.skipped or self.unskipped)
+        return bool(self.upserts or self.removed or self.skipped or self.unskipped)
 
     def __len__(self) -> int:
-        """How many files it speaks of."""
-        return len(self.writes) + len(self.removed) + len(self.skipped) + len(self.unskipped)
+        """The number of changes."""
+        return len(self.upserts) + len(self.removed) + len(self.skipped) + len(self.unskipped)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How close pictures of this gallery are to their own best matches.
+    """How close images of this gallery are to their best matches, for a seeded sample of contents.
 
-    For a seeded sample of contents: ``rows`` int64 (m,) their embeddings, ``best_rows`` int64 (m,) those of their best
-    matches (never themselves), ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``through`` is the number of
-    rows that had been written when it was made.
+    ``rows`` int64 (m,) are the vector rows of the sampled contents, ``best_rows`` int64 (m,) those of their best
+    matches (self excluded), and ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``row_count`` is
+    :meth:`Store.row_count` at the time of the calibration.
     """
 
     rows: NDArray[np.int64]
     best_rows: NDArray[np.int64]
     scores: NDArray[np.float64]
-    through: int
+    row_count: int
 
 
 class Replacement(Protocol):
-    """Another encoder's embeddings in the making, beside those that serve."""
+    """Embeddings by another encoder, stored beside the active ones until they are complete."""
 
-    def missing(self) -> list[tuple[bytes, Found]]:
-        """The contents that are not embedded yet: each one's digest, and a file that has it, in the order of paths."""
+    def pending(self) -> list[tuple[bytes, FoundFile]]:
+        """The contents still to be embedded: the digest and one file of each, ordered by path."""
         ...
 
-    def embed(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
-        """Make the embeddings of contents, by digest, durable."""
+    def add_vectors(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
+        """Store the embeddings, float32 (dimension,), of contents by digest, durably."""
         ...
 
-    def promote(self, reason: str) -> None:
-        """Let this encoder serve, and forget the other; entries that it couldn't embed are skipped for ``reason``."""
+    def activate(self, reason: str) -> None:
+        """Make this encoder the active one and delete the other's embeddings.
+
+        Entries without an embedding become skipped files with this ``reason``.
+        """
         ...
 
 
 class Store(Protocol):
-    """Keeps one gallery. Any number of readers, one writer at a time; a reader sees whole commits only."""
+    """Stores one gallery, for any number of readers and one writer at a time. Readers see complete commits only."""
 
     @property
     def folder(self) -> Path:
-        """Where the gallery's own files lie on this machine."""
+        """The local folder of the gallery's own files."""
         ...
 
     @property
     def root(self) -> Path:
-        """The folder of photographs."""
+        """The folder of images."""
         ...
 
     @property
     def stamp(self) -> EncoderSpec:
-        """The encoder that every embedding here was made with."""
+        """The encoder that made every embedding in the gallery."""
         ...
 
     @property
-    def location(self) -> Path | None:
-        """Where that encoder's weights were; None for encoders of the catalogue."""
+    def weights_path(self) -> Path | None:
+        """The last known path of that encoder's weights; None for catalogue encoders."""
         ...
 
     @property
     def is_writable(self) -> bool:
-        """Whether it was opened for writing."""
+        """Whether the store was opened for writing."""
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Everything read inside belongs to one commit."""
+        """A context in which all reads see the same commit."""
         ...
 
     def entries(self) -> list[Entry]:
-        """All entries, in the order of their paths' bytes."""
+        """All entries, ordered by the bytes of their paths."""
         ...
 
     def skips(self) -> list[Skipped]:
-        """All skipped files, in the order of their paths' bytes."""
+        """All skipped files, ordered by the bytes of their paths."""
         ...
 
     def paths(self, ids: Sequence[int]) -> list[str]:
-        """The paths of the entries ``ids``, in that order."""
+        """The paths of the entries ``ids``, in the same order; empty for unknown ids."""
         ...
 
-    def filter(self, *, digest: bytes) -> NDArray[np.int64]:
-        """The ids of the entries with this content."""
+    def ids_of_digest(self, digest: bytes) -> NDArray[np.int64]:
+        """The ids of the entries with this content: int64 (m,)."""
         ...
 
     def vectors(self) -> Vectors:
@@ -150,56 +155,57 @@ class Store(Protocol):
     def candidates(
         self, query: NDArray[np.float32], k: int, without: Iterable[int]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids (m,) in path order and embeddings (m, d) among which the ``k`` nearest to ``query`` (d,) surely are.
+        """Ids (m,) and embeddings (m, d), in path order, that are certain to include the ``k`` nearest to ``query``.
 
-        They still have to be scored exactly and ordered; entries ``without`` are left out.
+        ``query`` is float32 (d,). The caller computes the exact scores and the order. Entries whose ids are in
+        ``without`` are excluded.
         """
         ...
 
     def calibration(self) -> Calibration | None:
-        """The calibration last stored."""
+        """The stored calibration."""
         ...
 
-    def sample(self, size: int) -> NDArray[np.int64]:
-        """The rows of a seeded sample of up to ``size`` contents; it changes little while the gallery grows."""
+    def sample_rows(self, size: int) -> NDArray[np.int64]:
+        """The vector rows of a seeded sample of up to ``size`` contents, which changes little as the gallery grows."""
         ...
 
-    def check(self) -> None:
-        """Raise :class:`~lookalike.errors.GalleryDamagedError` where embeddings are missing, which is seen at once."""
+    def check_vectors(self) -> None:
+        """Raise :class:`~lookalike.errors.GalleryDamagedError` if vectors are missing; a quick check of file sizes."""
         ...
 
-    def written(self) -> int:
-        """How many rows of vectors have been written; rows are never used twice."""
+    def row_count(self) -> int:
+        """The number of vector rows ever written, including unused ones; rows are never reused."""
         ...
 
     def commit(self, changes: Changes) -> None:
-        """Make ``changes`` durable, all or none; raises :class:`~lookalike.errors.GalleryWriteError`."""
+        """Apply ``changes`` durably, all or nothing; raises :class:`~lookalike.errors.GalleryWriteError`."""
         ...
 
-    def sweep(self) -> None:
-        """Forget the embeddings of contents that no entry has any more."""
+    def delete_unused(self) -> None:
+        """Delete the contents that no entry refers to, with their embeddings."""
         ...
 
-    def calibrate(self, calibration: Calibration) -> None:
-        """Make ``calibration`` durable in the place of the last."""
+    def save_calibration(self, calibration: Calibration) -> None:
+        """Replace the stored calibration, durably."""
         ...
 
-    def move_root(self, root: Path) -> None:
-        """Note that the folder of photographs now lies at ``root``."""
+    def set_root(self, root: Path) -> None:
+        """Record a new path of the folder of images."""
         ...
 
-    def move_weights(self, location: Path) -> None:
-        """Note that the encoder's weights now lie at ``location``."""
+    def set_weights_path(self, path: Path) -> None:
+        """Record a new path of the encoder's weights."""
         ...
 
-    def replacement(self, stamp: EncoderSpec, location: Path | None) -> Replacement:
-        """Begin to move to another encoder, or go on with it where it was begun."""
+    def open_replacement(self, stamp: EncoderSpec, weights_path: Path | None) -> Replacement:
+        """Start replacing the encoder by ``stamp``, or resume an unfinished replacement by the same one."""
         ...
 
-    def forget_replacement(self) -> None:
-        """Forget a move to another encoder that was begun and not finished."""
+    def discard_replacement(self) -> None:
+        """Delete an unfinished replacement of the encoder, if there is one."""
         ...
 
     def close(self) -> None:
-        """Let go of every file."""
+        """Close all files and release the writer's lock."""
         ...

@@ -1,4 +1,4 @@
-"""From files to upright RGB pixels: the walk through a folder, the formats that are read, decoding, thumbnails.
+"""Image files: walking a folder, the supported formats, decoding to upright RGB, and thumbnails.
 
-What is wrong with a file is said here, in a phrase and a kind; nothing here knows encoders or galleries.
+A file that can't be used gets a reason and a kind here. Nothing in this package depends on encoders or galleries.
 """

@@ -1,4 +1,4 @@
-"""Open pictures: upright, in RGB, within a pixel cap."""
+"""Decode images: upright, in RGB, limited in size."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any, BinaryIO, Final
 
 from PIL import Image
 
-from lookalike.errors import PictureError
-from lookalike.images.files import SkipKind, named, open_file, refusal
+from lookalike.errors import ImageError
+from lookalike.images.files import SkipKind, image_error, open_file, with_path
 from lookalike.images.formats import FORMATS
 from lookalike.images.rgb import reduced_rgb, to_rgb
 from lookalike.images.sniff import content_format
 
 DEFAULT_PIXEL_CAP: Final = 200_000_000
-"""Pictures of more pixels than this are skipped unless the user says otherwise."""
+"""By default, images with more pixels than this are skipped."""
 
-# Above this many pixels a picture is decoded alone, so that several threads can't hold several giants at once.
+# Images above this many pixels are decoded one at a time, so that several threads together don't exhaust the memory.
 _LARGE = 40_000_000
-_one_giant = threading.Lock()
+_large_image_lock = threading.Lock()
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -34,143 +34,144 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What each EXIF orientation but the first asks for."""
+"""The transposition that makes each EXIF orientation upright."""
 _SIDEWAYS = (5, 6, 7, 8)
-"""Those in which width and height change places."""
+"""The orientations that swap width and height."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A decoded picture.
+class DecodedImage:
+    """A decoded image.
 
-    ``pixels`` is upright and RGB; it may be smaller than the picture itself, whose upright size is ``size``
-    (width, height), where a JPEG was decoded at a fraction of its size.
+    ``pixels`` is upright and RGB. ``size`` is the upright size (width, height) of the full image; ``pixels`` may be
+    smaller, because a JPEG can be decoded at a fraction of its size.
     """
 
     pixels: Image.Image
     size: tuple[int, int]
 
 
-def open_picture(
-    source: str | os.PathLike[str] | BinaryIO, *, least_side: int | None = None, pixel_cap: int = DEFAULT_PIXEL_CAP
-) -> Picture:
-    """Decode a picture upright (EXIF orientation), as RGB (alpha over white), first frame only.
+def open_image(
+    source: str | os.PathLike[str] | BinaryIO, *, min_side: int | None = None, pixel_cap: int = DEFAULT_PIXEL_CAP
+) -> DecodedImage:
+    """Decode the first frame of an image, upright (EXIF orientation) and as RGB (alpha over white).
 
-    ``source`` is a path or a file open for reading. With ``least_side``, a JPEG may be decoded at 1/2, 1/4 or 1/8 of
-    its size as long as its shorter side keeps that many pixels. The format is told from the content, not the name.
-    Raises :class:`PictureError`; a picture above ``pixel_cap`` pixels is refused before it is decoded.
+    ``source`` is a path or a file open for reading. With ``min_side``, a JPEG may be decoded at 1/2, 1/4 or 1/8 of
+    its size as long as its shorter side keeps that many pixels. The format is detected from the content, not from the
+    name. Raises :class:`ImageError`; an image above ``pixel_cap`` pixels is rejected before it is decoded.
     """
     if isinstance(source, (str, os.PathLike)):
         try:
             with open_file(source) as file:
-                return open_picture(file, least_side=least_side, pixel_cap=pixel_cap)
-        except PictureError as error:
-            raise named(error, source) from error
+                return open_image(file, min_side=min_side, pixel_cap=pixel_cap)
+        except ImageError as error:
+            raise with_path(error, source) from error
     try:
-        return _decode(source, least_side, pixel_cap)
-    except (PictureError, MemoryError):
+        return _decode(source, min_side, pixel_cap)
+    except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders raise almost anything (struct.error, SyntaxError, zlib.error) on damage
-        raise _damaged(error) from error
+        raise _damage_error(error) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How large a picture is: its upright ``size`` (width, height); ``turned`` where EXIF asks for another way up."""
+    """An image's upright ``size`` (width, height), and whether its EXIF orientation ``turned`` it."""
 
     size: tuple[int, int]
     turned: bool
 
 
-def picture_extent(source: str | os.PathLike[str]) -> Extent:
-    """How large a picture file is, from its head alone; raises :class:`PictureError`, but not for a damaged body."""
+def image_extent(source: str | os.PathLike[str]) -> Extent:
+    """Read an image's size from its header; raises :class:`ImageError`, but doesn't notice damaged pixels."""
     try:
         with open_file(source) as file:
-            return _extent(file)
-    except PictureError as error:
-        raise named(error, source) from error
-    except Exception as error:  # as in open_picture
-        raise named(_damaged(error), source) from error
+            return _read_extent(file)
+    except ImageError as error:
+        raise with_path(error, source) from error
+    except Exception as error:  # as in open_image
+        raise with_path(_damage_error(error), source) from error
 
 
-def as_picture(image: Image.Image) -> Picture:
-    """Make a picture of an image that is already in memory: upright by its own EXIF tag, RGB.
+def from_pillow(image: Image.Image) -> DecodedImage:
+    """Convert a Pillow image: upright by its EXIF tag, and RGB. The image itself is not changed.
 
-    Raises :class:`PictureError` where it has no pixels, or its file turns out to be damaged.
+    Raises :class:`ImageError` if it has no pixels or its file is damaged.
     """
     if 0 in image.size:
-        raise refusal(SkipKind.NOT_A_PICTURE, f"not a picture: it is {image.width} x {image.height} pixels")
+        raise image_error(SkipKind.NOT_AN_IMAGE, f"not an image ({image.width} x {image.height} pixels)")
     try:
         upright = _upright(to_rgb(image), _orientation(image))
-    except (MemoryError, PictureError):
+    except (MemoryError, ImageError):
         raise
-    except Exception as error:  # as in open_picture: the image may be read from its file only now
-        raise _damaged(error) from error
-    return Picture(upright, upright.size)
+    except Exception as error:  # as in open_image: Pillow may read the file only now
+        raise _damage_error(error) from error
+    return DecodedImage(upright, upright.size)
 
 
-def _decode(file: BinaryIO, least_side: int | None, pixel_cap: int) -> Picture:
+def _decode(file: BinaryIO, min_side: int | None, pixel_cap: int) -> DecodedImage:
     name = content_format(file)
     if name is None:
-        raise _no_picture(file)
-    # The factory is called directly because Image.open has a pixel limit of its own, one for the whole process.
+        raise _not_an_image_error(file)
+    # The factory is called directly because the pixel limit of Image.open is global to the process.
     factory: Callable[[BinaryIO, str], Any] = Image.OPEN[name][0]
     image = factory(file, "")
     width, height = image.size
     if width * height > pixel_cap:
-        raise refusal(
+        raise image_error(
             SkipKind.TOO_LARGE,
-            f"{width} x {height} pixels are {width * height / 1e6:.0f} megapixels; the limit is {pixel_cap / 1e6:g}",
+            f"{width} x {height} pixels ({width * height / 1e6:.0f} megapixels) is above the limit of "
+            f"{pixel_cap / 1e6:g} megapixels",
         )
-    if least_side is not None:
+    if min_side is not None:
         short = min(width, height)
-        image.draft(None, (-(-width * least_side // short), -(-height * least_side // short)))
+        image.draft(None, (-(-width * min_side // short), -(-height * min_side // short)))
     drafted = image.size != (width, height)
-    giant = image.width * image.height > _LARGE
-    with _one_giant if giant else contextlib.nullcontext():
+    large = image.width * image.height > _LARGE
+    with _large_image_lock if large else contextlib.nullcontext():
         image.load()
-        factor = min(image.size) // least_side if giant and least_side is not None else 1
+        factor = min(image.size) // min_side if large and min_side is not None else 1
         pixels = to_rgb(image) if factor < 2 else reduced_rgb(image, factor)  # noqa: PLR2004  nothing to reduce
-    # Asked after loading, since some decoders (TIFF) turn pictures themselves, and then report orientation 1.
-    turned, size = _orientation(image), (width, height) if drafted else image.size
-    return Picture(_upright(pixels, turned), size[::-1] if turned in _SIDEWAYS else size)
+    # Read after loading, because some decoders (TIFF) rotate images themselves and then report orientation 1.
+    orientation, size = _orientation(image), (width, height) if drafted else image.size
+    return DecodedImage(_upright(pixels, orientation), size[::-1] if orientation in _SIDEWAYS else size)
 
 
-def _extent(file: BinaryIO) -> Extent:
+def _read_extent(file: BinaryIO) -> Extent:
     name = content_format(file)
     if name is None:
-        raise _no_picture(file)
+        raise _not_an_image_error(file)
     image = Image.OPEN[name][0](file, "")
     orientation = _orientation(image)
     width, height = image.size
-    # Pillow tells a TIFF's size upright already.
+    # Pillow already reports the upright size of a TIFF.
     sideways = orientation in _SIDEWAYS and name != "TIFF"
     return Extent((height, width) if sideways else (width, height), orientation in _UPRIGHT)
 
 
-def _damaged(error: Exception) -> PictureError:
-    if isinstance(error, Image.DecompressionBombError):  # Pillow's own limit, for what it learns while it decodes
-        return refusal(SkipKind.TOO_LARGE, "too many pixels in one of its frames")
-    return refusal(SkipKind.DAMAGED, f"truncated or damaged ({str(error) or type(error).__name__})")
+def _damage_error(error: Exception) -> ImageError:
+    if isinstance(error, Image.DecompressionBombError):  # Pillow's own limit, for sizes known only while decoding
+        return image_error(SkipKind.TOO_LARGE, "one of its frames has too many pixels")
+    return image_error(SkipKind.DAMAGED, f"truncated or damaged ({str(error) or type(error).__name__})")
 
 
-def _no_picture(file: BinaryIO) -> PictureError:
+def _not_an_image_error(file: BinaryIO) -> ImageError:
     head = file.read(512)
     if not head:
-        return refusal(SkipKind.EMPTY, "empty: it has no bytes at all")
+        return image_error(SkipKind.EMPTY, "empty file")
     text = all(byte >= 32 or byte in b"\t\n\f\r" for byte in head)  # noqa: PLR2004  32 is the space, the first printable
-    what = "it is a text" if text else "its content is none of " + ", ".join(FORMATS)
-    return refusal(SkipKind.NOT_A_PICTURE, f"not a picture: {what}")
+    what = "text file" if text else f"unknown format; supported: {', '.join(FORMATS)}"
+    return image_error(SkipKind.NOT_AN_IMAGE, f"not an image ({what})")
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, or EXIF is too damaged to be read."""
+    """The EXIF orientation, 1 to 8; 1 if there is none or EXIF is unreadable."""
     with contextlib.suppress(Exception):
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     return 1
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    # ImageOps.exif_transpose also writes the remaining EXIF anew, and fails where that is damaged.
+    # Not ImageOps.exif_transpose: it also rewrites the remaining EXIF, and fails if that is damaged.
     method = _UPRIGHT.get(orientation)
     return image if method is None else image.transpose(method)

@@ -1,4 +1,4 @@
-"""Open and fingerprint picture files, and say in words why one can't be used."""
+"""Open and hash image files, and describe why a file is skipped."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Final
 
-from lookalike.errors import PictureError
-from lookalike.text import shown
+from lookalike.errors import ImageError
+from lookalike.text import printable
 
 _63_BITS: Final = 0x7FFF_FFFF_FFFF_FFFF
 
@@ -19,7 +19,7 @@ class SkipKind(StrEnum):
     """Why a file was skipped."""
 
     EMPTY = "empty"
-    NOT_A_PICTURE = "not-a-picture"
+    NOT_AN_IMAGE = "not-an-image"
     WRONG_EXTENSION = "wrong-extension"
     DAMAGED = "damaged"
     TOO_LARGE = "too-large"
@@ -33,7 +33,7 @@ class SkipKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What tells, without reading it, that a file has not changed: bytes, nanoseconds since 1970, inode."""
+    """Size in bytes, modification time in nanoseconds since 1970, and inode: enough to detect that a file changed."""
 
     size: int
     mtime_ns: int
@@ -41,17 +41,17 @@ class FileStat:
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileStat:
-        """Take the three from what ``os.stat`` gave."""
-        # SQLite keeps signed 64-bit integers; some file systems use all 64 bits of an inode number, and a clock gone
-        # wrong can date a file after the year 2262.
+        """Take the three values from the result of ``os.stat``."""
+        # SQLite stores signed 64-bit integers, but some file systems use all 64 bits of an inode number, and a wrong
+        # clock can date a file after the year 2262.
         return cls(status.st_size, status.st_mtime_ns & _63_BITS, status.st_ino & _63_BITS)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file with a picture's extension; ``path`` is relative to the folder searched, with ``/`` between its parts.
+class FoundFile:
+    """A file with an image extension; ``path`` is relative to the folder searched, with ``/`` as separator.
 
-    Bytes that are no UTF-8 stand in it as surrogates, as :func:`os.fsdecode` gives them.
+    Bytes that aren't UTF-8 are surrogates in ``path``, as returned by :func:`os.fsdecode`.
     """
 
     path: str
@@ -60,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file (or folder) that was left out, and why, in words that go on from "skipped:"."""
+    """A file (or folder) that was skipped, and the reason as a short phrase."""
 
     path: str
     kind: SkipKind
@@ -69,38 +69,38 @@ class Skipped:
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a regular file for reading; raises :class:`PictureError` in words for every way in which that can fail."""
+    """Open a regular file for reading; raises :class:`ImageError` if that fails for any reason."""
     try:
-        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
+        # Without O_NONBLOCK, opening a named pipe without a writer would block forever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError as error:
-        raise refusal(SkipKind.VANISHED, "there is no such file, or it has vanished") from error
+        raise image_error(SkipKind.VANISHED, "file not found") from error
     except PermissionError as error:
-        raise refusal(SkipKind.UNREADABLE, "no permission to read it") from error
+        raise image_error(SkipKind.UNREADABLE, "no read permission") from error
     except OSError as error:
-        raise refusal(SkipKind.UNREADABLE, f"can't be opened ({error.strerror})") from error
+        raise image_error(SkipKind.UNREADABLE, f"can't be opened ({error.strerror})") from error
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
     if stat.S_ISDIR(mode):
-        raise refusal(SkipKind.FOLDER, "a folder, not a picture")
-    raise refusal(SkipKind.SPECIAL, "a device, pipe or socket, not a picture")
+        raise image_error(SkipKind.FOLDER, "not an image (folder)")
+    raise image_error(SkipKind.SPECIAL, "not an image (device, pipe or socket)")
 
 
 def sha256(file: BinaryIO) -> bytes:
-    """SHA-256 of the whole of an open file (32 bytes), which is left at its start."""
+    """SHA-256 of an open file (32 bytes); afterwards the file is positioned at its start."""
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]  # BinaryIO has readinto all right
+    digest = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]  # typeshed's BinaryIO lacks readinto
     file.seek(0)
     return digest
 
 
-def refusal(kind: SkipKind, reason: str) -> PictureError:
-    """The error for a file that can't be used, before its name is known."""
-    return PictureError(reason, reason=reason, kind=kind)
+def image_error(kind: SkipKind, reason: str) -> ImageError:
+    """An error without a path, for code that reads an open file; :func:`with_path` adds the path."""
+    return ImageError(reason, reason=reason, kind=kind)
 
 
-def named(error: PictureError, path: str | os.PathLike[str]) -> PictureError:
-    """The same error once the file's name is known."""
-    return PictureError(f"{shown(path)}: {error.reason}", reason=error.reason, kind=error.kind)
+def with_path(error: ImageError, path: str | os.PathLike[str]) -> ImageError:
+    """The same error with ``path`` at the beginning of its message."""
+    return ImageError(f"{printable(path)}: {error.reason}", reason=error.reason, kind=error.kind)

@@ -1,4 +1,4 @@
-"""The picture formats that are read, and the file name extensions that promise them."""
+"""The supported image formats and their file name extensions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXTENSIONS: Final = {
     ".heif": "HEIF",
     ".hif": "HEIF",
 }
-"""The file name extensions (lower case) that promise a picture, and the format each promises."""
+"""The format that belongs to each file name extension (lower case)."""
 
 FORMATS: Final = tuple(dict.fromkeys(EXTENSIONS.values()))
-"""The picture formats that can be read."""
+"""The supported image formats, by their Pillow names."""

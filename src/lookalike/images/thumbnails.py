@@ -1,4 +1,4 @@
-"""Small copies of pictures, for pages."""
+"""Small copies of images for web pages."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from lookalike.images.decode import open_picture
+from lookalike.images.decode import open_image
 
 _QUALITY = 82
 
 
 def thumbnail(source: str | os.PathLike[str] | BinaryIO, side: int = 480) -> bytes:
-    """A JPEG of the picture, upright, at its own proportions, its longer side at most ``side`` pixels.
+    """The image as an upright JPEG with its aspect ratio kept and its longer side at most ``side`` pixels.
 
-    Raises :class:`~lookalike.errors.PictureError` if the picture can't be used.
+    Raises :class:`~lookalike.errors.ImageError` if the image can't be used.
     """
-    picture = open_picture(source, least_side=side)
-    pixels = picture.pixels.copy()
+    image = open_image(source, min_side=side)
+    pixels = image.pixels.copy()
     pixels.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    written = io.BytesIO()
-    pixels.save(written, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
-    return written.getvalue()
+    file = io.BytesIO()
+    pixels.save(file, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+    return file.getvalue()

@@ -29,9 +29,9 @@ def meanings(angles: Angles) -> dict[str, str]:
     usual = definitions("none", angles.dataset)
     return {
         "Same scene, other frame": "A group is one scene. For each query that has a group, the other frames of its "
-        "group are relevant, whatever their label; all other pictures are wrong. This is retrieval from another angle "
+        "group are relevant, whatever their label; all other images are wrong. This is retrieval from another angle "
         "only as far as a group's frames were taken from different places.",
-        "Junk": f"The query itself, its exact copies, and its near copies: pictures whose cosine with it is above "
+        "Junk": f"The query itself, its exact copies, and its near copies: images whose cosine with it is above "
         f"{angles.threshold:g} by {angles.near_encoder.name}, which is fixed, whatever encoder is measured. They are "
         "removed before ranks are counted, for finding them says nothing about another angle.",
         "R": "How many other frames of its scene a query's gallery has once junk is removed. Queries with R = 0 can't "
@@ -53,7 +53,7 @@ def angles_answer(angles: Angles) -> dict[str, Any]:
         "dataset": words(angles.dataset.name),
         "folder": path_fields(angles.dataset.root)["path"],
         "protocol": "split" if angles.dataset.has_split else "leave-one-out",
-        "pictures": len(angles.rows),
+        "images": len(angles.rows),
         "gallery": angles.gallery,
         "queries": angles.scored,
         "scenes": angles.scenes,
@@ -62,8 +62,8 @@ def angles_answer(angles: Angles) -> dict[str, Any]:
         "near_copies": {
             "encoder": angles.near_encoder.name,
             "threshold": angles.threshold,
-            "pairs_of_one_scene": angles.near_frames,
-            "pairs_of_two": angles.near_others,
+            "pairs_of_one_scene": angles.same_scene_duplicates,
+            "pairs_of_two": angles.other_duplicates,
         },
         "micro": _shares(angles.micro, keys),
         "by_scene": _shares(angles.by_scene, keys),
@@ -99,7 +99,7 @@ def angles_csv(angles: Angles) -> str:
         hits = angles.hits(query.number)[:1]
         writer.writerow(
             [words(query.row.path), words(query.row.label), words(query.row.group or ""), query.relevant, query.size]
-            + [query.figures.get(key, "") for key in keys]
+            + [query.metrics.get(key, "") for key in keys]
             + ["" if query.first is None else query.first.rank]
             + [
                 cell
@@ -120,7 +120,7 @@ def _query(angles: Angles, query: AngleQuery) -> dict[str, Any]:
         "label": words(query.row.label),
         "group": words(query.row.group or ""),
         "R": query.relevant,
-        "ap": query.figures["map"],
+        "ap": query.metrics["map"],
         "first_frame_rank": None if query.first is None else query.first.rank,
         "hits": [
             {

@@ -1,4 +1,4 @@
-"""The page of same scene, other frame: one file that needs nothing else, pictures and all."""
+"""The page of same scene, other frame: one file that needs nothing else, images and all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from lookalike.evaluation.experiments.angles import AngleHit, AngleQuery, Angles
 from lookalike.report.angles_json import figure_keys, meanings
 from lookalike.report.document.definitions import interval_notes, name
-from lookalike.report.document.pages import picture_source, render
+from lookalike.report.document.pages import image_source, render
 
 _SIDE: Final = 200
 _QUERY_SIDE: Final = 320
@@ -18,7 +18,7 @@ _HITS: Final = 10
 
 def angles_page(angles: Angles) -> str:
     """HTML of ``angles``: figures with intervals, classes, the scenes that are found worst and best, definitions."""
-    pictures = _Pictures(angles)
+    images = _Images(angles)
     keys = figure_keys(angles.ks)
     first, last = min(angles.ks), max(angles.ks)
     stats = [*dict.fromkeys((f"precision@{first}", f"hit_rate@{last}", f"recall@{last}", "map"))]
@@ -39,7 +39,7 @@ def angles_page(angles: Angles) -> str:
             "class_macro": [angles.macro[key] for key in class_keys],
             "class_micro": [angles.micro[key] for key in class_keys],
             "strips": [
-                {"title": title, "queries": [pictures.query(query) for query in queries]}
+                {"title": title, "queries": [images.query(query) for query in queries]}
                 for title, queries in (
                     ("Scenes found worst", angles.worst(_SHOWN)),
                     ("Scenes found best", angles.best(_SHOWN)),
@@ -62,15 +62,15 @@ def _row(angles: Angles, key: str) -> dict[str, Any]:
     }
 
 
-class _Pictures:
-    """The dataset's pictures as data URIs; one that is shown several times is read once."""
+class _Images:
+    """The dataset's images as data URIs; one that is shown several times is read once."""
 
     def __init__(self, angles: Angles) -> None:
         self._angles = angles
         self._source = lru_cache(maxsize=None)(self._read)
 
     def _read(self, path: str, side: int) -> str | None:
-        return picture_source(self._angles.dataset.root / path, side)
+        return image_source(self._angles.dataset.root / path, side)
 
     def query(self, query: AngleQuery) -> dict[str, Any]:
         """A query with its first hits."""
@@ -79,7 +79,7 @@ class _Pictures:
         later = query.first if query.first is not None and query.first.rank > len(hits) else None
         return {
             "row": query.row,
-            "ap": query.figures["map"],
+            "ap": query.metrics["map"],
             "relevant": query.relevant,
             "found": sum(hit.right for hit in hits),
             "source": self._source(query.row.path, _QUERY_SIDE),

@@ -8,7 +8,7 @@ from lookalike.report.angles_json import WHAT, figure_keys
 from lookalike.report.document.definitions import interval_notes, ties
 from lookalike.report.document.pages import share
 from lookalike.report.evaluation_text import interval_text, skipped_lines, table
-from lookalike.text import counted, shown
+from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,16 +32,16 @@ def angles_text(found: Angles) -> str:
 
 def _heading(found: Angles) -> Iterator[str]:
     excluded = sum(found.excluded.values())
-    yield f"{WHAT}: {shown(found.dataset.name)} by {found.encoder.name}"
+    yield f"{WHAT}: {printable(found.dataset.name)} by {found.encoder.name}"
     yield (
-        f"{counted(found.scored, 'query', 'queries')} of {counted(found.scenes, 'scene')}, "
-        f"{counted(found.gallery, 'picture')}, {excluded:,} excluded"
+        f"{plural(found.scored, 'query', 'queries')} of {plural(found.scenes, 'scene')}, "
+        f"{plural(found.gallery, 'image')}, {excluded:,} excluded"
     )
     for reason, count in found.excluded.items():
         yield f"  excluded: {count:,} {reason}"
     yield (
-        f"  junk: {counted(found.near_frames, 'pair')} of one scene and {counted(found.near_others, 'other')} are near "
-        f"copies (above {found.threshold:g} by {found.near_encoder.name})"
+        f"  junk: {plural(found.same_scene_duplicates, 'pair')} of one scene and "
+        f"{plural(found.other_duplicates, 'other')} are near copies (above {found.threshold:g} by {found.near_encoder.name})"
     )
     yield from skipped_lines(found.skipped)
 

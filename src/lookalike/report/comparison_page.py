@@ -36,19 +36,19 @@ def comparison_page(comparison: Comparison) -> str:
             "dataset": comparison.dataset,
             "summary": summary(comparison),
             "notes": notes(first),
-            "excluded": first.figures.excluded,
+            "excluded": first.metrics.excluded,
             "skipped": first.skipped,
-            "measures": [name(key) for key in comparison.measures],
+            "measures": [name(key) for key in comparison.metrics],
             "labels": comparison.labels,
             "reference": comparison.reference,
             "rows": _overall(comparison),
-            "tables": [_by_class(comparison, key) for key in comparison.measures],
+            "tables": [_by_class(comparison, key) for key in comparison.metrics],
             "plots_of_differences": _differences(comparison),
             "test_remarks": test_remarks(comparison),
-            "interval_notes": interval_notes(first.figures.groups, comparison.dataset),
+            "interval_notes": interval_notes(first.metrics.groups, comparison.dataset),
             "speed_note": SPEED_NOTE,
             "ceiling": CEILING,
-            "ceilings": [ceiling(first.figures.ceilings, key) for key in comparison.measures],
+            "ceilings": [ceiling(first.metrics.ceilings, key) for key in comparison.metrics],
             "fine_print": fine_print(comparison),
             "others": other_tables(comparison),
             "heading": HEADING,
@@ -67,8 +67,8 @@ def _overall(comparison: Comparison) -> list[dict[str, Any]]:
             "name": row.name,
             "problem": row.problem,
             "cells": [
-                {"value": row.evaluation.figures.micro[key], "interval": row.evaluation.figures.intervals.get(key)}
-                for key in comparison.measures
+                {"value": row.evaluation.metrics.micro[key], "interval": row.evaluation.metrics.intervals.get(key)}
+                for key in comparison.metrics
             ]
             if row.evaluation
             else [],
@@ -87,9 +87,9 @@ def _by_class(comparison: Comparison, key: str) -> dict[str, Any]:
             {
                 "name": row.name,
                 "problem": row.problem,
-                "cells": [row.evaluation.figures.classes[label][key] for label in comparison.labels],
-                "macro": row.evaluation.figures.macro[key],
-                "micro": row.evaluation.figures.micro[key],
+                "cells": [row.evaluation.metrics.classes[label][key] for label in comparison.labels],
+                "macro": row.evaluation.metrics.macro[key],
+                "micro": row.evaluation.metrics.micro[key],
             }
             if row.evaluation
             else {"name": row.name, "problem": row.problem, "cells": []}
@@ -120,7 +120,7 @@ def _differences(comparison: Comparison) -> list[dict[str, Any]]:
                 if (one := row.differences.get(key))
             ],
         }
-        for key in comparison.measures
+        for key in comparison.metrics
         if (reach := _reach(comparison, key))
     ]
 

@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.experiments.published import PUBLISHED
-from lookalike.evaluation.statistics.sign_flip import MOST_EXACT
+from lookalike.evaluation.statistics.sign_flip import MAX_EXACT_GROUPS
 from lookalike.report.document.definitions import junk_words, name, rule, ties, units
 from lookalike.report.document.pages import share
 from lookalike.report.document.tables import CEILING, Table
 from lookalike.report.evaluation_text import exclusions_text, interval_text
-from lookalike.text import counted, shown
+from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from lookalike.evaluation.experiments.compare import Comparison, Difference
     from lookalike.evaluation.scoring.results import Evaluation
 
 SPEED_NOTE: Final = (
-    "Images/s: pictures decoded and encoded in this run on this machine, other work on it included; a dash where "
+    "Images/s: images decoded and encoded in this run on this machine, other work on it included; a dash where "
     "embeddings came from a gallery."
 )
 
@@ -27,11 +27,11 @@ def overall_table(comparison: Comparison) -> Table:
     """Every encoder with its figures over all queries, speed and dimension."""
 
     def cells(one: Evaluation) -> list[str]:
-        figures = [share(one.figures.micro[key]) for key in comparison.measures]
+        figures = [share(one.metrics.micro[key]) for key in comparison.metrics]
         return [*figures, speed(one.images_per_second), f"{one.encoder.dimension:,}"]
 
-    header = ("Encoder", *(name(key) for key in comparison.measures), "Images/s", "Dimension")
-    limit = ceiling_row(comparison.evaluations[0].figures.ceilings, comparison.measures, len(header))
+    header = ("Encoder", *(name(key) for key in comparison.metrics), "Images/s", "Dimension")
+    limit = ceiling_row(comparison.evaluations[0].metrics.ceilings, comparison.metrics, len(header))
     return Table("Overall", header, (*_rows(comparison, header, cells), *limit))
 
 
@@ -52,15 +52,15 @@ def ceiling(ceilings: Mapping[str, float], key: str) -> float | None:
 def other_tables(comparison: Comparison) -> list[Table]:
     """Every encoder's figures over all queries under each other junk rule that the dataset's columns allow."""
     tables = []
-    header = ("Encoder", *(name(key) for key in comparison.measures), "Queries", "Excluded")
+    header = ("Encoder", *(name(key) for key in comparison.metrics), "Queries", "Excluded")
     for place, other in enumerate(comparison.evaluations[0].others):
 
         def cells(one: Evaluation, place: int = place) -> list[str]:
             found = one.others[place]
-            figures = [share(found.micro[key]) for key in comparison.measures]
-            return [*figures, f"{found.scored:,}", f"{found.left_out:,}"]
+            figures = [share(found.micro[key]) for key in comparison.metrics]
+            return [*figures, f"{found.scored:,}", f"{found.excluded_count:,}"]
 
-        rows = (*_rows(comparison, header, cells), *ceiling_row(other.ceilings, comparison.measures, len(header)))
+        rows = (*_rows(comparison, header, cells), *ceiling_row(other.ceilings, comparison.metrics, len(header)))
         left_out = (line.strip() for line in exclusions_text(other.excluded))
         remarks = (junk_words(other.junk, comparison.dataset), *left_out)
         tables.append(Table(f"Overall under the junk rule {other.junk}", header, rows, remarks))
@@ -69,8 +69,8 @@ def other_tables(comparison: Comparison) -> list[Table]:
 
 def fine_print(comparison: Comparison) -> str:
     """What ceilings are, and how much the hash decided for the encoder for which it decided most."""
-    tied = max(one.figures.tied_share for one in comparison.evaluations)
-    limits = any(ceiling_row(comparison.evaluations[0].figures.ceilings, comparison.measures, len(comparison.measures)))
+    tied = max(one.metrics.tied_share for one in comparison.evaluations)
+    limits = any(ceiling_row(comparison.evaluations[0].metrics.ceilings, comparison.metrics, len(comparison.metrics)))
     meaning = "The ceiling of precision@k is min(k, R) / k, which no encoder can exceed. " if limits else ""
     return f"{meaning}At most {ties(tied, comparison.seed)}"
 
@@ -79,8 +79,8 @@ def class_table(comparison: Comparison, key: str) -> Table:
     """One figure: a column for every class, and overall."""
 
     def cells(one: Evaluation) -> list[str]:
-        classes = [share(one.figures.classes[label][key]) for label in comparison.labels]
-        return [share(one.figures.micro[key]), share(one.figures.macro[key]), *classes]
+        classes = [share(one.metrics.classes[label][key]) for label in comparison.labels]
+        return [share(one.metrics.micro[key]), share(one.metrics.macro[key]), *classes]
 
     header = ("Encoder", "Overall", "Macro", *comparison.labels)
     limits = class_ceilings(comparison, key)
@@ -90,7 +90,7 @@ def class_table(comparison: Comparison, key: str) -> Table:
 
 def class_ceilings(comparison: Comparison, key: str) -> list[float]:
     """The ceilings of ``key`` over queries, over classes, and of each class; nothing where it has none."""
-    figures = comparison.evaluations[0].figures
+    figures = comparison.evaluations[0].metrics
     overall = ceiling(figures.ceilings, key)
     if overall is None:
         return []
@@ -127,7 +127,7 @@ def published_table() -> Table:
 
 def problems(comparison: Comparison) -> list[str]:
     """The encoders that couldn't be evaluated, with the reason and the way to get them."""
-    return [f"{shown(row.name)} not evaluated: {shown(row.problem)}" for row in comparison.rows if row.problem]
+    return [f"{printable(row.name)} not evaluated: {printable(row.problem)}" for row in comparison.rows if row.problem]
 
 
 def test_remarks(comparison: Comparison) -> str:
@@ -142,10 +142,10 @@ def test_remarks(comparison: Comparison) -> str:
     if not tested:
         return "One encoder only: there is nothing to test it against."
     unit = units(comparison.dataset)
-    whole = "the pictures' differences" if unit == "pictures" else f"whole {unit}' summed differences"
+    whole = "the images' differences" if unit == "images" else f"whole {unit}' summed differences"
     return (
         f"Differences from {reference.name}, named first, on the same queries; positive is better than it. Two-sided p "
-        f"from flipping the signs of {whole} (all patterns up to {MOST_EXACT} {unit}, else 10,000 seeded draws, "
+        f"from flipping the signs of {whole} (all patterns up to {MAX_EXACT_GROUPS} {unit}, else 10,000 seeded draws, "
         f"(b + 1) / (B + 1)); Holm's correction for the encoders tested on each figure ({tested})."
         f"{_least_p(comparison)} Testing against the best row instead would be selection. Intervals of differences are "
         "95 %, from the same bootstrap as those of the figures."
@@ -154,11 +154,11 @@ def test_remarks(comparison: Comparison) -> str:
 
 def _least_p(comparison: Comparison) -> str:
     """What few groups allow at best: of all patterns of signs, that seen and its opposite are as far from 0."""
-    groups = comparison.evaluations[0].figures.groups
-    if groups > MOST_EXACT:
+    groups = comparison.evaluations[0].metrics.groups
+    if groups > MAX_EXACT_GROUPS:
         return ""
     unit = units(comparison.dataset)
-    return f" With {counted(groups, unit[:-1], unit)} no p can be below {2.0 ** (1 - groups):.3g}, before correction."
+    return f" With {plural(groups, unit[:-1], unit)} no p can be below {2.0 ** (1 - groups):.3g}, before correction."
 
 
 def interval_of(difference: Difference) -> str:
@@ -182,10 +182,10 @@ def speed(images_per_second: float | None) -> str:
 def summary(comparison: Comparison) -> str:
     """What was compared on what, in a line."""
     first = comparison.evaluations[0]
-    figures = first.figures
+    figures = first.metrics
     how = "queries and gallery as its split says" if first.split else "leave-one-out"
     return (
-        f"{counted(figures.scored, 'query', 'queries')} of {counted(len(comparison.labels), 'class', 'classes')}, "
-        f"{figures.left_out:,} excluded, against {counted(figures.gallery, 'picture')}, {how}, "
+        f"{plural(figures.scored, 'query', 'queries')} of {plural(len(comparison.labels), 'class', 'classes')}, "
+        f"{figures.excluded_count:,} excluded, against {plural(figures.gallery, 'image')}, {how}, "
         f"junk: {rule(comparison.junk, comparison.dataset)}"
     )

@@ -23,7 +23,7 @@ from lookalike.report.comparison_tables import (
 from lookalike.report.document.definitions import definitions, interval_notes
 from lookalike.report.document.tables import Table
 from lookalike.report.evaluation_text import exclusion_lines, table
-from lookalike.text import shown
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from lookalike.evaluation.experiments.compare import Comparison
@@ -35,12 +35,15 @@ _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>|#~])")
 def comparison_text(comparison: Comparison, width: int | None = None) -> str:
     """Lines for people, at most ``width`` letters wide (a terminal's) where columns can be put below one another."""
     width = width or shutil.get_terminal_size((120, 24)).columns
-    lines = [f"{shown(comparison.dataset.name)}: {summary(comparison)}", *exclusion_lines(comparison.evaluations[0])]
+    lines = [
+        f"{printable(comparison.dataset.name)}: {summary(comparison)}",
+        *exclusion_lines(comparison.evaluations[0]),
+    ]
     lines += ["", *_columns(overall_table(comparison), width)]
     lines += [*problems(comparison), SPEED_NOTE, fine_print(comparison)]
     for one in other_tables(comparison):
         lines += ["", *_columns(one, width)]
-    for key in comparison.measures:
+    for key in comparison.metrics:
         lines += ["", *_columns(class_table(comparison, key), width)]
     differences = differences_table(comparison)
     if differences.rows:
@@ -53,10 +56,10 @@ def comparison_text(comparison: Comparison, width: int | None = None) -> str:
 def comparison_markdown(comparison: Comparison) -> str:
     """The same as Markdown, with the definitions."""
     first = comparison.evaluations[0]
-    parts = [f"# {_escaped(shown(comparison.dataset.name))}: encoders compared", f"{summary(comparison)}."]
+    parts = [f"# {_escaped(printable(comparison.dataset.name))}: encoders compared", f"{summary(comparison)}."]
     left_out = [f"- {_escaped(line.strip())}" for line in exclusion_lines(first)]
     parts += ["\n".join(left_out)] if left_out else []
-    by_class = (class_table(comparison, key) for key in comparison.measures)
+    by_class = (class_table(comparison, key) for key in comparison.metrics)
     for one in (overall_table(comparison), *other_tables(comparison), *by_class):
         parts += [f"## {one.title}", *_remarks(one), _markdown(one)]
     parts += ["\n".join(f"- {_escaped(line)}" for line in [*problems(comparison), SPEED_NOTE, fine_print(comparison)])]
@@ -75,7 +78,7 @@ def _remarks(one: Table) -> list[str]:
 
 
 def _intervals(comparison: Comparison) -> str:
-    return interval_notes(comparison.evaluations[0].figures.groups, comparison.dataset)
+    return interval_notes(comparison.evaluations[0].metrics.groups, comparison.dataset)
 
 
 def _made_with(comparison: Comparison) -> Iterator[str]:
@@ -86,12 +89,12 @@ def _made_with(comparison: Comparison) -> Iterator[str]:
     yield ", ".join(f"{package} {version}" for package, version in made.versions.items())
     yield made.machine
     if made.command is not None:
-        yield shown(made.command)
+        yield printable(made.command)
 
 
 def _columns(one: Table, width: int) -> list[str]:
     """The table, its columns in several blocks below one another where they are too wide for one."""
-    header, rows = [shown(cell) for cell in one.header], [[shown(cell) for cell in row] for row in one.rows]
+    header, rows = [printable(cell) for cell in one.header], [[printable(cell) for cell in row] for row in one.rows]
     widths = [max(map(len, column)) + _GAP for column in zip(header, *rows, strict=True)]
     blocks, block, taken = [], [0], widths[0]
     for place in range(1, len(header)):
@@ -114,7 +117,7 @@ def _markdown(one: Table) -> str:
 
 
 def _cells(cells: Sequence[str]) -> str:
-    return _cells_plain([_escaped(shown(cell)) for cell in cells])
+    return _cells_plain([_escaped(printable(cell)) for cell in cells])
 
 
 def _cells_plain(cells: Sequence[str]) -> str:

@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from lookalike.evaluation.data.dataset import Row
-from lookalike.evaluation.experiments.inspect import DatasetDisplay, Part
-from lookalike.evaluation.ranking.near_copies import NearPair
+from lookalike.evaluation.experiments.inspect import DatasetInspection, PartSummary
+from lookalike.evaluation.ranking.near_duplicates import NearDuplicatePair
 from lookalike.report.document.json_text import path_fields
 from lookalike.report.evaluation_json import skipped_files, stamp, words
 
 VERSION: Final = 1
 
 
-def dataset_answer(display: DatasetDisplay) -> dict[str, Any]:
+def dataset_answer(display: DatasetInspection) -> dict[str, Any]:
     """``display`` as JSON can carry it: sizes are ``[width, height]`` in pixels, cosines -1 to 1."""
     dataset, near = display.dataset, display.near
     return {
@@ -22,16 +22,16 @@ def dataset_answer(display: DatasetDisplay) -> dict[str, Any]:
         "dataset": words(dataset.name),
         "folder": path_fields(dataset.root)["path"],
         "layout": dataset.layout,
-        "understood": dataset.understood,
+        "understood": dataset.description,
         "notes": list(dataset.notes),
-        **_part(display.whole),
+        **_part(display.overall),
         "classes": {words(label): _part(part) for label, part in display.classes.items()},
         "exact_copies": [[path_fields(row.path) for row in rows] for rows in display.copies],
         "near_copies": {
             "threshold": near.threshold,
-            "greatest_cosine": near.greatest,
+            "greatest_cosine": near.max_cosine,
             "pairs": near.pairs,
-            "pictures": near.pictures,
+            "images": near.images,
             "different_labels": near.counts["labels"],
             "same_label_different_groups": near.counts["groups"],
             "same_label_same_group": near.counts["group"],
@@ -43,16 +43,16 @@ def dataset_answer(display: DatasetDisplay) -> dict[str, Any]:
         },
         "skipped_files": skipped_files(display.embedded.skipped),
         "contact_sheet": {
-            words(label): [path_fields(row.path) for row in rows] for label, rows in display.sheet.items()
+            words(label): [path_fields(row.path) for row in rows] for label, rows in display.contact_sheet.items()
         },
         "seed": display.seed,
         "stamp": stamp(display.embedded.spec),
     }
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: PartSummary) -> dict[str, Any]:
     return {
-        "pictures": part.pictures,
+        "images": part.images,
         "queries": part.queries,
         "gallery": part.gallery,
         "skipped": part.skipped,
@@ -60,11 +60,11 @@ def _part(part: Part) -> dict[str, Any]:
         "orientations": dict(part.orientations),
         "turned_by_exif": part.turned,
         "units": {name: asdict(units) for name, units in part.units.items()},
-        "queries_without_answer": dict(part.answerless),
+        "queries_without_answer": dict(part.without_relevant),
     }
 
 
-def _pair(pair: NearPair) -> dict[str, Any]:
+def _pair(pair: NearDuplicatePair) -> dict[str, Any]:
     return {"first": _row(pair.first), "second": _row(pair.second), "cosine": round(pair.cosine, 6)}
 
 

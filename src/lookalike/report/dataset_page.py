@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from lookalike.evaluation.data.dataset import Row
 from lookalike.evaluation.data.provenance import Provenance
-from lookalike.evaluation.experiments.inspect import DatasetDisplay
-from lookalike.evaluation.ranking.near_copies import NearPair
-from lookalike.report.document.pages import picture_source, render
+from lookalike.evaluation.experiments.inspect import DatasetInspection
+from lookalike.evaluation.ranking.near_duplicates import NearDuplicatePair
+from lookalike.report.document.pages import image_source, render
 
 _SHEET_SIDE: Final = 400
 _PAIR_SIDE: Final = 300
-# A page of this many pictures is some ten megabytes; with more classes, each shows fewer.
-_PICTURES: Final = 480
+# A page of this many images is some ten megabytes; with more classes, each shows fewer.
+_IMAGES: Final = 480
 _LEAST: Final = 4
 _PAIRS: Final = 8
 _COPIES: Final = 12
@@ -35,7 +35,7 @@ _ROOM: Final = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture on the page: ``source`` is a data URI, None where it can't be read any more.
+    """An image on the page: ``source`` is a data URI, None where it can't be read any more.
 
     ``ratio`` is its width by its height, within what can be laid out.
     """
@@ -49,7 +49,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """Pictures of about one size in the plot: places 0 to 1 from its left and bottom; ``radius`` in pixels."""
+    """Images of about one size in the plot: places 0 to 1 from its left and bottom; ``radius`` in pixels."""
 
     x: float
     y: float
@@ -57,28 +57,28 @@ class Dot:
     words: str
 
 
-def dataset_page(display: DatasetDisplay, provenance: Provenance) -> str:
-    """One HTML file that shows ``display``, pictures inside."""
+def dataset_page(display: DatasetInspection, provenance: Provenance) -> str:
+    """One HTML file that shows ``display``, images inside."""
     labels = _on_sheet(display)
-    each = max(_LEAST, _PICTURES // max(1, len(labels)))
-    pictures = _Pictures(display)
+    each = max(_LEAST, _IMAGES // max(1, len(labels)))
+    images = _Images(display)
     return render(
         "dataset.html",
         {
             "display": display,
             "dataset": display.dataset,
-            "whole": display.whole,
+            "whole": display.overall,
             "classes": display.classes,
-            "most": max(part.pictures for part in display.classes.values()),
+            "most": max(part.images for part in display.classes.values()),
             "sheet": {
-                label: _strips([pictures.shown(row, _SHEET_SIDE) for row in display.sheet[label][:each]])
+                label: _strips([images.shown(row, _SHEET_SIDE) for row in display.contact_sheet[label][:each]])
                 for label in labels
             },
-            "each": min(each, max(map(len, display.sheet.values()))),
+            "each": min(each, max(map(len, display.contact_sheet.values()))),
             "off_sheet": len(display.classes) - len(labels),
-            "copies": [[pictures.shown(row, _PAIR_SIDE) for row in rows[:_LEAST]] for rows in display.copies[:_COPIES]],
+            "copies": [[images.shown(row, _PAIR_SIDE) for row in rows[:_LEAST]] for rows in display.copies[:_COPIES]],
             "pairs": [
-                (kind, [pictures.pair(pair) for pair in display.near.closest[kind][:_PAIRS]], display.near.counts[kind])
+                (kind, [images.pair(pair) for pair in display.near.closest[kind][:_PAIRS]], display.near.counts[kind])
                 for kind in ("labels", "groups")
             ],
             "plot": _plot([size for size in display.sizes if size is not None]),
@@ -89,26 +89,26 @@ def dataset_page(display: DatasetDisplay, provenance: Provenance) -> str:
     )
 
 
-def _on_sheet(display: DatasetDisplay) -> list[str]:
+def _on_sheet(display: DatasetInspection) -> list[str]:
     """The classes that have room on the page: all of them, or the largest."""
-    by_size = sorted(display.classes, key=lambda label: (-display.classes[label].pictures, label))
-    return sorted(label for label in by_size[: _PICTURES // _LEAST] if display.sheet[label])
+    by_size = sorted(display.classes, key=lambda label: (-display.classes[label].images, label))
+    return sorted(label for label in by_size[: _IMAGES // _LEAST] if display.contact_sheet[label])
 
 
-class _Pictures:
-    """Makes the small pictures of the page, each once."""
+class _Images:
+    """Makes the small images of the page, each once."""
 
-    def __init__(self, display: DatasetDisplay) -> None:
+    def __init__(self, display: DatasetInspection) -> None:
         self._display = display
         rows = display.embedded.rows
         self._sizes = {row.path: size for row, size in zip(rows, display.sizes, strict=True)}
 
     def shown(self, row: Row, side: int) -> Shown:
-        """The picture of ``row`` with what there is to say of it."""
+        """The image of ``row`` with what there is to say of it."""
         file = self._display.dataset.file(row)
-        return Shown(row.path, row.label, row.group, picture_source(file, side), self._ratio(row.path))
+        return Shown(row.path, row.label, row.group, image_source(file, side), self._ratio(row.path))
 
-    def pair(self, pair: NearPair) -> dict[str, Any]:
+    def pair(self, pair: NearDuplicatePair) -> dict[str, Any]:
         """Two near copies beside one another."""
         return {"both": [self.shown(row, _PAIR_SIDE) for row in (pair.first, pair.second)], "cosine": pair.cosine}
 
@@ -117,15 +117,15 @@ class _Pictures:
         return round(min(max(width / height, _NARROWEST), _WIDEST), 4)
 
 
-def _strips(pictures: list[Shown]) -> list[dict[str, Any]]:
-    """Pictures in strips of up to six that fill the page's width, each in two halves, which a phone shows as strips.
+def _strips(images: list[Shown]) -> list[dict[str, Any]]:
+    """Images in strips of up to six that fill the page's width, each in two halves, which a phone shows as strips.
 
-    A strip's and a half's ``ratio`` is its width by its height; ``room`` is left empty where pictures are too few.
+    A strip's and a half's ``ratio`` is its width by its height; ``room`` is left empty where images are too few.
     """
     strips = []
-    for strip in _evenly(pictures, _STRIP):
+    for strip in _evenly(images, _STRIP):
         halves = [
-            {"pictures": half, "ratio": round(sum(shown.ratio for shown in half), 4)}
+            {"images": half, "ratio": round(sum(shown.ratio for shown in half), 4)}
             for half in _evenly(strip, _STRIP // 2)
         ]
         ratio = sum(shown.ratio for shown in strip)
@@ -133,14 +133,14 @@ def _strips(pictures: list[Shown]) -> list[dict[str, Any]]:
     return strips
 
 
-def _evenly(pictures: list[Shown], most: int) -> list[list[Shown]]:
+def _evenly(images: list[Shown], most: int) -> list[list[Shown]]:
     """Parts of at most ``most``, as equal in number as can be."""
-    parts = -(-len(pictures) // most)
-    return [pictures[len(pictures) * n // parts : len(pictures) * (n + 1) // parts] for n in range(parts)]
+    parts = -(-len(images) // most)
+    return [images[len(images) * n // parts : len(images) * (n + 1) // parts] for n in range(parts)]
 
 
 def _plot(sizes: Sequence[tuple[int, int]]) -> dict[str, Any] | None:
-    """Sizes on two logarithmic axes of one scale; pictures of about one size share a dot."""
+    """Sizes on two logarithmic axes of one scale; images of about one size share a dot."""
     if not sizes:
         return None
     sides = [side for size in sizes for side in size]

@@ -1,4 +1,4 @@
-"""A dataset's contact sheet as one picture: a row of pictures for each class."""
+"""A dataset's contact sheet as one image: a row of images for each class."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from typing import Final
 
 from PIL import Image
 
-from lookalike.errors import PictureError
+from lookalike.errors import ImageError
 from lookalike.evaluation.data.dataset import Row
-from lookalike.evaluation.experiments.inspect import DatasetDisplay
-from lookalike.images.decode import open_picture
+from lookalike.evaluation.experiments.inspect import DatasetInspection
+from lookalike.images.decode import open_image
 from lookalike.report.drawings.contact_sheet import contact_sheet
-from lookalike.text import shown
+from lookalike.text import printable
 
 _CELL: Final = 160
 # A sheet of so many rows is some 15,000 pixels high; JPEG ends at 65,535.
 _CLASSES: Final = 100
 
 
-def dataset_sheet(display: DatasetDisplay) -> Image.Image:
-    """The pictures of ``display.sheet``, RGB, a row for each class: of more than 100 classes, the largest."""
-    by_size = sorted(display.classes, key=lambda label: (-display.classes[label].pictures, label))
+def dataset_sheet(display: DatasetInspection) -> Image.Image:
+    """The images of ``display.contact_sheet``, RGB, a row for each class: of more than 100 classes, the largest."""
+    by_size = sorted(display.classes, key=lambda label: (-display.classes[label].images, label))
     rows = [
         (
-            f"{shown(label)} ({display.classes[label].pictures:,})",
-            [("", small) for row in display.sheet[label] if (small := _small(display, row)) is not None],
+            f"{printable(label)} ({display.classes[label].images:,})",
+            [("", small) for row in display.contact_sheet[label] if (small := _small(display, row)) is not None],
         )
         for label in sorted(by_size[:_CLASSES])
     ]
-    return contact_sheet([row for row in rows if row[1]], cell=_CELL, title=shown(display.dataset.name))
+    return contact_sheet([row for row in rows if row[1]], cell=_CELL, title=printable(display.dataset.name))
 
 
-def _small(display: DatasetDisplay, row: Row) -> Image.Image | None:
+def _small(display: DatasetInspection, row: Row) -> Image.Image | None:
     try:
-        pixels = open_picture(display.dataset.file(row), least_side=_CELL).pixels
-    except PictureError:  # it was there when it was embedded
+        pixels = open_image(display.dataset.file(row), min_side=_CELL).pixels
+    except ImageError:  # it was there when it was embedded
         return None
     small = pixels.copy()
     small.thumbnail((2 * _CELL, 2 * _CELL), Image.Resampling.LANCZOS)

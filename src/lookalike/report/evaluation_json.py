@@ -16,7 +16,7 @@ from lookalike.report.document.json_text import path_fields
 if TYPE_CHECKING:
     from lookalike.encoders.spec import EncoderSpec
     from lookalike.evaluation.data.provenance import Provenance
-    from lookalike.evaluation.scoring.results import EvaluatedQuery, Evaluation, Figures
+    from lookalike.evaluation.scoring.results import EvaluatedQuery, Evaluation, MetricSet
     from lookalike.evaluation.statistics.intervals import Interval
     from lookalike.images.files import Skipped
 
@@ -28,22 +28,22 @@ _FIRST_HIT: Final = ("first_hit_path", "first_hit_label", "first_hit_score", "fi
 
 def evaluation_answer(evaluation: Evaluation) -> dict[str, Any]:
     """``evaluation`` as JSON can carry it: figures 0 to 1, intervals ``[low, high]`` or null."""
-    figures, *others = (figures_answer(one, evaluation.ks) for one in (evaluation.figures, *evaluation.others))
+    figures, *others = (figures_answer(one, evaluation.ks) for one in (evaluation.metrics, *evaluation.others))
     return {
         "version": VERSION,
         "encoder": evaluation.encoder.name,
         "dataset": words(evaluation.dataset.name),
         "folder": path_fields(evaluation.dataset.root)["path"],
         "protocol": "split" if evaluation.split else "leave-one-out",
-        "pictures": len(evaluation.rows),
+        "images": len(evaluation.rows),
         **figures,
         "others": others,
         "best": [_query(evaluation, query) for query in evaluation.best()],
         "worst": [_query(evaluation, query) for query in evaluation.worst()],
         "failures": [_query(evaluation, query, 1) for query in evaluation.failures()],
         "skipped": skipped_files(evaluation.skipped),
-        "definitions": definitions(evaluation.figures.junk, evaluation.dataset),
-        "interval_notes": interval_notes(evaluation.figures.groups, evaluation.dataset),
+        "definitions": definitions(evaluation.metrics.junk, evaluation.dataset),
+        "interval_notes": interval_notes(evaluation.metrics.groups, evaluation.dataset),
         "seed": evaluation.seed,
         "stamp": stamp(evaluation.encoder),
         **made_with(evaluation.provenance),
@@ -63,7 +63,7 @@ def queries_csv(evaluation: Evaluation) -> str:
         writer.writerow(
             [words(query.path), words(query.label), words(query.group or ""), words(query.visit or "")]
             + [query.relevant, query.size]
-            + [query.figures.get(key, "") for key in keys]
+            + [query.metrics.get(key, "") for key in keys]
             + [cell for hit in first for cell in (words(hit.path), words(hit.label), round(hit.score, 6), hit.right)]
         )
     return written.getvalue()
@@ -95,7 +95,7 @@ def interval_pair(interval: Interval | None) -> list[float] | None:
     return None if interval is None else [interval.low, interval.high]
 
 
-def figures_answer(figures: Figures, ks: Sequence[int]) -> dict[str, Any]:
+def figures_answer(figures: MetricSet, ks: Sequence[int]) -> dict[str, Any]:
     """All figures under one junk rule, with how many queries they are of and which have none."""
     keys = order(ks)
     return {
@@ -103,7 +103,7 @@ def figures_answer(figures: Figures, ks: Sequence[int]) -> dict[str, Any]:
         "queries": figures.scored,
         "gallery": figures.gallery,
         "groups": figures.groups,
-        "excluded": figures.left_out,
+        "excluded": figures.excluded_count,
         "exclusions": [{**asdict(one), "label": words(one.label)} for one in figures.excluded],
         "queries_with_fewer_than_k": figures.short,
         "micro": _shares(figures.micro, keys),
@@ -135,7 +135,7 @@ def _query(evaluation: Evaluation, query: EvaluatedQuery, count: int | None = No
     return {
         **path_fields(query.path),
         "label": words(query.label),
-        "ap": query.figures["map"],
+        "ap": query.metrics["map"],
         "hits": [
             {**path_fields(hit.path), "label": words(hit.label), "score": round(hit.score, 6), "right": hit.right}
             for hit in evaluation.hits(query.number)[:count]

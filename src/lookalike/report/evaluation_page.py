@@ -1,4 +1,4 @@
-"""The page of an evaluation: one file that needs nothing else, pictures and all."""
+"""The page of an evaluation: one file that needs nothing else, images and all."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.report.document.definitions import definitions, interval_notes, junk_words, name, notes, order, rule
-from lookalike.report.document.pages import picture_source, render
+from lookalike.report.document.pages import image_source, render
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.scoring.results import EvaluatedHit, EvaluatedQuery, Evaluation, Figures
+    from lookalike.evaluation.scoring.results import EvaluatedHit, EvaluatedQuery, Evaluation, MetricSet
 
 _SIDE: Final = 200
 _QUERY_SIDE: Final = 320
 _SHOWN_QUERIES: Final = 6
 _SHOWN_FAILURES: Final = 24
-# A table of more classes than this is no picture any more; the most frequent confusions are listed instead.
+# A table of more classes than this is no image any more; the most frequent confusions are listed instead.
 _CONFUSION_CLASSES: Final = 30
 _SHOWN_CONFUSIONS: Final = 8
 
 
 def evaluation_page(evaluation: Evaluation) -> str:
     """HTML of ``evaluation``: figures with intervals, classes, confusions, best and worst queries, definitions."""
-    figures, keys = evaluation.figures, order(evaluation.ks)
-    pictures = _Pictures(evaluation)
+    figures, keys = evaluation.metrics, order(evaluation.ks)
+    images = _Images(evaluation)
     return render(
         "evaluation.html",
         {
@@ -49,8 +49,8 @@ def evaluation_page(evaluation: Evaluation) -> str:
             "interval_notes": interval_notes(figures.groups, evaluation.dataset),
             "classes": _classes(figures, evaluation.ks),
             "confusion": _confusion(figures),
-            "failures": _failures(evaluation, pictures),
-            "strips": _strips(evaluation, pictures),
+            "failures": _failures(evaluation, images),
+            "strips": _strips(evaluation, images),
             "excluded": figures.excluded,
             "skipped": evaluation.skipped,
             "definitions": definitions(figures.junk, evaluation.dataset),
@@ -65,7 +65,7 @@ def headline(ks: Sequence[int]) -> list[str]:
     return [*dict.fromkeys((f"precision@{min(ks)}", f"precision@{max(ks)}")), "map", "accuracy"]
 
 
-def _row(figures: Figures, key: str) -> dict[str, Any]:
+def _row(figures: MetricSet, key: str) -> dict[str, Any]:
     return {
         "name": name(key),
         "value": figures.micro[key],
@@ -81,7 +81,7 @@ def _ceiling(ceilings: Mapping[str, float], key: str) -> float | None:
     return ceilings.get(key.replace("precision@", "ceiling@")) if key.startswith("precision@") else None
 
 
-def _classes(figures: Figures, ks: Sequence[int]) -> dict[str, Any]:
+def _classes(figures: MetricSet, ks: Sequence[int]) -> dict[str, Any]:
     k = max(ks)
     plotted = f"precision@{min(ks)}"
     keys = [
@@ -107,7 +107,7 @@ def _classes(figures: Figures, ks: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _class(figures: Figures, label: str, plotted: str, keys: Sequence[str], excluded: int) -> dict[str, Any]:
+def _class(figures: MetricSet, label: str, plotted: str, keys: Sequence[str], excluded: int) -> dict[str, Any]:
     means = figures.classes.get(label)
     if means is None:
         return {"label": label, "queries": 0, "excluded": excluded, "cells": []}
@@ -122,7 +122,7 @@ def _class(figures: Figures, label: str, plotted: str, keys: Sequence[str], excl
     }
 
 
-def _confusion(figures: Figures) -> dict[str, Any]:
+def _confusion(figures: MetricSet) -> dict[str, Any]:
     labels, counts = figures.confusion.labels, figures.confusion.counts
     sums = counts.sum(axis=1)
     slips = [
@@ -153,15 +153,15 @@ def _confusion(figures: Figures) -> dict[str, Any]:
     }
 
 
-class _Pictures:
-    """The dataset's pictures as data URIs; one that is shown several times is read once."""
+class _Images:
+    """The dataset's images as data URIs; one that is shown several times is read once."""
 
     def __init__(self, evaluation: Evaluation) -> None:
         self._root = evaluation.dataset.root
         self.source = lru_cache(maxsize=None)(self._source)
 
     def _source(self, path: str, side: int = _SIDE) -> str | None:
-        return picture_source(self._root / path, side)
+        return image_source(self._root / path, side)
 
     def hit(self, hit: EvaluatedHit) -> dict[str, Any]:
         return {
@@ -174,26 +174,26 @@ class _Pictures:
         }
 
 
-def _failures(evaluation: Evaluation, pictures: _Pictures) -> dict[str, Any]:
+def _failures(evaluation: Evaluation, images: _Images) -> dict[str, Any]:
     failures = evaluation.failures()
     return {
         "count": len(failures),
         "pairs": [
             {
-                "query": {"path": query.path, "label": query.label, "source": pictures.source(query.path)},
-                "hit": pictures.hit(evaluation.hits(query.number)[0]),
+                "query": {"path": query.path, "label": query.label, "source": images.source(query.path)},
+                "hit": images.hit(evaluation.hits(query.number)[0]),
             }
             for query in failures[:_SHOWN_FAILURES]
         ],
     }
 
 
-def _strips(evaluation: Evaluation, pictures: _Pictures) -> list[dict[str, Any]]:
+def _strips(evaluation: Evaluation, images: _Images) -> list[dict[str, Any]]:
     return [
         {
             "title": title,
             "text": text,
-            "queries": [_query(evaluation, query, pictures) for query in queries],
+            "queries": [_query(evaluation, query, images) for query in queries],
         }
         for title, text, queries in (
             ("Worst queries", "Least AP first, equal ones by path.", evaluation.worst(_SHOWN_QUERIES)),
@@ -202,14 +202,14 @@ def _strips(evaluation: Evaluation, pictures: _Pictures) -> list[dict[str, Any]]
     ]
 
 
-def _query(evaluation: Evaluation, query: EvaluatedQuery, pictures: _Pictures) -> dict[str, Any]:
+def _query(evaluation: Evaluation, query: EvaluatedQuery, images: _Images) -> dict[str, Any]:
     hits = evaluation.hits(query.number)[:10]
     return {
         "path": query.path,
         "label": query.label,
-        "ap": query.figures["map"],
+        "ap": query.metrics["map"],
         "relevant": query.relevant,
         "found": sum(hit.right for hit in hits),
-        "source": pictures.source(query.path, _QUERY_SIDE),
-        "hits": [pictures.hit(hit) for hit in hits],
+        "source": images.source(query.path, _QUERY_SIDE),
+        "hits": [images.hit(hit) for hit in hits],
     }

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from lookalike.report.document.definitions import interval_notes, junk_words, notes, order, ties
 from lookalike.report.document.pages import share
-from lookalike.text import counted, shown
+from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.scoring.results import Evaluation, Exclusion, Figures
+    from lookalike.evaluation.scoring.results import Evaluation, Exclusion, MetricSet
     from lookalike.evaluation.statistics.intervals import Interval
     from lookalike.images.files import Skipped
 
@@ -19,7 +19,7 @@ _SHOWN_FILES: Final = 20
 
 def evaluation_text(evaluation: Evaluation) -> str:
     """Lines for people: what was evaluated, what was left out, all figures with intervals, and each class's."""
-    figures = evaluation.figures
+    figures = evaluation.metrics
     return "\n".join(
         [
             *_heading(evaluation),
@@ -57,9 +57,9 @@ def interval_text(interval: Interval | None) -> str:
 def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
     """Every skipped file with its reason; of very many, the first, and how many more there are."""
     if skipped:
-        yield f"{counted(len(skipped), 'file')} skipped:"
+        yield f"{plural(len(skipped), 'file')} skipped:"
     for one in skipped[:_SHOWN_FILES]:
-        yield f"  {shown(one.path)}: {one.reason}"
+        yield f"  {printable(one.path)}: {one.reason}"
     if len(skipped) > _SHOWN_FILES:
         yield f"  and {len(skipped) - _SHOWN_FILES:,} more: --json and --out list them all"
 
@@ -67,32 +67,32 @@ def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
 def exclusions_text(excluded: Sequence[Exclusion]) -> Iterator[str]:
     """Queries that have nothing to find, by class and reason."""
     for one in excluded:
-        yield f"  excluded: {one.count:,} of {shown(one.label)}: {one.reason}"
+        yield f"  excluded: {one.count:,} of {printable(one.label)}: {one.reason}"
 
 
 def exclusion_lines(evaluation: Evaluation) -> Iterator[str]:
     """Everything that a reader has to know of what isn't in the figures."""
-    yield from exclusions_text(evaluation.figures.excluded)
+    yield from exclusions_text(evaluation.metrics.excluded)
     yield from (f"note: {note}" for note in notes(evaluation))
     yield from skipped_lines(evaluation.skipped)
 
 
 def _heading(evaluation: Evaluation) -> Iterator[str]:
-    figures, dataset = evaluation.figures, evaluation.dataset
+    figures, dataset = evaluation.metrics, evaluation.dataset
     classes = len({row.label for row in evaluation.rows})
     how = "queries and gallery as its split says" if evaluation.split else "leave-one-out"
-    pictures = f"{counted(len(evaluation.rows), 'picture')} of {counted(classes, 'class', 'classes')}"
-    yield f"{shown(dataset.name)}: {pictures}, {how}"
+    images = f"{plural(len(evaluation.rows), 'image')} of {plural(classes, 'class', 'classes')}"
+    yield f"{printable(dataset.name)}: {images}, {how}"
     yield f"junk {figures.junk}: {junk_words(figures.junk, dataset).removeprefix('junk is ')}"
     yield f"encoder {evaluation.encoder}"
     yield (
-        f"{counted(figures.scored, 'query', 'queries')}, {figures.left_out:,} excluded, "
-        f"{counted(figures.gallery, 'picture')} in the gallery"
+        f"{plural(figures.scored, 'query', 'queries')}, {figures.excluded_count:,} excluded, "
+        f"{plural(figures.gallery, 'image')} in the gallery"
     )
     yield from exclusion_lines(evaluation)
 
 
-def _overall(figures: Figures, keys: Sequence[str]) -> list[str]:
+def _overall(figures: MetricSet, keys: Sequence[str]) -> list[str]:
     header = ["FIGURE", "MICRO", "95 % INTERVAL", "MACRO", "95 % INTERVAL", "CHANCE", "CEILING"]
     rows = [
         [
@@ -109,7 +109,7 @@ def _overall(figures: Figures, keys: Sequence[str]) -> list[str]:
     return table([header, *rows])
 
 
-def _classes(figures: Figures, ks: Sequence[int]) -> list[str]:
+def _classes(figures: MetricSet, ks: Sequence[int]) -> list[str]:
     first = f"precision@{min(ks)}"
     keys = [*dict.fromkeys((f"precision@{max(ks)}", f"recall@{max(ks)}")), "map", "accuracy"]
     if min(ks) == max(ks):
@@ -117,7 +117,7 @@ def _classes(figures: Figures, ks: Sequence[int]) -> list[str]:
     header = ["CLASS", "QUERIES", first.upper(), "95 % INTERVAL", *(key.upper() for key in keys)]
     rows = [
         [
-            shown(label),
+            printable(label),
             f"{figures.scored_by_class[label]:,}",
             share(means[first]),
             interval_text(figures.class_intervals[label].get(first)),
@@ -128,9 +128,9 @@ def _classes(figures: Figures, ks: Sequence[int]) -> list[str]:
     return table([header, *rows])
 
 
-def _other(figures: Figures, ks: Sequence[int]) -> list[str]:
+def _other(figures: MetricSet, ks: Sequence[int]) -> list[str]:
     keys = [*(f"precision@{k}" for k in ks), "map", "accuracy"]
     lines = _overall(figures, keys)
-    queries = counted(figures.scored, "query", "queries")
-    heading = f"under the junk rule {figures.junk}: {queries}, {figures.left_out:,} excluded"
+    queries = plural(figures.scored, "query", "queries")
+    heading = f"under the junk rule {figures.junk}: {queries}, {figures.excluded_count:,} excluded"
     return [heading, *exclusions_text(figures.excluded), *lines]

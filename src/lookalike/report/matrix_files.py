@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from lookalike.evaluation.experiments.matrix import Side, SimilarityMatrix
-from lookalike.report.document.files import whole
+from lookalike.evaluation.experiments.matrix import MatrixAxis, SimilarityMatrix
+from lookalike.report.document.files import atomic_writer
 from lookalike.report.document.json_text import path_fields
 from lookalike.report.evaluation_json import stamp, words
-from lookalike.text import shown
+from lookalike.text import printable
 
 VERSION: Final = 1
 
@@ -27,7 +27,7 @@ def write_npy(file: Path, matrix: SimilarityMatrix) -> Path:
 
     Raises :class:`~lookalike.errors.OutputError`.
     """
-    with whole(file) as opened:
+    with atomic_writer(file) as opened:
         header = {"descr": "<f4", "fortran_order": False, "shape": matrix.shape}
         np.lib.format.write_array_header_1_0(opened, header)
         for _, block in matrix.blocks():
@@ -40,7 +40,7 @@ def write_csv(file: Path, matrix: SimilarityMatrix) -> Path:
 
     Raises :class:`~lookalike.errors.OutputError`.
     """
-    with whole(file) as opened:
+    with atomic_writer(file) as opened:
         text = io.TextIOWrapper(opened, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", *(words(row.path) for row in matrix.gallery.rows)])
@@ -60,21 +60,21 @@ def matrix_answer(matrix: SimilarityMatrix) -> dict[str, Any]:
         "queries": _side(matrix.queries),
         "gallery": _side(matrix.gallery),
         "shape": list(matrix.shape),
-        "least": extent.least,
+        "least": extent.minimum,
         "percentile_0.5": extent.low,
         "percentile_99.5": extent.high,
-        "greatest": extent.greatest,
+        "greatest": extent.maximum,
         "mean_same_class": means.same,
         "mean_other_class": means.other,
         "stamp": stamp(matrix.spec),
     }
 
 
-def _side(side: Side) -> dict[str, Any]:
+def _side(side: MatrixAxis) -> dict[str, Any]:
     return {
         "dataset": words(side.name),
         "folder": path_fields(side.embedded.dataset.root)["path"],
-        "pictures": [{**path_fields(row.path), "label": words(row.label) or None} for row in side.rows],
+        "images": [{**path_fields(row.path), "label": words(row.label) or None} for row in side.rows],
     }
 
 
@@ -86,9 +86,9 @@ def matrix_text(matrix: SimilarityMatrix) -> str:
 def _facts(matrix: SimilarityMatrix) -> Iterator[str]:
     extent, means = matrix.summary
     rows, columns = matrix.shape
-    yield f"queries    {rows:,} of {shown(matrix.queries.name)}"
-    yield f"gallery    {columns:,} of {shown(matrix.gallery.name)}"
+    yield f"queries    {rows:,} of {printable(matrix.queries.name)}"
+    yield f"gallery    {columns:,} of {printable(matrix.gallery.name)}"
     yield f"encoder    {matrix.spec.name}"
-    yield f"cosines    {extent.least:.3f} to {extent.greatest:.3f}, 99 % from {extent.low:.3f} to {extent.high:.3f}"
+    yield f"cosines    {extent.minimum:.3f} to {extent.maximum:.3f}, 99 % from {extent.low:.3f} to {extent.high:.3f}"
     if means.same is not None and means.other is not None:
         yield f"classes    {means.same:.3f} on average within one, {means.other:.3f} between two (self left out)"

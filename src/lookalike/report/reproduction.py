@@ -23,14 +23,14 @@ from lookalike.report.comparison_tables import (
 from lookalike.report.dataset_sheet import dataset_sheet
 from lookalike.report.document.blocks import Block, Code, Figure, Heading, Listing, NumberedTable, Report, Text
 from lookalike.report.document.definitions import definitions, interval_notes, name, remarks
-from lookalike.report.document.pages import picture_source, share
+from lookalike.report.document.pages import image_source, share
 from lookalike.report.document.tables import Table
 from lookalike.report.drawings.clip_framework import clip_framework
 from lookalike.report.drawings.pipeline import PipelineHit, pipeline
 from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.reproduction_parts import angle_blocks, jpeg, ranking_blocks, robustness_blocks
 from lookalike.report.robustness_definitions import robustness_definitions
-from lookalike.text import counted, shown
+from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,11 +42,11 @@ _THUMBNAIL: Final = 160
 
 
 def reproduction_report(reproduction: Reproduction, examples: Mapping[str, Sequence[Example]]) -> Report:
-    """The report; ``examples`` are damaged pictures to show, by the experiment's name."""
+    """The report; ``examples`` are damaged images to show, by the experiment's name."""
     titles = " and ".join(experiment.title for experiment in reproduction.experiments)
     return Report(
         title="CLIP-Retrieval, reproduced",
-        lead=f"Image-to-image search on {titles}: encoders compared, and how well one of them holds when pictures are "
+        lead=f"Image-to-image search on {titles}: encoders compared, and how well one of them holds when images are "
         f"damaged. Studied: {reproduction.encoder.name}.",
         blocks=tuple(_blocks(reproduction, examples)),
         footer=("Made by Lookalike on this machine; nothing was sent anywhere.",),
@@ -55,10 +55,10 @@ def reproduction_report(reproduction: Reproduction, examples: Mapping[str, Seque
 
 def _blocks(reproduction: Reproduction, examples: Mapping[str, Sequence[Example]]) -> Iterator[Block]:
     for missing in reproduction.missing:
-        yield Text(f"Missing: {missing.what}. To have it: {missing.remedy}", notice=True)
+        yield Text(f"Missing: {missing.what}. To have it: {missing.fix}", notice=True)
     if reproduction.quick:
         yield Text(
-            "A quick run: few pictures and few corruptions, to see what the report looks like. Its figures aren't to "
+            "A quick run: few images and few corruptions, to see what the report looks like. Its figures aren't to "
             "be quoted.",
             notice=True,
         )
@@ -88,7 +88,7 @@ def _method(reproduction: Reproduction) -> Iterator[Block]:
         "figure-clip-framework",
         "The framework of CLIP",
         "Drawn after the published framework: an image encoder and a text encoder are trained together on pairs of "
-        "pictures and words; image-to-image search keeps the image encoder.",
+        "images and words; image-to-image search keeps the image encoder.",
         clip_framework(),
         wide=True,
     )
@@ -107,44 +107,43 @@ def _pipeline(reproduction: Reproduction) -> str:
     evaluation, number = experiment.evaluation, experiment.queries[0]
     root = experiment.dataset.root
     hits = [
-        PipelineHit(picture_source(root / hit.path, _THUMBNAIL), hit.score, hit.right)
-        for hit in evaluation.hits(number)
+        PipelineHit(image_source(root / hit.path, _THUMBNAIL), hit.score, hit.right) for hit in evaluation.hits(number)
     ]
-    query = picture_source(root / evaluation.query(number).path, _THUMBNAIL)
-    return pipeline(reproduction.encoder, evaluation.figures.gallery, query=query, hits=hits)
+    query = image_source(root / evaluation.query(number).path, _THUMBNAIL)
+    return pipeline(reproduction.encoder, evaluation.metrics.gallery, query=query, hits=hits)
 
 
 def _data(experiment: Experiment) -> Iterator[Block]:
-    display, whole = experiment.display, experiment.display.whole
+    display, whole = experiment.inspection, experiment.inspection.overall
     yield Heading(experiment.title, 3)
-    yield Text(f"{experiment.dataset.understood}.")
+    yield Text(f"{experiment.dataset.description}.")
     for note in experiment.dataset.notes:
         yield Text(note, notice=True)
     groups = whole.units.get("group")
     rows = tuple(
         (
-            shown(label),
-            f"{part.pictures:,}",
-            f"{part.units['group'].several:,}" if "group" in part.units else "-",
+            printable(label),
+            f"{part.images:,}",
+            f"{part.units['group'].count:,}" if "group" in part.units else "-",
             f"{part.skipped:,}",
             "-" if part.sizes is None else "{} x {}".format(*part.sizes.median),
         )
         for label, part in display.classes.items()
     )
-    header = ("Class", "Pictures", "Groups", "Skipped", "Median size")
-    known = "not given" if groups is None else f"{groups.several:,}"
+    header = ("Class", "Images", "Groups", "Skipped", "Median size")
+    known = "not given" if groups is None else f"{groups.count:,}"
     yield NumberedTable(
-        f"{experiment.title}: pictures by class",
-        f"{counted(whole.pictures, 'picture')} of {counted(len(display.classes), 'class', 'classes')}; groups "
-        f"(scenes): {known}; {counted(len(display.copies), 'set')} of exact copies; "
-        f"{counted(whole.skipped, 'file')} skipped.",
-        (Table("Pictures", header, rows),),
+        f"{experiment.title}: images by class",
+        f"{plural(whole.images, 'image')} of {plural(len(display.classes), 'class', 'classes')}; groups "
+        f"(scenes): {known}; {plural(len(display.copies), 'set')} of exact copies; "
+        f"{plural(whole.skipped, 'file')} skipped.",
+        (Table("Images", header, rows),),
         numbered=False,
     )
     yield Figure(
         f"figure-data-{experiment.name}",
-        f"{experiment.title}: pictures of each class",
-        f"Drawn at random with the seed {display.seed}; the number of pictures of each class in brackets.",
+        f"{experiment.title}: images of each class",
+        f"Drawn at random with the seed {display.seed}; the number of images of each class in brackets.",
         jpeg(dataset_sheet(display)),
         wide=True,
     )
@@ -169,33 +168,33 @@ def _table_1(reproduction: Reproduction) -> Iterator[Block]:
             yield NumberedTable(title, test_remarks(comparison), (differences,))
         else:
             yield Text(f"{experiment.title}: {test_remarks(comparison)}")
-        for line in exclusions_text(experiment.evaluation.figures.excluded):
+        for line in exclusions_text(experiment.evaluation.metrics.excluded):
             yield Text(f"{experiment.title}, {line.strip()}.")
         yield Text(f"{experiment.title}: {fine_print(comparison)}")
-        yield Text(f"{experiment.title}: {interval_notes(experiment.evaluation.figures.groups, experiment.dataset)}")
+        yield Text(f"{experiment.title}: {interval_notes(experiment.evaluation.metrics.groups, experiment.dataset)}")
 
 
 def _compared(experiment: Experiment) -> Iterator[Table]:
     """One dataset's part of Table 1: all encoders overall; those that are here, by class."""
     comparison, title = experiment.comparison, experiment.title
-    header = ("Encoder", *(name(key) for key in comparison.measures), "Images/s", "Dimension")
+    header = ("Encoder", *(name(key) for key in comparison.metrics), "Images/s", "Dimension")
     rows = [
-        (row.name, *_overall(row.evaluation, comparison.measures))
+        (row.name, *_overall(row.evaluation, comparison.metrics))
         if row.evaluation
         else (row.name, f"not evaluated: {row.problem}")
         for row in comparison.rows
     ]
-    rows += ceiling_row(experiment.evaluation.figures.ceilings, comparison.measures, len(header))
+    rows += ceiling_row(experiment.evaluation.metrics.ceilings, comparison.metrics, len(header))
     yield Table(f"{title}: all queries", header, tuple(rows))
     by_class = (
-        class_table(comparison, key) for key in dict.fromkeys((comparison.measures[0], "precision@10", "accuracy"))
+        class_table(comparison, key) for key in dict.fromkeys((comparison.metrics[0], "precision@10", "accuracy"))
     )
     for table in (*other_tables(comparison), *by_class):
         yield replace(table, title=f"{title}: {table.title}")
 
 
 def _overall(evaluation: Evaluation, keys: Sequence[str]) -> Iterator[str]:
-    figures = evaluation.figures
+    figures = evaluation.metrics
     for key in keys:
         yield f"{share(figures.micro[key])} ({interval_text(figures.intervals.get(key))})"
     yield speed(evaluation.images_per_second)
@@ -210,7 +209,7 @@ def _published() -> Table:
 def _terms(reproduction: Reproduction) -> Iterator[Block]:
     first = reproduction.experiments[0]
     robust = first.robustness
-    terms = definitions(first.comparison.junk, first.dataset) | robustness_definitions(robust, robust.findings)
+    terms = definitions(first.comparison.junk, first.dataset) | robustness_definitions(robust, robust.results)
     yield Heading("What the figures mean")
     yield Listing(tuple(terms.items()))
 
@@ -227,7 +226,7 @@ def _made_with(reproduction: Reproduction) -> Iterator[Block]:
         (
             *((f"Encoder {number}", stamp) for number, stamp in enumerate(stamps, start=1)),
             *(
-                (one.title, f"{one.dataset.understood}, in {shown(one.dataset.root)}")
+                (one.title, f"{one.dataset.description}, in {printable(one.dataset.root)}")
                 for one in reproduction.experiments
             ),
             ("Seed", str(reproduction.seed)),

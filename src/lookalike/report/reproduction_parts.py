@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
-from lookalike.errors import PictureError
+from lookalike.errors import ImageError
 from lookalike.evaluation.corruptions import STANDARD_SIDE
-from lookalike.images.decode import open_picture
+from lookalike.images.decode import open_image
 from lookalike.report.angles_json import figure_keys
 from lookalike.report.document.blocks import Block, Figure, FigureRow, Heading, NumberedTable, Text
 from lookalike.report.document.definitions import junk_words, name, ties
@@ -22,13 +22,13 @@ from lookalike.report.evaluation_text import exclusions_text, interval_text
 from lookalike.report.robustness_definitions import robustness_interval_notes
 from lookalike.report.robustness_figures import robustness_curves, robustness_heat_map
 from lookalike.report.robustness_page import sheet_of
-from lookalike.text import counted, shown
+from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from lookalike.evaluation.experiments.angle_results import Angles
     from lookalike.evaluation.experiments.reproduce import Experiment
     from lookalike.evaluation.robustness.examples import Example
-    from lookalike.evaluation.robustness.results import Findings, Measures, Robustness
+    from lookalike.evaluation.robustness.results import Robustness, RobustnessMetrics, RuleResults
     from lookalike.evaluation.scoring.results import Evaluation
 
 _HITS: Final = 10
@@ -37,15 +37,15 @@ _SHEET_ROWS: Final = 12
 
 
 def robustness_blocks(experiment: Experiment, examples: Sequence[Example], limit: int) -> Iterator[Block]:
-    """What damage leaves of the figures, and what it looks like; ``limit`` is how many pictures a class had at most."""
+    """What damage leaves of the figures, and what it looks like; ``limit`` is how many images a class had at most."""
     result = experiment.robustness
-    findings, title = result.findings, experiment.title
+    findings, title = result.results, experiment.title
     yield Heading(title, 3)
     yield Text(
-        f"{counted(findings.scored, 'query', 'queries')}, {findings.excluded:,} excluded, against "
-        f"{counted(result.gallery, 'picture')} (at most {limit:,} of each class), every one scaled to {STANDARD_SIDE} "
+        f"{plural(findings.scored, 'query', 'queries')}, {findings.excluded:,} excluded, against "
+        f"{plural(result.gallery, 'image')} (at most {limit:,} of each class), every one scaled to {STANDARD_SIDE} "
         "pixels along its shorter side; queries are damaged, the gallery is clean; "
-        f"{counted(len(findings.corruptions), 'corruption')} (controls among them) at severity "
+        f"{plural(len(findings.corruptions), 'corruption')} (controls among them) at severity "
         f"{', '.join(map(str, result.severities))}."
     )
     yield FigureRow(
@@ -59,13 +59,13 @@ def robustness_blocks(experiment: Experiment, examples: Sequence[Example], limit
                 "",
                 robustness_heat_map(result, key),
             )
-            for key in result.keys
+            for key in result.metric_names
         ),
     )
-    key = result.keys[0]
+    key = result.metric_names[0]
     yield FigureRow(
         f"{title}: {name(key).lower()} over severity",
-        "From clean pictures on, a line for each corruption; dashed lines are controls, the dotted line is chance.",
+        "From clean images on, a line for each corruption; dashed lines are controls, the dotted line is chance.",
         tuple(
             Figure(
                 f"figure-curves-{experiment.name}-{family.name}",
@@ -83,21 +83,21 @@ def robustness_blocks(experiment: Experiment, examples: Sequence[Example], limit
         f"Means over severities, then corruptions, then families; retention with its 95 % interval. "
         f"{robustness_interval_notes(result)} At most {ties(findings.tied_share, result.seed)}",
         (
-            _families_table("By family", findings, result.keys),
+            _families_table("By family", findings, result.metric_names),
             *(_other_families(other, result) for other in result.others),
         ),
     )
     yield from _examples(experiment, examples)
 
 
-def _other_families(other: Findings, result: Robustness) -> Table:
+def _other_families(other: RuleResults, result: Robustness) -> Table:
     """The same under another junk rule, with how many queries it leaves."""
-    queries = f"{counted(other.scored, 'query', 'queries')}, {other.excluded:,} excluded"
-    found = _families_table(f"By family under the junk rule {other.junk}", other, result.keys)
+    queries = f"{plural(other.scored, 'query', 'queries')}, {other.excluded:,} excluded"
+    found = _families_table(f"By family under the junk rule {other.junk}", other, result.metric_names)
     return replace(found, remarks=(f"{junk_words(other.junk, result.dataset)}: {queries}",))
 
 
-def _families_table(title: str, findings: Findings, keys: Sequence[str]) -> Table:
+def _families_table(title: str, findings: RuleResults, keys: Sequence[str]) -> Table:
     header = ("Family", *(cell for key in keys for cell in (name(key), "Retention", "95 % interval")))
     clean = tuple(
         cell
@@ -105,17 +105,17 @@ def _families_table(title: str, findings: Findings, keys: Sequence[str]) -> Tabl
         for cell in (share(findings.clean[key].value), "", interval_text(findings.clean[key].interval))
     )
     rows = [("clean", *clean), ("chance", *(cell for key in keys for cell in (share(findings.chance[key]), "", "")))]
-    rows += [(family.name, *_measured(family.measures, keys)) for family in findings.families if family.measures]
+    rows += [(family.name, *_measured(family.metrics, keys)) for family in findings.families if family.metrics]
     rows += [("all families", *_measured(findings.overall, keys))] if findings.overall else []
     return Table(title, header, tuple(rows))
 
 
-def _measured(measures: Measures, keys: Sequence[str]) -> Iterator[str]:
+def _measured(measures: RobustnessMetrics, keys: Sequence[str]) -> Iterator[str]:
     for key in keys:
         one = measures[key]
         yield share(one.value)
         yield "n/a" if one.retention is None else share(one.retention)
-        yield interval_text(one.retained)
+        yield interval_text(one.retention_interval)
 
 
 def _examples(experiment: Experiment, examples: Sequence[Example]) -> Iterator[Block]:
@@ -123,8 +123,8 @@ def _examples(experiment: Experiment, examples: Sequence[Example]) -> Iterator[B
     parts = [examples[start : start + _SHEET_ROWS] for start in range(0, len(examples), _SHEET_ROWS)]
     if parts:
         yield FigureRow(
-            f"{experiment.title}: every severity of one picture",
-            "As the encoder was given it: the same scaling, the same random numbers. The picture is drawn by the seed.",
+            f"{experiment.title}: every severity of one image",
+            "As the encoder was given it: the same scaling, the same random numbers. The image is drawn by the seed.",
             tuple(
                 Figure(
                     f"figure-damage-{experiment.name}-{number}",
@@ -143,7 +143,7 @@ def angle_blocks(experiment: Experiment) -> Iterator[Block]:
     found, title = experiment.angles, experiment.title
     yield Heading(title, 3)
     if found is None:
-        yield Text(f"Not measured: {experiment.no_angles}", notice=True)
+        yield Text(f"Not measured: {experiment.angles_problem}", notice=True)
         return
     excluded = "; ".join(f"{count:,} excluded: {reason}" for reason, count in found.excluded.items())
     header = ("Figure", "Mean over queries", "95 % interval", "Mean over scenes", "Mean over classes", "Chance")
@@ -160,9 +160,9 @@ def angle_blocks(experiment: Experiment) -> Iterator[Block]:
     )
     yield NumberedTable(
         f"{title}: same scene, other frame",
-        "Relevant are pictures of the query's group, whatever their label; near copies (cosine above "
-        f"{found.threshold:g} by {found.near_encoder.name}) are junk. {counted(found.scored, 'query', 'queries')} of "
-        f"{counted(found.scenes, 'scene')} against {counted(found.gallery, 'picture')}; {excluded or 'none excluded'}. "
+        "Relevant are images of the query's group, whatever their label; near copies (cosine above "
+        f"{found.threshold:g} by {found.near_encoder.name}) are junk. {plural(found.scored, 'query', 'queries')} of "
+        f"{plural(found.scenes, 'scene')} against {plural(found.gallery, 'image')}; {excluded or 'none excluded'}. "
         f"{ties(found.tied_share, found.seed)}",
         (Table("All scenes", header, rows),),
     )
@@ -181,10 +181,10 @@ def _scene_row(found: Angles, number: int) -> GridRow:
     right = sum(hit.right for hit in hits)
     return GridRow(
         _image(root / query.row.path),
-        shown(query.row.group or query.row.label),
-        f"{right} of {counted(query.relevant, 'frame')} found",
+        printable(query.row.group or query.row.label),
+        f"{right} of {plural(query.relevant, 'frame')} found",
         tuple(
-            GridHit(_image(root / hit.row.path), shown(hit.row.group or hit.row.label), hit.score, hit.right)
+            GridHit(_image(root / hit.row.path), printable(hit.row.group or hit.row.label), hit.score, hit.right)
             for hit in hits
         ),
     )
@@ -221,21 +221,21 @@ def _grid_row(evaluation: Evaluation, number: int) -> GridRow:
     right = sum(hit.right for hit in hits)
     return GridRow(
         _image(root / query.path),
-        shown(query.label),
-        f"AP {share(query.figures['map'])}, {right} of {len(hits)} right",
-        tuple(GridHit(_image(root / hit.path), shown(hit.label), hit.score, hit.right) for hit in hits),
+        printable(query.label),
+        f"AP {share(query.metrics['map'])}, {right} of {len(hits)} right",
+        tuple(GridHit(_image(root / hit.path), printable(hit.label), hit.score, hit.right) for hit in hits),
     )
 
 
 def _image(path: Any) -> Image.Image | None:
     try:
-        return open_picture(path, least_side=_GRID_SIDE).pixels
-    except PictureError:  # it was there when it was embedded
+        return open_image(path, min_side=_GRID_SIDE).pixels
+    except ImageError:  # it was there when it was embedded
         return None
 
 
 def jpeg(image: Image.Image) -> bytes:
-    """The picture as a JPEG file."""
+    """The image as a JPEG file."""
     written = io.BytesIO()
     image.save(written, "JPEG", quality=84, optimize=True, progressive=True)
     return written.getvalue()

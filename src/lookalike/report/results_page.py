@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.report.document.pages import picture_source, render
+from lookalike.report.document.pages import image_source, render
 from lookalike.search.query import Query, Term
 from lookalike.search.ranking import NO_CLOSE_MATCH, Hit, Ranking
-from lookalike.text import shown
+from lookalike.text import printable
 
 _QUERY_SIDE: Final = 720
 _HIT_SIDE: Final = 480
@@ -21,10 +21,10 @@ _TERM_SIDE: Final = 240
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A picture on the page: its path in words, and itself as a data URI; None where it can't be read any more.
+    """An image on the page: its path in words, and itself as a data URI; None where it can't be read any more.
 
     A ``hit`` has its figures beside it, a ``term`` of a query the sign and the weight it has there. Words are no
-    picture: they have no source either.
+    image: they have no source either.
     """
 
     name: str
@@ -33,22 +33,23 @@ class _Shown:
     term: Term | None = None
 
 
-def results_page(stamp: EncoderSpec, pictures: int, root: Path, rankings: Sequence[Ranking]) -> str:
-    """HTML that shows each query and its hits; ``pictures`` is how many the gallery has, ``root`` where hits lie."""
+def results_page(stamp: EncoderSpec, images: int, root: Path, rankings: Sequence[Ranking]) -> str:
+    """HTML that shows each query and its hits; ``images`` is how many the gallery has, ``root`` where hits lie."""
     return render(
         "results.html",
         {
             "stamp": stamp,
-            "pictures": pictures,
-            "root": shown(root),
+            "images": images,
+            "root": printable(root),
             "no_close_match": NO_CLOSE_MATCH,
             "results": [
                 {
-                    "title": shown(str(ranking.query)),
+                    "title": printable(str(ranking.query)),
                     "terms": _terms(ranking.query),
                     "no_close_match": ranking.no_close_match,
                     "hits": [
-                        _Shown(shown(hit.path), picture_source(root / hit.path, _HIT_SIDE), hit) for hit in ranking.hits
+                        _Shown(printable(hit.path), image_source(root / hit.path, _HIT_SIDE), hit)
+                        for hit in ranking.hits
                     ],
                 }
                 for ranking in rankings
@@ -62,8 +63,8 @@ def _terms(query: Query) -> list[_Shown]:
     sides = (_QUERY_SIDE, *repeat(_TERM_SIDE, len(query.terms) - 1))
     return [
         _Shown(
-            shown(term.words if term.words is not None else term.path or "a picture"),
-            None if term.path is None else picture_source(term.path, side),
+            printable(term.text if term.text is not None else term.path or "an image"),
+            None if term.path is None else image_source(term.path, side),
             term=term,
         )
         for term, side in zip(query.terms, sides, strict=True)

@@ -11,19 +11,19 @@ from lookalike.report.drawings.heat_map import HeatGroup, HeatRow, Shade, heat_m
 from lookalike.report.evaluation_text import interval_text
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.robustness.results import CorruptionResult, FamilyResult, Measure, Robustness
+    from lookalike.evaluation.robustness.results import CorruptionResult, FamilyResult, Robustness, RobustnessMetric
 
 _ABSENT: Final = Shade(None, absent=True)
 
 
 def robustness_heat_map(robustness: Robustness, key: str) -> str:
     """Retention of the figure ``key``, in percent, for every corruption and severity, as SVG."""
-    findings, severities = robustness.findings, robustness.severities
+    findings, severities = robustness.results, robustness.severities
     groups = [
         HeatGroup(
             family.name.capitalize(),
             tuple(_row(corruption, severities, key) for corruption in family.corruptions),
-            None if family.measures is None else _shade(family.measures[key], f"{family.name}, mean"),
+            None if family.metrics is None else _shade(family.metrics[key], f"{family.name}, mean"),
         )
         for family in findings.families
     ]
@@ -39,11 +39,11 @@ def robustness_heat_map(robustness: Robustness, key: str) -> str:
 
 def robustness_curves(robustness: Robustness, family: FamilyResult, key: str) -> str:
     """The figure ``key`` over the severities for each corruption of a family, from clean on, as SVG."""
-    clean = robustness.findings.clean[key].value
+    clean = robustness.results.clean[key].value
     lines = [
         Curve(
             _words(corruption.name),
-            ((0, clean), *((cell.severity, cell.measures[key].value) for cell in corruption.cells)),
+            ((0, clean), *((cell.severity, cell.metrics[key].value) for cell in corruption.cells)),
             None if corruption.control_of is None else _words(corruption.control_of),
         )
         for corruption in family.corruptions
@@ -52,7 +52,7 @@ def robustness_curves(robustness: Robustness, family: FamilyResult, key: str) ->
         f"{name(key)} over severity: {family.name}",
         lines,
         (0, *robustness.severities),
-        chance=robustness.findings.chance[key],
+        chance=robustness.results.chance[key],
         x_label="severity",
     )
 
@@ -60,17 +60,21 @@ def robustness_curves(robustness: Robustness, family: FamilyResult, key: str) ->
 def _row(corruption: CorruptionResult, severities: tuple[int, ...], key: str) -> HeatRow:
     cells = {cell.severity: cell for cell in corruption.cells}
     shades = (
-        _shade(cells[severity].measures[key], f"{_words(corruption.name)}, severity {severity}")
+        _shade(cells[severity].metrics[key], f"{_words(corruption.name)}, severity {severity}")
         if severity in cells
         else _ABSENT
         for severity in severities
     )
-    mean = _shade(corruption.measures[key], f"{_words(corruption.name)}, mean")
+    mean = _shade(corruption.metrics[key], f"{_words(corruption.name)}, mean")
     return HeatRow(_words(corruption.name), tuple(shades), mean, corruption.control_of is not None)
 
 
-def _shade(measure: Measure, what: str) -> Shade:
-    kept = "n/a" if measure.retention is None else f"{share(measure.retention)} ({interval_text(measure.retained)})"
+def _shade(measure: RobustnessMetric, what: str) -> Shade:
+    kept = (
+        "n/a"
+        if measure.retention is None
+        else f"{share(measure.retention)} ({interval_text(measure.retention_interval)})"
+    )
     return Shade(measure.retention, f"{what}: {share(measure.value)}, retention {kept}")
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
         CellResult,
         CorruptionResult,
         FamilyResult,
-        Findings,
-        Measure,
-        Measures,
         Robustness,
+        RobustnessMetric,
+        RobustnessMetrics,
+        RuleResults,
     )
 
 VERSION: Final = 1
@@ -35,18 +35,18 @@ _COLUMNS: Final = (
 
 def robustness_answer(robustness: Robustness) -> dict[str, Any]:
     """``robustness`` as JSON can carry it: figures 0 to 1, intervals ``[low, high]`` or null."""
-    findings = robustness.findings
+    findings = robustness.results
     return {
         "version": VERSION,
         "encoder": robustness.encoder.name,
         "dataset": words(robustness.dataset.name),
         "folder": path_fields(robustness.dataset.root)["path"],
         "protocol": "split" if robustness.dataset.has_split else "leave-one-out",
-        "side": robustness.side,
-        "side_meaning": SIDES[robustness.side],
+        "side": robustness.target,
+        "side_meaning": SIDES[robustness.target],
         "severities": list(robustness.severities),
         "standard_side": STANDARD_SIDE,
-        "pictures": len(robustness.rows),
+        "images": len(robustness.rows),
         "gallery": robustness.gallery,
         **_findings(findings),
         "others": [_findings(other) for other in robustness.others],
@@ -54,7 +54,7 @@ def robustness_answer(robustness: Robustness) -> dict[str, Any]:
         "skipped": skipped_files(robustness.skipped),
         "definitions": robustness_definitions(robustness, findings),
         "interval_notes": robustness_interval_notes(robustness),
-        "vectors": robustness.total,
+        "vectors": robustness.vector_count,
         "seed": robustness.seed,
         "stamp": stamp(robustness.encoder),
         **made_with(robustness.provenance),
@@ -66,27 +66,27 @@ def robustness_csv(robustness: Robustness) -> str:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    findings = robustness.findings
+    findings = robustness.results
     for places, measures in _levels(findings):
         for key, measure in measures.items():
             against = (findings.clean[key].value, findings.chance[key])
             figure = (*_cells(measure.value, measure.interval), *against)
-            kept = (*_cells(measure.retention, measure.retained), _number(measure.raw))
+            kept = (*_cells(measure.retention, measure.retention_interval), _number(measure.raw_ratio))
             writer.writerow([*places, key, *figure, *kept])
     return written.getvalue()
 
 
-def _levels(findings: Findings) -> Iterator[tuple[tuple[str, ...], Measures]]:
+def _levels(findings: RuleResults) -> Iterator[tuple[tuple[str, ...], RobustnessMetrics]]:
     yield ("clean", "", "", "0", ""), findings.clean
     for family in findings.families:
         for corruption in family.corruptions:
             place = (family.name, corruption.name)
             control = corruption.control_of or ""
             for cell in corruption.cells:
-                yield ("cell", *place, str(cell.severity), control), cell.measures
-            yield ("corruption", *place, "", control), corruption.measures
-        if family.measures is not None:
-            yield ("family", family.name, "", "", ""), family.measures
+                yield ("cell", *place, str(cell.severity), control), cell.metrics
+            yield ("corruption", *place, "", control), corruption.metrics
+        if family.metrics is not None:
+            yield ("family", family.name, "", "", ""), family.metrics
     if findings.overall is not None:
         yield ("overall", "", "", "", ""), findings.overall
 
@@ -100,7 +100,7 @@ def _number(value: float | None) -> float | str:
     return "" if value is None else value
 
 
-def _findings(findings: Findings) -> dict[str, Any]:
+def _findings(findings: RuleResults) -> dict[str, Any]:
     return {
         "junk": findings.junk,
         "queries": findings.scored,
@@ -118,7 +118,7 @@ def _findings(findings: Findings) -> dict[str, Any]:
 def _family(family: FamilyResult) -> dict[str, Any]:
     return {
         "family": family.name,
-        "figures": None if family.measures is None else _measures(family.measures),
+        "figures": None if family.metrics is None else _measures(family.metrics),
         "corruptions": [_corruption(corruption) for corruption in family.corruptions],
     }
 
@@ -128,7 +128,7 @@ def _corruption(corruption: CorruptionResult) -> dict[str, Any]:
         "corruption": corruption.name,
         "summary": corruption.summary,
         "control_of": corruption.control_of,
-        "figures": _measures(corruption.measures),
+        "figures": _measures(corruption.metrics),
         "severities": [_cell(cell) for cell in corruption.cells],
     }
 
@@ -141,20 +141,20 @@ def _cell(cell: CellResult) -> dict[str, Any]:
     return {
         "severity": cell.severity,
         "parameters": dict(cell.parameters),
-        "figures": _measures(cell.measures),
+        "figures": _measures(cell.metrics),
         **extras,
     }
 
 
-def _measures(measures: Measures) -> dict[str, Any]:
+def _measures(measures: RobustnessMetrics) -> dict[str, Any]:
     return {key: _measure(measure) for key, measure in measures.items()}
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
+def _measure(measure: RobustnessMetric) -> dict[str, Any]:
     return {
         "value": measure.value,
         "interval": interval_pair(measure.interval),
         "retention": measure.retention,
-        "retention_interval": interval_pair(measure.retained),
-        "raw_ratio": measure.raw,
+        "retention_interval": interval_pair(measure.retention_interval),
+        "raw_ratio": measure.raw_ratio,
     }

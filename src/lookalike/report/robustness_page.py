@@ -1,4 +1,4 @@
-"""The page of a robustness run: one file that needs nothing else, figures and pictures and all."""
+"""The page of a robustness run: one file that needs nothing else, figures and images and all."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from lookalike.evaluation.robustness.results import (
         CorruptionResult,
         FamilyResult,
-        Findings,
-        Measures,
         Robustness,
+        RobustnessMetrics,
+        RuleResults,
     )
     from lookalike.evaluation.statistics.intervals import Interval
 
@@ -42,7 +42,7 @@ _QUALITY: Final = 80
 
 def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), example_path: str = "") -> str:
     """HTML of ``robustness``: heat maps, curves, controls, every severity of the ``examples``, all figures."""
-    findings, keys = robustness.findings, robustness.keys
+    findings, keys = robustness.results, robustness.metric_names
     return render(
         "robustness.html",
         {
@@ -50,7 +50,7 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
             "dataset": robustness.dataset,
             "encoder": robustness.encoder,
             "findings": findings,
-            "side": SIDES[robustness.side],
+            "side": SIDES[robustness.target],
             "junk": rule(findings.junk, robustness.dataset),
             "keys": keys,
             "names": {key: name(key) for key in keys},
@@ -69,7 +69,7 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
                 for key in keys
             ],
             "controls": _controls(findings),
-            "mixed": _mixed(findings) if robustness.side == "mixed" else [],
+            "mixed": _mixed(findings) if robustness.target == "mixed" else [],
             "sheets": example_sheets(examples, robustness.severities),
             "example_path": example_path,
             "families": [_family(family, keys) for family in findings.families],
@@ -78,7 +78,7 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
                     "meaning": junk_words(other.junk, robustness.dataset),
                     "findings": other,
                     "rows": [
-                        *((family.name, family.measures) for family in other.families),
+                        *((family.name, family.metrics) for family in other.families),
                         ("all families", other.overall),
                     ],
                 }
@@ -93,7 +93,7 @@ def robustness_page(robustness: Robustness, examples: Sequence[Example] = (), ex
 
 
 def example_sheets(examples: Sequence[Example], severities: Sequence[int]) -> list[dict[str, Any]]:
-    """For each family of ``examples`` a row for each corruption, with a picture or None for clean and each severity."""
+    """For each family of ``examples`` a row for each corruption, with an image or None for clean and each severity."""
     families = dict.fromkeys(example.family for example in examples)
     return [
         {
@@ -105,12 +105,11 @@ def example_sheets(examples: Sequence[Example], severities: Sequence[int]) -> li
 
 
 def _example(example: Example, degrees: Sequence[int]) -> dict[str, Any]:
-    pictures = dict(example.pictures)
+    images = dict(example.images)
     return {
         "corruption": example.corruption,
-        "pictures": [
-            {"degree": degree, "source": _as_source(pictures[degree])} if degree in pictures else None
-            for degree in degrees
+        "images": [
+            {"degree": degree, "source": _as_source(images[degree])} if degree in images else None for degree in degrees
         ],
     }
 
@@ -120,7 +119,7 @@ def sheet_of(examples: Sequence[Example]) -> Image.Image:
     rows = [
         (
             example.corruption.replace("_", " "),
-            [(str(severity) if severity else "clean", picture) for severity, picture in example.pictures],
+            [(str(severity) if severity else "clean", image) for severity, image in example.images],
         )
         for example in examples
     ]
@@ -133,7 +132,7 @@ def _as_source(image: Image.Image) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode('ascii')}"
 
 
-def _stat(findings: Findings, key: str) -> dict[str, Any]:
+def _stat(findings: RuleResults, key: str) -> dict[str, Any]:
     clean = findings.clean[key]
     overall = None if findings.overall is None else findings.overall[key]
     return {
@@ -143,7 +142,7 @@ def _stat(findings: Findings, key: str) -> dict[str, Any]:
         "chance": findings.chance[key],
         "value": None if overall is None else overall.value,
         "retention": None if overall is None else overall.retention,
-        "interval": _in_percent(None if overall is None else overall.retained),
+        "interval": _in_percent(None if overall is None else overall.retention_interval),
     }
 
 
@@ -153,7 +152,7 @@ def _in_percent(interval: Interval | None) -> str:
     return f"{'≈ ' if interval.approximate else ''}{100 * interval.low:.0f} to {100 * interval.high:.0f} %"
 
 
-def _extremes(findings: Findings, key: str) -> dict[str, Any] | None:
+def _extremes(findings: RuleResults, key: str) -> dict[str, Any] | None:
     """The corruption that costs most and the one that costs least of ``key``."""
     ranked = findings.ranked(key)
     if len(ranked) < 2:  # noqa: PLR2004  a most and a least
@@ -166,10 +165,10 @@ def _extremes(findings: Findings, key: str) -> dict[str, Any] | None:
 
 
 def _extreme(result: CorruptionResult, key: str) -> dict[str, Any]:
-    return {"corruption": result.name, "value": result.measures[key].value, "summary": result.summary}
+    return {"corruption": result.name, "value": result.metrics[key].value, "summary": result.summary}
 
 
-def _controls(findings: Findings) -> list[list[CorruptionResult]]:
+def _controls(findings: RuleResults) -> list[list[CorruptionResult]]:
     """Each corruption that has controls, with them behind it; controls alone where it wasn't measured."""
     groups: dict[str, list[CorruptionResult]] = {}
     for result in findings.corruptions:
@@ -181,7 +180,7 @@ def _controls(findings: Findings) -> list[list[CorruptionResult]]:
     ]
 
 
-def _mixed(findings: Findings) -> list[dict[str, Any]]:
+def _mixed(findings: RuleResults) -> list[dict[str, Any]]:
     return [
         {
             "corruption": result.name,
@@ -196,7 +195,7 @@ def _family(family: FamilyResult, keys: Sequence[str]) -> dict[str, Any]:
     return {
         "name": family.name,
         "summaries": [(one.name, one.summary, one.control_of) for one in family.corruptions],
-        "measures": family.measures,
+        "measures": family.metrics,
         "rows": [row for one in family.corruptions for row in _rows(one, keys)],
     }
 
@@ -208,7 +207,7 @@ def _rows(result: CorruptionResult, keys: Sequence[str]) -> list[dict[str, Any]]
             "control": result.control_of,
             "severity": str(cell.severity),
             "parameters": parameters_text(result.name, cell.severity),
-            "cells": _cells(cell.measures, keys),
+            "cells": _cells(cell.metrics, keys),
         }
         for number, cell in enumerate(result.cells)
     ]
@@ -218,20 +217,20 @@ def _rows(result: CorruptionResult, keys: Sequence[str]) -> list[dict[str, Any]]
             "control": result.control_of,
             "severity": "mean",
             "parameters": "",
-            "cells": _cells(result.measures, keys),
+            "cells": _cells(result.metrics, keys),
         }
     )
     return rows if len(result.cells) > 1 else rows[:1]
 
 
-def _cells(measures: Measures, keys: Sequence[str]) -> list[dict[str, Any]]:
+def _cells(measures: RobustnessMetrics, keys: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {
             "value": share(measures[key].value),
             "interval": interval_text(measures[key].interval),
             "retention": "n/a" if measures[key].retention is None else share(measures[key].retention),
-            "retained": interval_text(measures[key].retained),
-            "raw": share(measures[key].raw),
+            "retained": interval_text(measures[key].retention_interval),
+            "raw": share(measures[key].raw_ratio),
         }
         for key in keys
     ]

@@ -38,9 +38,9 @@ def _query(query: Query) -> dict[str, Any]:
 
 
 def _term(term: Term) -> dict[str, Any]:
-    if term.words is not None:
-        return {"kind": "text", "text": term.words}
-    return {"kind": "picture", **path_fields(term.path or "")}
+    if term.text is not None:
+        return {"kind": "text", "text": term.text}
+    return {"kind": "image", **path_fields(term.path or "")}
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -12,14 +12,14 @@ VERSION: Final = 1
 
 
 def status_answer(gallery: Gallery) -> dict[str, Any]:
-    """The stamp, the number of pictures, the bytes on disk, and every skipped file with its reason."""
+    """The stamp, the number of images, the bytes on disk, and every skipped file with its reason."""
     status = gallery.status()
     return {
         "version": VERSION,
         "gallery": path_fields(gallery.path)["path"],
         "folder": path_fields(gallery.root)["path"],
         "encoder": {**asdict(status.stamp), "fingerprint": status.stamp.fingerprint},
-        "pictures": status.pictures,
+        "images": status.images,
         "disk_bytes": status.disk_bytes,
         "skipped": [
             {**path_fields(skipped.path), "kind": skipped.kind, "reason": skipped.reason} for skipped in status.skipped

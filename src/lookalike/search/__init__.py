@@ -1,4 +1,4 @@
-"""A query, the similarity of vectors, and the ranking that comes of both.
+"""Queries, cosine similarity, the search index, and rankings.
 
-It works on arrays: which gallery they come from, and how that is stored, is unknown here.
+These modules work on arrays and don't know how a gallery is stored.
 """

@@ -1,4 +1,4 @@
-"""What makes search fast, made anew from the store whenever needed: here an exact scan of the mapped matrix."""
+"""The search index: an exact scan of the memory-mapped embedding matrix."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.search.similarity import ROUNDING, blocks, nearest, similarity_matrix
+from lookalike.search.similarity import ROUNDING, blocks, similarity_matrix, top_candidates
 
-_UNIT: Final = 1e-3
+_LENGTH_TOLERANCE: Final = 1e-3
 """How far from 1 the length of a unit vector may be."""
 
 
 class ExactIndex:
-    """Scans every vector. Right up to about 100,000 pictures; beyond, something else can propose candidates."""
+    """Compares a query with every vector; suited to about 100,000 images."""
 
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
@@ -24,44 +24,44 @@ class ExactIndex:
     def candidates(
         self, query: NDArray[np.float32], k: int, without: Iterable[int] = ()
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids and embeddings among which the ``k`` nearest surely are; see :meth:`Store.candidates`.
+        """Ids and embeddings that are certain to include the ``k`` nearest; see :meth:`Store.candidates`.
 
-        Raises ArithmeticError where a vector that matters isn't of length 1.
+        Raises ArithmeticError if a candidate, or a vector whose score indicates damage, does not have length 1.
         """
         with np.errstate(invalid="ignore", over="ignore"):
             by_row = similarity_matrix(query[np.newaxis], self.vectors.matrix)[0]
         scores = by_row[self.vectors.rows]
-        # A score of exactly 0, and of more than 1, is what damage gives; sound vectors hardly ever do.
+        # Damaged vectors typically score exactly 0, above 1, or NaN; intact ones almost never do.
         with np.errstate(invalid="ignore"):
-            odd = np.flatnonzero(~(np.abs(scores) <= 1 + ROUNDING) | (scores == 0))
-        left_out = list(without)
-        if left_out:
-            scores[np.isin(self.vectors.ids, left_out)] = -np.inf
-        _check_lengths(self._of(odd))
-        places = nearest(scores, k)
-        vectors = self._of(places)
+            suspect = np.flatnonzero(~(np.abs(scores) <= 1 + ROUNDING) | (scores == 0))
+        excluded = list(without)
+        if excluded:
+            scores[np.isin(self.vectors.ids, excluded)] = -np.inf
+        _check_lengths(self._embeddings(suspect))
+        candidates = top_candidates(scores, k)
+        vectors = self._embeddings(candidates)
         _check_lengths(vectors)
-        return self.vectors.ids[places], vectors
+        return self.vectors.ids[candidates], vectors
 
-    def _of(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
-        """The embeddings of the entries at these places."""
-        return self.vectors.matrix[self.vectors.rows[places]]
+    def _embeddings(self, entries: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The embeddings of the entries at these indices."""
+        return self.vectors.matrix[self.vectors.rows[entries]]
 
 
 def _check_lengths(vectors: NDArray[np.float32]) -> None:
     for part in blocks(len(vectors), 8 * vectors.shape[1]):
         lengths = np.linalg.norm(vectors[part].astype(np.float64), axis=1)
-        if not (np.abs(lengths - 1) <= _UNIT).all():
-            raise ArithmeticError("some vectors are not of length 1")
+        if not (np.abs(lengths - 1) <= _LENGTH_TOLERANCE).all():
+            raise ArithmeticError("some vectors do not have length 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """A consistent view of a gallery's entries and embeddings.
 
-    ``ids`` int64 (n,) are the entries in the order of their paths' bytes; entry i's embedding is
-    ``matrix[rows[i]]``. ``matrix`` is float32 (r, dimension), mapped from disk; entries of equal content share a row,
-    and rows may be there that no entry uses.
+    ``ids`` int64 (n,) are the entries, ordered by the bytes of their paths; entry i's embedding is
+    ``matrix[rows[i]]``. ``matrix`` is float32 (r, dimension), memory-mapped. Entries with the same content share a
+    row, and some rows may be unused.
     """
 
     ids: NDArray[np.int64]

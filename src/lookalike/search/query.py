@@ -1,4 +1,4 @@
-"""Queries: a picture, words, or several of both put together."""
+"""Queries: an image, a text, or a weighted combination of several."""
 
 from __future__ import annotations
 
@@ -11,77 +11,76 @@ from numpy.typing import NDArray
 from PIL import Image
 
 ImageLike = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
-"""What stands for a picture: a file's path, a Pillow image, or an array uint8 (height, width, 3) in RGB or
-(height, width) in grey."""
+"""An image as a file path, a Pillow image, or a uint8 array of shape (height, width, 3), RGB, or (height, width),
+greyscale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a query: a picture, or words; ``weight`` is negative for what is not wanted."""
+    """One image or text of a query; a negative ``weight`` steers the results away from it."""
 
-    kind: Literal["picture", "text"]
+    kind: Literal["image", "text"]
     value: ImageLike
     weight: float = 1.0
 
     @property
     def path(self) -> str | None:
-        """The picture's path, where it was given as one."""
-        is_path = self.kind == "picture" and isinstance(self.value, (str, os.PathLike))
+        """The image's path; None for texts and images in memory."""
+        is_path = self.kind == "image" and isinstance(self.value, (str, os.PathLike))
         return os.fspath(self.value) if is_path else None  # type: ignore[arg-type]  # is_path has checked it
 
     @property
-    def words(self) -> str | None:
-        """The words, where it is words."""
+    def text(self) -> str | None:
+        """The text; None for images."""
         return str(self.value) if self.kind == "text" else None
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: the sum of the terms' embeddings times their weights, brought back to length 1.
+    """What to search for: the weighted sum of the terms' embeddings, normalised to length 1, so scores are cosines.
 
-    The scores are cosines therefore, whatever the terms. The first term gives the query its name. Raises ValueError
-    where there is none.
+    Raises ValueError if there are no terms.
     """
 
     terms: tuple[Term, ...]
 
     def __post_init__(self) -> None:
         if not self.terms:
-            raise ValueError("a query has at least one term")
+            raise ValueError("a query needs at least one term")
 
     @classmethod
-    def picture(cls, image: ImageLike) -> Query:
-        """Look for what is like a picture."""
-        return cls((Term("picture", image),))
+    def image(cls, image: ImageLike) -> Query:
+        """Search for images similar to ``image``."""
+        return cls((Term("image", image),))
 
     @classmethod
-    def text(cls, words: str) -> Query:
-        """Look for what words describe; needs a gallery made with a CLIP encoder."""
-        return cls((Term("text", words),))
+    def text(cls, text: str) -> Query:
+        """Search for images that match ``text``; the gallery's encoder must be a CLIP encoder."""
+        return cls((Term("text", text),))
 
     def plus(self, image: ImageLike, weight: float = 1.0) -> Query:
-        """More like this picture, too."""
-        return Query((*self.terms, Term("picture", image, weight)))
+        """This query with ``image`` added: results are more like it."""
+        return Query((*self.terms, Term("image", image, weight)))
 
     def minus(self, image: ImageLike, weight: float = 1.0) -> Query:
-        """Less like this picture."""
+        """This query with ``image`` subtracted: results are less like it."""
         return self.plus(image, -weight)
 
-    def plus_text(self, words: str, weight: float = 1.0) -> Query:
-        """More of what these words describe."""
-        return Query((*self.terms, Term("text", words, weight)))
+    def plus_text(self, text: str, weight: float = 1.0) -> Query:
+        """This query with ``text`` added: results match it more."""
+        return Query((*self.terms, Term("text", text, weight)))
 
-    def minus_text(self, words: str, weight: float = 1.0) -> Query:
-        """Less of what these words describe."""
-        return self.plus_text(words, -weight)
+    def minus_text(self, text: str, weight: float = 1.0) -> Query:
+        """This query with ``text`` subtracted: results match it less."""
+        return self.plus_text(text, -weight)
 
     @property
-    def has_words(self) -> bool:
-        """Whether any term is words."""
+    def has_text(self) -> bool:
+        """Whether any term is a text."""
         return any(term.kind == "text" for term in self.terms)
 
     def __str__(self) -> str:
-        """Its name for people: the first term, then what was added and taken away."""
-        first, *others = (term.path or term.words or "a picture" for term in self.terms)
+        """The terms joined by their signs: ``joint.jpg + night - platform.jpg``."""
+        first, *others = (term.path or term.text or "an image" for term in self.terms)
         signs = ("+" if term.weight >= 0 else "-" for term in self.terms[1:])
         return " ".join([first, *(f"{sign} {other}" for sign, other in zip(signs, others, strict=True))])

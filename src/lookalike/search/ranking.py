@@ -1,4 +1,4 @@
-"""Rankings: the gallery by falling similarity to a query."""
+"""Rankings: gallery images ordered by decreasing similarity to a query."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from lookalike.search.query import Query
 
 NO_CLOSE_MATCH: Final = 5.0
-"""A first hit whose percentile is below this is announced as no close match."""
+"""A ranking has no close match if its first hit's percentile is below this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One picture of the gallery in a ranking.
+    """One gallery image in a ranking.
 
-    ``score`` is the cosine, -1 to 1. ``percentile`` is the share (0 to 100) of a sample of the gallery's pictures
-    whose own best match scores below this one: how unusual such closeness is here; None in a gallery of one picture,
-    and for queries in words, whose scores are of another order.
-    ``id`` is opaque and stays with the picture while it is renamed or moved; ``path`` is relative to the gallery's
-    root.
+    ``score`` is the cosine of the two embeddings, -1 to 1. ``percentile`` is the percentage (0 to 100) of sampled
+    gallery images whose own best match scores below this hit: at 99, the hit is closer than the best match of 99 % of
+    them. It is None if the gallery has a single image, and for queries with text, whose cosines to images lie in
+    another range. ``id`` is an opaque string that stays the same when the image is renamed or moved; ``path`` is
+    relative to the gallery's root.
     """
 
     rank: int
@@ -35,25 +35,31 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A query's nearest pictures, best first."""
+    """The images nearest to a query, best first."""
 
     query: Query
     hits: tuple[Hit, ...]
 
     @property
     def no_close_match(self) -> bool:
-        """Whether even the first hit is farther than nearly every picture's own best match; False where unknown."""
+        """Whether more than 95 % of the sampled gallery images have a best match at least as close as the first hit.
+
+        That is, the first hit's percentile is below ``NO_CLOSE_MATCH``. False without a hit or a percentile.
+        """
         first = self.hits[0].percentile if self.hits else None
         return first is not None and first < NO_CLOSE_MATCH
 
 
-def order(scores: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Places of ``scores`` (n,) from greatest to least; equal ones keep the order in which they stand."""
+def rank_order(scores: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Indices that sort ``scores`` (n,) in decreasing order; equal scores keep their order."""
     return np.argsort(-scores, kind="stable")
 
 
 def percentile(score: float, sample: Sequence[float] | NDArray[np.float64]) -> float | None:
-    """The share (0 to 100) of the sorted ``sample`` of best-match scores below ``score``; None if it is empty."""
+    """The percentage (0 to 100) of the sorted ``sample`` of best-match scores that is below ``score``.
+
+    ``score`` is rounded to 6 digits first, as the sample is. None if the sample is empty.
+    """
     if not len(sample):
         return None
     return 100.0 * float(np.searchsorted(sample, round(score, 6), side="left")) / len(sample)

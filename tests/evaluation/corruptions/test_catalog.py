@@ -1,4 +1,4 @@
-"""Finding corruptions, seeding them, and the form that pictures take before."""
+"""Finding corruptions by name, their random numbers, and the standard form of images."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from drawing import draw
-from lookalike import LookalikeError
 from lookalike.errors import UnknownCorruptionError
-from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, find, generator_for, of_family, standardise
+from lookalike.evaluation.corruptions import (
+    CORRUPTIONS,
+    FAMILIES,
+    corruptions_of_family,
+    find_corruption,
+    generator_for,
+    standardise,
+)
 
 FAMILY_NAMES = {
     "noise": {"gaussian_noise", "shot_noise", "impulse_noise", "night_gain"},
@@ -69,32 +75,32 @@ FAMILY_NAMES = {
 }
 
 
-def test_the_families_and_their_corruptions_stand_still():
-    """These families and corruptions, and no others, are there: results of different versions can be compared."""
+def test_families_and_corruptions_are_these():
+    """The catalogue has exactly these families and corruptions, so results of different versions are comparable."""
     assert tuple(FAMILY_NAMES) == FAMILIES
-    assert {name: {corruption.name for corruption in of_family(name)} for name in FAMILIES} == FAMILY_NAMES
+    assert {name: {corruption.name for corruption in corruptions_of_family(name)} for name in FAMILIES} == FAMILY_NAMES
 
 
-def test_the_catalogue_goes_family_by_family():
-    """The order of the catalogue is that of the families, none of which is torn apart."""
-    assert [c for family in FAMILIES for c in of_family(family)] == list(CORRUPTIONS.values())
+def test_the_catalogue_is_sorted_by_family():
+    """The catalogue lists the corruptions of each family together, in the order of the families."""
+    assert [c for family in FAMILIES for c in corruptions_of_family(family)] == list(CORRUPTIONS.values())
 
 
 def test_a_flip_and_greyscale_have_one_severity():
-    """There are no degrees of a flip and of no colour at all; everything else has five."""
+    """A flip and greyscale have a single severity; everything else has five."""
     single = {name for name, corruption in CORRUPTIONS.items() if corruption.severities == (1,)}
     assert single == {"flip", "greyscale"}
     assert {c.severities for name, c in CORRUPTIONS.items() if name not in single} == {(1, 2, 3, 4, 5)}
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_every_corruption_is_found_by_its_name(name: str):
-    """What find returns has the name that was asked for."""
-    assert find(name).name == name
+def test_every_corruption_can_be_found_by_its_name(name: str):
+    """find_corruption returns the corruption of that name."""
+    assert find_corruption(name).name == name
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "expected"),
     [
         ("rian", "rain"),
         ("gausian_noise", "gaussian_noise"),
@@ -104,63 +110,61 @@ def test_every_corruption_is_found_by_its_name(name: str):
         ("boxes", "boxes_centre"),
     ],
 )
-def test_a_name_that_is_nearly_right_is_answered_with_what_was_meant(name: str, meant: str):
-    """An unknown name is an error of our own, which names those like it and how to list all."""
-    with pytest.raises(UnknownCorruptionError, match=rf"{name}'; did you mean .*{meant}") as caught:
-        find(name)
-    assert isinstance(caught.value, LookalikeError)
-    assert f"--list names all {len(CORRUPTIONS)}" in str(caught.value)
+def test_a_misspelt_name_is_answered_with_suggestions(name: str, expected: str):
+    """An unknown name raises an UnknownCorruptionError with similar names and the command that lists all."""
+    with pytest.raises(UnknownCorruptionError, match=rf"{name}'; did you mean .*{expected}.* robustness --list"):
+        find_corruption(name)
 
 
-def test_a_name_like_no_other_is_answered_without_guessing():
-    """Where nothing is near, no guess is made, but the way to the list is told all the same."""
-    with pytest.raises(UnknownCorruptionError, match=r"'qqqq'\. .* names all") as caught:
-        find("qqqq")
+def test_a_name_unlike_any_other_gets_no_suggestion():
+    """The error has no suggestion, but still the command that lists all corruptions."""
+    with pytest.raises(UnknownCorruptionError, match=r"'qqqq'.* robustness --list") as caught:
+        find_corruption("qqqq")
     assert "did you mean" not in str(caught.value)
 
 
-def test_an_unknown_family_is_answered_with_those_there_are():
+def test_an_unknown_family_is_answered_with_all_families():
     """The error of an unknown family lists all families."""
     with pytest.raises(UnknownCorruptionError, match="noise, blur, light, weather, lens, pose, occlusion, background"):
-        of_family("sound")
+        corruptions_of_family("sound")
 
 
-def test_draws_are_the_same_on_every_machine():
-    """The first number for one picture, corruption and seed is this one, for good."""
+def test_random_numbers_are_the_same_on_every_machine():
+    """The first number for this image, corruption and seed never changes."""
     assert generator_for("picture", "rain", seed=3).integers(1 << 62) == 1619704204741659400
 
 
 @given(st.binary(max_size=40), st.sampled_from(list(CORRUPTIONS)), st.integers(0, 2**40))
-def test_draws_depend_on_all_they_are_seeded_by(identity: bytes, name: str, seed: int):
-    """The same picture, corruption and seed draw the same; if one of the three is another, so are the draws."""
+def test_random_numbers_depend_on_image_corruption_and_seed(image_key: bytes, name: str, seed: int):
+    """The same image, corruption and seed give the same numbers; a change of any gives others."""
 
     def draws(*arguments: object, seed: int) -> list[int]:
         return generator_for(*arguments, seed=seed).integers(1 << 62, size=2).tolist()  # type: ignore[arg-type]
 
-    first = draws(identity, name, seed=seed)
-    assert draws(identity, name, seed=seed) == first
-    assert draws(identity + b"x", name, seed=seed) != first
-    assert draws(identity, name + "x", seed=seed) != first
-    assert draws(identity, name, seed=seed + 1) != first
+    first = draws(image_key, name, seed=seed)
+    assert draws(image_key, name, seed=seed) == first
+    assert draws(image_key + b"x", name, seed=seed) != first
+    assert draws(image_key, name + "x", seed=seed) != first
+    assert draws(image_key, name, seed=seed + 1) != first
 
 
-def test_text_and_its_bytes_are_one_identity():
-    """A path that isn't Unicode can be an identity too, and names the same draws as its bytes."""
+def test_text_and_its_bytes_are_the_same_key():
+    """A path, even one that isn't valid Unicode, gives the same random numbers as its bytes."""
     assert generator_for("a/é", "fog", seed=0).random() == generator_for("a/é".encode(), "fog", seed=0).random()
     assert generator_for("\udcff", "fog", seed=0).random() == generator_for(b"\xff", "fog", seed=0).random()
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 64))
 def test_standardising_sets_the_shorter_side(width: int, height: int, side: int):
-    """The shorter side becomes what is asked, the longer one keeps its proportion within half a pixel."""
+    """The shorter side gets the requested length, and the longer one keeps the proportions within half a pixel."""
     result = standardise(Image.new("RGB", (width, height)), side)
     assert min(result.size) == side
     assert abs(max(result.size) - side * max(width, height) / min(width, height)) <= 0.5
     assert (result.width > result.height) <= (width > height)
 
 
-def test_standardising_leaves_the_picture_alone():
-    """The result is always a picture of its own: painting on it changes nothing of the first."""
+def test_standardising_returns_a_new_image():
+    """Painting on the result doesn't change the original, even when there was nothing to scale."""
     image = draw(1, (64, 48))
     before = image.tobytes()
     result = standardise(image, 48)
@@ -169,15 +173,15 @@ def test_standardising_leaves_the_picture_alone():
     assert image.tobytes() == before
 
 
-def test_standardising_is_done_without_aliases():
-    """A fine pattern of black and white becomes grey when it is scaled down, rather than another pattern."""
+def test_standardising_is_antialiased():
+    """A fine black and white pattern becomes grey when it is scaled down."""
     pattern = np.zeros((512, 512, 3), np.uint8)
     pattern[::2] = 255
     result = np.asarray(standardise(Image.fromarray(pattern), 100))
     assert np.abs(result[5:-5].astype(int) - 128).max() < 12
 
 
-def test_only_rgb_is_standardised():
-    """Another mode is a ValueError that names it."""
-    with pytest.raises(ValueError, match="in RGB, not CMYK"):
+def test_only_rgb_images_can_be_standardised():
+    """Any other mode raises a ValueError that names the mode."""
+    with pytest.raises(ValueError, match="CMYK"):
         standardise(Image.new("CMYK", (4, 4)))

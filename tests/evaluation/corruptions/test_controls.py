@@ -1,4 +1,4 @@
-"""Controls do what their corruption does, but for the one thing that is studied."""
+"""A control does the same as its corruption, except for the effect under study."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import pytest
 from PIL import Image, ImageDraw
 
 from drawing import draw
-from lookalike.evaluation.corruptions import CORRUPTIONS, Context, Corruption, find, of_family
+from lookalike.evaluation.corruptions import CORRUPTIONS, Context, Corruption, corruptions_of_family, find_corruption
 
 SIZE = (160, 120)
 CONTROLS = [corruption for corruption in CORRUPTIONS.values() if corruption.control_of is not None]
 WHITE, BLACK = Image.new("RGB", SIZE, "white"), Image.new("RGB", SIZE, "black")
 
 
-def applied(name: str, image: Image.Image, severity: int, identity: str = "it", **context: Image.Image) -> np.ndarray:
-    """What the corruption makes of a picture, int64 (rows, columns, 3)."""
-    corruption = find(name)
-    generator = corruption.generator(identity, seed=0)
+def applied(name: str, image: Image.Image, severity: int, image_key: str = "it", **context: Image.Image) -> np.ndarray:
+    """The corrupted image, int64 (rows, columns, 3)."""
+    corruption = find_corruption(name)
+    generator = corruption.generator(image_key, seed=0)
     return np.asarray(corruption.apply(image, severity, generator, Context(**context))).astype(int)
 
 
-def changed(name: str, severity: int, identity: str = "it") -> np.ndarray:
-    """Where a corruption changes either a white or a black picture by more than a shadow does, bool (rows, columns)."""
-    black = applied(name, BLACK, severity, identity).max(axis=2) > 8
-    white = applied(name, WHITE, severity, identity).max(axis=2) < 100
+def changed(name: str, severity: int, image_key: str = "it") -> np.ndarray:
+    """Where a corruption changes a white or a black image by more than a shadow does, bool (rows, columns)."""
+    black = applied(name, BLACK, severity, image_key).max(axis=2) > 8
+    white = applied(name, WHITE, severity, image_key).max(axis=2) < 100
     return black | white
 
 
-def each(family: str, suffix: str) -> list[str]:
-    """The names of a family's corruptions that end in a certain way."""
-    return [corruption.name for corruption in of_family(family) if corruption.name.endswith(suffix)]
+def names_in(family: str, suffix: str) -> list[str]:
+    """The names of a family's corruptions with this suffix."""
+    return [corruption.name for corruption in corruptions_of_family(family) if corruption.name.endswith(suffix)]
 
 
 def test_these_are_the_controls():
-    """Turning, tilting, covering and other surrounds have controls; nothing else has."""
+    """Rotation, tilt, occlusion and background have controls; no other corruptions do."""
     assert {corruption.name: corruption.control_of for corruption in CONTROLS} == {
         "planar_rotation": "rotation",
         "planar_yaw": "yaw",
@@ -52,20 +52,23 @@ def test_these_are_the_controls():
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
-def test_a_control_has_its_corruption_s_family_parameters_and_draws(control: Corruption):
-    """Severity by severity the parameters are the same, and so is every random number of a picture."""
+def test_a_control_shares_family_parameters_and_random_numbers_with_its_corruption(control: Corruption):
+    """The parameters of every severity are the same, and so are the random numbers of an image."""
     assert control.control_of is not None
-    partner = find(control.control_of)
+    partner = find_corruption(control.control_of)
     assert (control.family, control.severities) == (partner.family, partner.severities)
     for severity in control.severities:
         assert control.parameters(severity) == partner.parameters(severity)
     first, second = (one.generator("it", seed=5).random(4).tolist() for one in (control, partner))
     assert first == second
-    assert partner.generator("it", seed=5).random(4).tolist() != find("rain").generator("it", seed=5).random(4).tolist()
+    assert (
+        partner.generator("it", seed=5).random(4).tolist()
+        != find_corruption("rain").generator("it", seed=5).random(4).tolist()
+    )
 
 
 def ramp(*, sideways: bool) -> Image.Image:
-    """A picture whose level is its place: 1 at the left or the top, 255 at the other end."""
+    """An image whose levels rise from 1 at the left or top to 255 at the other end."""
     width, height = SIZE
     length = width if sideways else height
     line = np.round(1 + 254 * (np.arange(length) + 0.5) / length).astype(np.uint8)
@@ -73,33 +76,33 @@ def ramp(*, sideways: bool) -> Image.Image:
     return Image.fromarray(np.repeat(field[..., np.newaxis], 3, axis=2).copy())
 
 
-@pytest.mark.parametrize("identity", ["a", "b", "c", "d"])
+@pytest.mark.parametrize("image_key", ["a", "b", "c", "d"])
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("name", ["yaw", "pitch"])
-def test_a_tilted_picture_and_its_control_are_cropped_alike(name: str, severity: int, identity: str):
-    """Both show the camera's view through one window: undoing the tilt, each of its points is the control's.
+def test_a_tilted_image_and_its_control_have_the_same_crop(name: str, severity: int, image_key: str):
+    """Both show the camera's image through the same window.
 
-    In a ramp across the tilt's axis the level tells where in the picture a pixel comes from. The tilt's formula, worked
-    out here for the window that the control shows, gives the places that the tilted picture shows.
+    In a ramp across the tilt axis, the level of a pixel says where in the image it comes from. Applied to the window
+    that the control shows, the formula of the tilt gives the positions that the tilted image shows.
     """
     sideways = name == "yaw"
-    places = {}
+    positions = {}
     for which in (name, f"planar_{name}"):
-        result = applied(which, ramp(sideways=sideways), severity, identity)[..., 0]
+        result = applied(which, ramp(sideways=sideways), severity, image_key)[..., 0]
         middle = result[result.shape[0] // 2] if sideways else result[:, result.shape[1] // 2]
-        places[which] = (middle - 1) / 254 - 0.5
+        positions[which] = (middle - 1) / 254 - 0.5
     length = SIZE[0] if sideways else SIZE[1]
-    seen = places[f"planar_{name}"] * length
-    matched = []
+    window = positions[f"planar_{name}"] * length
+    matches = []
     for sign in (-1, 1):
         angle = sign * radians(10 * severity)
-        shown = seen / cos(angle) / (1 - seen * np.tan(angle) / (1.2 * max(SIZE))) / length
-        matched.append(np.abs(shown - places[name]).max() < 0.012)
-    assert any(matched)
+        tilted = window / cos(angle) / (1 - window * np.tan(angle) / (1.2 * max(SIZE))) / length
+        matches.append(np.abs(tilted - positions[name]).max() < 0.012)
+    assert any(matches)
 
 
-def test_a_turned_picture_s_control_is_only_cropped():
-    """The control of a quarter turn shows the middle, three quarters of each side of a picture of 4 : 3, unturned."""
+def test_the_control_of_a_rotation_is_only_cropped():
+    """The control of a quarter turn shows the central three quarters of each side of a 4 : 3 image."""
     image = draw(4, SIZE)
     width, height = SIZE
     box = (width / 8, height / 8, width * 7 / 8, height * 7 / 8)
@@ -107,66 +110,66 @@ def test_a_turned_picture_s_control_is_only_cropped():
     assert np.abs(applied("planar_rotation", image, 4) - expected).max() <= 3
 
 
-def test_half_a_turn_moves_pixels_and_changes_none():
-    """Upside down, every pixel keeps its levels exactly, and the control is the clean picture."""
+def test_half_a_turn_moves_pixels_without_changing_them():
+    """Upside down, every pixel keeps its exact levels, and the control is the clean image."""
     image = draw(4, SIZE)
     assert (applied("rotation", image, 5) == np.asarray(image.transpose(Image.Transpose.ROTATE_180))).all()
     assert (applied("planar_rotation", image, 5) == np.asarray(image)).all()
 
 
-def test_turns_go_both_ways():
-    """Among some pictures, some are turned to the left and some to the right, by the same angle."""
-    results = {applied("rotation", draw(4, SIZE), 2, identity).tobytes() for identity in "abcdefgh"}
+def test_rotations_go_both_ways():
+    """Some images are rotated to the left and some to the right, by the same angle."""
+    results = {applied("rotation", draw(4, SIZE), 2, image_key).tobytes() for image_key in "abcdefgh"}
     assert len(results) == 2
 
 
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("name", [*each("occlusion", "_centre"), *each("occlusion", "_elsewhere")])
-def test_so_much_is_covered_as_is_said(name: str, severity: int):
-    """The share of pixels that are covered is the parameter's, give or take edges and gaps, over several pictures."""
-    covered = np.mean([changed(name, severity, identity).mean() for identity in "abcdef"])
-    share = find(name).parameters(severity)["share"]
+@pytest.mark.parametrize("name", [*names_in("occlusion", "_centre"), *names_in("occlusion", "_elsewhere")])
+def test_the_covered_share_is_the_parameter(name: str, severity: int):
+    """Averaged over images, the covered share is the parameter, apart from edges and gaps."""
+    covered = np.mean([changed(name, severity, image_key).mean() for image_key in "abcdef"])
+    share = find_corruption(name).parameters(severity)["share"]
     assert covered == pytest.approx(share, rel=0.12, abs=0.012)
 
 
-@pytest.mark.parametrize("identity", ["a", "b", "c"])
-@pytest.mark.parametrize("name", each("occlusion", "_centre"))
-def test_the_middle_is_covered_first(name: str, identity: str):
-    """Of the middle at least four fifths are covered at severity 3, and of the corners nothing."""
-    covered = changed(name, 3, identity)
+@pytest.mark.parametrize("image_key", ["a", "b", "c"])
+@pytest.mark.parametrize("name", names_in("occlusion", "_centre"))
+def test_the_centre_is_covered_first(name: str, image_key: str):
+    """At severity 3, over four fifths of the centre are covered, and nothing of the corners."""
+    covered = changed(name, 3, image_key)
     assert covered[54:66, 72:88].mean() > 0.8
     for corner in (covered[:12, :16], covered[-12:, :16], covered[:12, -16:], covered[-12:, -16:]):
         assert not corner.any()
 
 
-@pytest.mark.parametrize("identity", ["a", "b", "c"])
+@pytest.mark.parametrize("image_key", ["a", "b", "c"])
 @pytest.mark.parametrize("severity", [1, 3, 5])
-@pytest.mark.parametrize("name", each("occlusion", "_elsewhere"))
-def test_elsewhere_leaves_the_middle_as_it_is(name: str, severity: int, identity: str):
-    """Not a pixel of the middle, of a tenth of each side, is changed, however much lies around."""
+@pytest.mark.parametrize("name", names_in("occlusion", "_elsewhere"))
+def test_elsewhere_leaves_the_centre_unchanged(name: str, severity: int, image_key: str):
+    """No pixel of the central tenth of each side changes, however much is covered around it."""
     image = draw(7, SIZE)
-    result = applied(name, image, severity, identity)
+    result = applied(name, image, severity, image_key)
     assert (result == np.asarray(image))[54:66, 72:88].all()
 
 
-@pytest.mark.parametrize("name", [*each("occlusion", "_centre"), *each("occlusion", "_elsewhere")])
+@pytest.mark.parametrize("name", [*names_in("occlusion", "_centre"), *names_in("occlusion", "_elsewhere")])
 def test_patches_grow(name: str):
-    """What is covered at one severity stays covered at the next, but for edges and the stones' gaps."""
+    """Pixels covered at one severity stay covered at the next, apart from edges and gaps between stones."""
     for severity in (1, 2, 3, 4):
         less, more = changed(name, severity), changed(name, severity + 1)
         assert (less & ~more).mean() < 0.01
 
 
 def disc_mask() -> Image.Image:
-    """A mask of half the picture's size with a disc of 30 pixels across, marked by 1."""
+    """A mask at half the size of the image with a disc of 30 pixels diameter, marked by 1."""
     mask = Image.new("L", (80, 60))
     ImageDraw.Draw(mask).ellipse((25, 15, 55, 45), fill=1)
     return mask
 
 
-@pytest.mark.parametrize("name", [corruption.name for corruption in of_family("background")])
-def test_the_object_under_the_mask_stays(name: str):
-    """Well inside the mask no pixel changes, well outside all are the surround's at severity 5."""
+@pytest.mark.parametrize("name", [corruption.name for corruption in corruptions_of_family("background")])
+def test_the_object_under_the_mask_is_unchanged(name: str):
+    """At severity 5, pixels well inside the mask don't change, and pixels well outside are the donor's."""
     image, donor = draw(8, SIZE), Image.new("RGB", (40, 90), (255, 0, 255))
     result = applied(name, image, 5, donor=donor, mask=disc_mask())
     assert (result == np.asarray(image))[45:75, 65:95].all()
@@ -175,8 +178,8 @@ def test_the_object_under_the_mask_stays(name: str):
 
 
 @pytest.mark.parametrize("mask", [None, disc_mask()], ids=["ellipse", "mask"])
-def test_the_surround_gives_way_from_outside_inwards(mask: Image.Image | None):
-    """The share of the surround that is replaced is the parameter's at every severity."""
+def test_the_background_is_replaced_from_the_edges_inwards(mask: Image.Image | None):
+    """At every severity, the replaced share of the background is the parameter."""
     context = {"donor": Image.new("RGB", (10, 10), "white")} | ({} if mask is None else {"mask": mask})
     replaced = [applied("background_other_class", BLACK, severity, **context)[..., 0] / 255 for severity in range(1, 6)]
     shares = np.array([result.mean() for result in replaced]) / replaced[-1].mean()
@@ -186,13 +189,13 @@ def test_the_surround_gives_way_from_outside_inwards(mask: Image.Image | None):
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "I", "RGB"])
 def test_a_mask_of_any_mode_marks_what_is_bright(mode: str):
-    """Masks in black and white, grey, palettes, wide numbers and colours mean the same object."""
-    marked = np.asarray(disc_mask())
+    """Bilevel, grey, palette, 32-bit and colour masks mark the same object."""
+    levels = np.asarray(disc_mask())
     mask = {
-        "1": lambda: Image.fromarray(marked > 0),
-        "L": lambda: Image.fromarray(marked * np.uint8(200)),
-        "P": lambda: Image.fromarray(marked).convert("P"),
-        "I": lambda: Image.fromarray(marked.astype(np.int32) * 70_000),
+        "1": lambda: Image.fromarray(levels > 0),
+        "L": lambda: Image.fromarray(levels * np.uint8(200)),
+        "P": lambda: Image.fromarray(levels).convert("P"),
+        "I": lambda: Image.fromarray(levels.astype(np.int32) * 70_000),
         "RGB": lambda: Image.merge("RGB", [Image.new("L", (80, 60)), disc_mask(), Image.new("L", (80, 60))]),
     }[mode]()
     assert mask.mode == mode
@@ -201,20 +204,20 @@ def test_a_mask_of_any_mode_marks_what_is_bright(mode: str):
 
 
 def test_a_mask_without_an_object_is_an_error():
-    """Where no pixel is marked there is no object to keep, and the error says so."""
-    with pytest.raises(ValueError, match="marks no object"):
+    """An all-black mask raises a ValueError."""
+    with pytest.raises(ValueError, match="mask"):
         applied("background_blur", WHITE, 1, mask=Image.new("L", (8, 8)))
 
 
-def test_a_mask_of_everything_leaves_the_picture():
-    """Where all is the object there is no surround to be replaced."""
+def test_a_mask_of_everything_leaves_the_image_unchanged():
+    """Where everything is the object, there is no background to replace."""
     image = draw(8, SIZE)
     result = applied("background_other_class", image, 5, donor=WHITE, mask=Image.new("1", (8, 8), 1))
     assert (result == np.asarray(image)).all()
 
 
-def test_a_donor_of_other_proportions_is_cropped_not_squeezed():
-    """A round thing in a very wide donor is still round in the surround it becomes."""
+def test_a_donor_of_other_proportions_is_cropped_not_stretched():
+    """A circle in a very wide donor is still a circle in the new background."""
     donor = Image.new("RGB", (900, 120))
     ImageDraw.Draw(donor).ellipse((440, 0, 460, 20), fill="white")
     result = applied("background_other_class", BLACK, 5, donor=donor)[..., 0] > 128

@@ -14,11 +14,11 @@ from lookalike.cli.measuring.experiment import (
     add_ranks,
     add_report,
     add_seed,
+    command_line,
     embed,
-    give,
     own_or_named,
+    print_or_write,
     read_dataset,
-    typed,
 )
 from lookalike.cli.progress import progress_bar
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
-Multi-angle retrieval on real pictures: for each query that has a group (one scene), the other frames of its group are
+Multi-angle retrieval on real images: for each query that has a group (one scene), the other frames of its group are
 relevant, whatever their label, and all else is wrong. Near copies of the query, told by efficientnet-lite2 whatever
 encoder is measured, are junk."""
 
@@ -51,15 +51,15 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.encoders.encoder import load_encoder
-    from lookalike.evaluation.experiments.angles import angles, check
-    from lookalike.evaluation.ranking.near_copies import NEAR_ENCODER
+    from lookalike.evaluation.experiments.angles import angles, check_angles
+    from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
     from lookalike.report.angles_json import angles_answer
     from lookalike.report.angles_text import angles_text
     from lookalike.report.document.files import output_folder
 
     folder = output_folder(options.out) if options.out else None
     dataset = read_dataset(options, one_class=True)
-    check(dataset, options.k)
+    check_angles(dataset, options.k)
     encoder = own_or_named(options, dataset)
     fixed = load_encoder(NEAR_ENCODER, precision="fp32")
     embedded = embed(dataset, encoder)
@@ -72,11 +72,11 @@ def run(options: argparse.Namespace) -> int:
             ks=options.k,
             seed=options.seed,
             progress=progress,
-            command=typed(options, "angles", "--near", f"{options.near:g}", encoder=encoder),
+            command=command_line(options, "angles", "--near", f"{options.near:g}", encoder=encoder),
         )
     if folder is not None:
         write(found, folder)
-    return give(options, folder, lambda: angles_answer(found), lambda: angles_text(found))
+    return print_or_write(options, folder, lambda: angles_answer(found), lambda: angles_text(found))
 
 
 def write(found: Angles, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""``lookalike compare``: several encoders on the same labelled photographs."""
+"""``lookalike compare``: several encoders on the same labelled images."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lookalike.cli.measuring.experiment import (
     add_ranks,
     add_report,
     add_seed,
-    give,
-    typed,
+    command_line,
+    print_or_write,
 )
-from lookalike.cli.progress import stages
+from lookalike.cli.progress import stage_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ apart: their metric and split aren't known."""
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
     parser = add_command(
-        commands, "compare", "compare encoders on labelled photographs, each tested against the first", run, _DETAILS
+        commands, "compare", "compare encoders on labelled images, each tested against the first", run, _DETAILS
     )
     add_dataset(parser)
     add_encoder(
@@ -59,15 +59,15 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.evaluation.data.load import load_dataset
-    from lookalike.evaluation.experiments.compare import compare, everything_known
+    from lookalike.evaluation.experiments.compare import compare, known_encoders
     from lookalike.report.comparison_json import comparison_answer
     from lookalike.report.comparison_text import comparison_text
     from lookalike.report.document.files import output_folder
 
     dataset = load_dataset(options.dataset, csv=options.labels)
     folder = output_folder(options.out) if options.out else None
-    options.encoder = options.encoder or everything_known()
-    with stages() as progress:
+    options.encoder = options.encoder or known_encoders()
+    with stage_progress() as progress:
         comparison = compare(
             dataset,
             options.encoder,
@@ -75,12 +75,12 @@ def run(options: argparse.Namespace) -> int:
             junk=options.junk,
             seed=options.seed,
             progress=progress,
-            command=typed(options, "compare"),
+            command=command_line(options, "compare"),
             load=lambda name: _load(options, name),
         )
     if folder is not None:
         write(comparison, folder)
-    return give(options, folder, lambda: comparison_answer(comparison), lambda: comparison_text(comparison))
+    return print_or_write(options, folder, lambda: comparison_answer(comparison), lambda: comparison_text(comparison))
 
 
 def _load(options: argparse.Namespace, name: str | os.PathLike[str]) -> Encoder:
@@ -89,7 +89,7 @@ def _load(options: argparse.Namespace, name: str | os.PathLike[str]) -> Encoder:
     from lookalike.encoders.weights import locate
 
     row = next((row for row in catalog.CATALOG if row.name == name), None)
-    if row is not None and options.yes and locate.locate(row) is None:
+    if row is not None and options.yes and locate.weights_path(row) is None:
         pull(row)
     return load(options, os.fspath(name))
 

@@ -1,4 +1,4 @@
-"""``lookalike evaluate``: how well an encoder retrieves labelled photographs."""
+"""``lookalike evaluate``: how well an encoder retrieves labelled images."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lookalike.cli.measuring.experiment import (
     add_ranks,
     add_report,
     add_seed,
-    give,
+    command_line,
     own_or_named,
-    typed,
+    print_or_write,
 )
-from lookalike.cli.progress import stages
+from lookalike.cli.progress import stage_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,16 +30,14 @@ if TYPE_CHECKING:
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
-Junk is neither right nor wrong: exact copies of the query, and by default every picture of its own group (one scene,
+Junk is neither right nor wrong: exact copies of the query, and by default every image of its own group (one scene,
 one burst) with its label, so that finding the next frame of the same scene counts for nothing. Intervals are 95 %, and
 conditional on this gallery. Every figure's definition is on the page and in evaluation.json, which --out writes."""
 
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(
-        commands, "evaluate", "measure how well an encoder retrieves labelled photographs", run, _DETAILS
-    )
+    parser = add_command(commands, "evaluate", "measure how well an encoder retrieves labelled images", run, _DETAILS)
     add_dataset(parser)
     add_encoder(parser, OWN_OR_BEST)
     add_view(parser)
@@ -60,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     dataset = load_dataset(options.dataset, csv=options.labels)
     folder = output_folder(options.out) if options.out else None
     encoder = own_or_named(options, dataset)
-    with stages() as progress:
+    with stage_progress() as progress:
         evaluation = evaluate(
             dataset,
             encoder,
@@ -68,11 +66,11 @@ def run(options: argparse.Namespace) -> int:
             junk=options.junk,
             seed=options.seed,
             progress=progress,
-            command=typed(options, "evaluate", encoder=encoder),
+            command=command_line(options, "evaluate", encoder=encoder),
         )
     if folder is not None:
         _write(evaluation, folder)
-    return give(options, folder, lambda: evaluation_answer(evaluation), lambda: evaluation_text(evaluation))
+    return print_or_write(options, folder, lambda: evaluation_answer(evaluation), lambda: evaluation_text(evaluation))
 
 
 def _write(evaluation: Evaluation, folder: Path) -> None:

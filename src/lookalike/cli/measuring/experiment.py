@@ -7,11 +7,11 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lookalike.cli.arguments import positive
+from lookalike.cli.arguments import positive_integer
 from lookalike.cli.encoder_options import load
-from lookalike.cli.output import print_answer
+from lookalike.cli.output import print_json
 from lookalike.cli.progress import progress_bar
-from lookalike.text import shown
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 DATASET_DETAILS = """\
 DATASET is a folder with a folder for each class; a folder of flat names (cat.123.jpg, as Kaggle's Dogs vs. Cats); a CSV
 with the columns path,label[,group][,visit][,split][,mask], paths relative to it; or a gallery, or a folder, with such a
-CSV (labels.csv, or --labels), which then decides. group names one scene, visit one inspection round. Each picture is
+CSV (labels.csv, or --labels), which then decides. group names one scene, visit one inspection round. Each image is
 the query once and all others are its gallery (leave-one-out), unless split says which are query and which gallery."""
 
 OWN_OR_BEST = (
     "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the one of the gallery that "
-    "the photographs lie in, else the best on this machine)"
+    "the images lie in, else the best on this machine)"
 )
 """The help of ``--encoder`` where :func:`own_or_named` decides."""
 
 
 def add_dataset(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add DATASET and ``--labels``."""
-    dataset = parser.add_argument("dataset", metavar="DATASET", help="labelled photographs: see below")
+    dataset = parser.add_argument("dataset", metavar="DATASET", help="labelled images: see below")
     if optional:
         dataset.nargs, dataset.required = "?", False
-    parser.add_argument("--labels", metavar="CSV", help="the labels, where they don't lie beside the photographs")
+    parser.add_argument("--labels", metavar="CSV", help="the labels, where they don't lie beside the images")
 
 
 def add_ranks(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def add_junk(parser: argparse.ArgumentParser) -> None:
         "--junk",
         choices=("group", "visit", "none"),
         default="group",
-        help="which pictures with the query's label count neither way: of its group (default), of its visit, none",
+        help="which images with the query's label count neither way: of its group (default), of its visit, none",
     )
 
 
@@ -78,17 +78,17 @@ def add_report(parser: argparse.ArgumentParser, *files: str) -> None:
 
 def _ranks(text: str) -> tuple[int, ...]:
     """Whole numbers of at least 1 with commas between them."""
-    return tuple(sorted({positive(part.strip()) for part in text.split(",")}))
+    return tuple(sorted({positive_integer(part.strip()) for part in text.split(",")}))
 
 
 def read_dataset(options: argparse.Namespace, *, one_class: bool = False) -> Dataset:
     """The dataset that the options name; what is left out of figures is said on standard error."""
     from lookalike.evaluation.data.load import load_dataset
 
-    return told(load_dataset(options.dataset, csv=options.labels, one_class=one_class))
+    return with_notes(load_dataset(options.dataset, csv=options.labels, one_class=one_class))
 
 
-def told(dataset: Dataset) -> Dataset:
+def with_notes(dataset: Dataset) -> Dataset:
     """The dataset, once its notes have been printed on standard error."""
     for note in dataset.notes:
         print(f"lookalike: {note}", file=sys.stderr)
@@ -97,16 +97,16 @@ def told(dataset: Dataset) -> Dataset:
 
 def own_or_named(options: argparse.Namespace, dataset: Dataset) -> Encoder:
     """The encoder that the options name, or that of the gallery the dataset lies in, or the best on this machine."""
-    from lookalike.evaluation.scoring.own_encoder import own_encoder
+    from lookalike.evaluation.scoring.default_encoder import default_encoder
 
     unsaid = options.encoder is None and (options.precision, options.view) == ("auto", "centre")
     if unsaid and dataset.gallery is not None:
-        return own_encoder(dataset)
+        return default_encoder(dataset)
     return load(options, options.encoder or "auto")
 
 
 def embed(dataset: Dataset, encoder: Encoder, *, quiet: bool = False) -> EmbeddedDataset:
-    """The dataset's embeddings, made with a progress bar; how many pictures can't be used is said unless ``quiet``."""
+    """The dataset's embeddings, made with a progress bar; how many images can't be used is said unless ``quiet``."""
     from lookalike.evaluation.data.embedded import embed_dataset
 
     with progress_bar(encoder.spec.name) as progress:
@@ -114,13 +114,13 @@ def embed(dataset: Dataset, encoder: Encoder, *, quiet: bool = False) -> Embedde
     if embedded.skipped and not quiet:
         first = embedded.skipped[0]
         print(
-            f"lookalike: {len(embedded.skipped):,} skipped, the first {shown(first.path)}: {first.reason}",
+            f"lookalike: {len(embedded.skipped):,} skipped, the first {printable(first.path)}: {first.reason}",
             file=sys.stderr,
         )
     return embedded
 
 
-def typed(options: argparse.Namespace, command: str, *further: str, encoder: Encoder | None = None) -> str:
+def command_line(options: argparse.Namespace, command: str, *further: str, encoder: Encoder | None = None) -> str:
     """The command line that gives the same report, defaults spelt out: what a report says it was made by.
 
     ``command`` is its name, ``further`` what no other command has; the rest is told by the options that there are.
@@ -148,14 +148,14 @@ def _encoder_words(options: argparse.Namespace, encoder: Encoder | None) -> list
     return words if options.activation is None else [*words, "--activation", options.activation]
 
 
-def give(
+def print_or_write(
     options: argparse.Namespace, folder: Path | None, answer: Callable[[], dict[str, Any]], text: Callable[[], str]
 ) -> int:
     """Print the report as the options ask, as JSON or in words, and say what was written to ``folder``; returns 0."""
     if options.json:
-        print_answer(answer())
+        print_json(answer())
         return 0
     print(text())
     if folder is not None:
-        print(f"\nwritten to {shown(folder)}: {', '.join(options.files)}")
+        print(f"\nwritten to {printable(folder)}: {', '.join(options.files)}")
     return 0

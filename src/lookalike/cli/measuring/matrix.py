@@ -1,4 +1,4 @@
-"""``lookalike matrix``: the similarity matrix of two sets of pictures."""
+"""``lookalike matrix``: the similarity matrix of two sets of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command
 from lookalike.cli.encoder_options import add_encoder, add_view
-from lookalike.cli.measuring.experiment import embed, give, own_or_named, told
+from lookalike.cli.measuring.experiment import embed, own_or_named, print_or_write, with_notes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from lookalike.evaluation.experiments.matrix import SimilarityMatrix
 
 _DETAILS = """\
-QUERIES and GALLERY may each be a folder of pictures (with classes, labels.csv, or neither), a CSV of labels, a gallery,
-or one picture. FOLDER gets similarity.png, the matrix as a picture (rows and columns in order of class, where classes
+QUERIES and GALLERY may each be a folder of images (with classes, labels.csv, or neither), a CSV of labels, a gallery,
+or one image. FOLDER gets similarity.png, the matrix as an image (rows and columns in order of class, where classes
 are known); similarity.npy, for numpy.load (float32); similarity.csv, with paths; and similarity.json, which tells the
 order."""
 
@@ -28,7 +28,7 @@ def add_to(commands: Commands) -> None:
     parser = add_command(
         commands,
         "matrix",
-        "write the similarity matrix of two sets of pictures, as a picture and in numbers",
+        "write the similarity matrix of two sets of images, as an image and in numbers",
         run,
         _DETAILS,
     )
@@ -37,7 +37,7 @@ def add_to(commands: Commands) -> None:
     add_encoder(
         parser,
         "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the one of the gallery "
-        "that GALLERY's pictures lie in, else the best on this machine)",
+        "that GALLERY's images lie in, else the best on this machine)",
     )
     add_view(parser)
     parser.add_argument("--out", metavar="FOLDER", required=True, help="write the files there")
@@ -47,29 +47,29 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from lookalike.evaluation.data.load import load_pictures
-    from lookalike.evaluation.experiments.matrix import similarity_of
+    from lookalike.evaluation.data.load import load_images
+    from lookalike.evaluation.experiments.matrix import similarity_matrix
     from lookalike.report.document.files import output_folder
     from lookalike.report.matrix_files import matrix_answer, matrix_text
 
     folder = output_folder(options.out)
-    queries, gallery = told(load_pictures(options.queries)), told(load_pictures(options.gallery))
+    queries, gallery = with_notes(load_images(options.queries)), with_notes(load_images(options.gallery))
     encoder = own_or_named(options, gallery)
     columns = embed(gallery, encoder)
     rows = columns if queries == gallery else embed(queries, encoder)
-    matrix = similarity_of(rows, columns)
+    matrix = similarity_matrix(rows, columns)
     options.files = _write(matrix, folder, csv_anyway=options.csv)
-    return give(options, folder, lambda: matrix_answer(matrix), lambda: matrix_text(matrix))
+    return print_or_write(options, folder, lambda: matrix_answer(matrix), lambda: matrix_text(matrix))
 
 
 def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[str]:
     """Write the matrix in every form, and return the files' names; a giant CSV only where asked for."""
-    from lookalike.report.document.files import whole, write_answer
-    from lookalike.report.drawings.matrix_picture import matrix_picture
+    from lookalike.report.document.files import atomic_writer, write_answer
+    from lookalike.report.drawings.matrix_plot import matrix_plot
     from lookalike.report.matrix_files import CSV_CELLS, matrix_answer, write_csv, write_npy
 
-    with whole(folder / "similarity.png") as file:
-        matrix_picture(matrix).save(file, "PNG")
+    with atomic_writer(folder / "similarity.png") as file:
+        matrix_plot(matrix).save(file, "PNG")
     write_npy(folder / "similarity.npy", matrix)
     write_answer(folder / "similarity.json", matrix_answer(matrix))
     names = ["similarity.png", "similarity.npy", "similarity.json"]

@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, positive
+from lookalike.cli.arguments import add_command, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load
-from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_seed, typed
-from lookalike.cli.progress import stages
-from lookalike.text import shown
+from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_seed, command_line
+from lookalike.cli.progress import stage_progress
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
@@ -29,10 +29,10 @@ what the report will look like."""
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
     parser = add_command(
-        commands, "reproduce", "repeat the published experiments on your own pictures, as one report", run, _DETAILS
+        commands, "reproduce", "repeat the published experiments on your own images, as one report", run, _DETAILS
     )
     parser.add_argument("--catsdogs", metavar="DATASET", help="cats and dogs, labelled")
-    parser.add_argument("--rail", metavar="DATASET", help="railway photographs, labelled")
+    parser.add_argument("--rail", metavar="DATASET", help="railway images, labelled")
     parser.add_argument("--out", metavar="FOLDER", required=True, help="where the report goes")
     add_encoder(
         parser,
@@ -42,9 +42,9 @@ def add_to(commands: Commands) -> None:
     )
     add_view(parser)
     parser.add_argument(
-        "--limit", metavar="N", type=positive, help="pictures of each class for robustness (default: 200)"
+        "--limit", metavar="N", type=positive_integer, help="images of each class for robustness (default: 200)"
     )
-    parser.add_argument("--quick", action="store_true", help="few pictures and corruptions, to see what it looks like")
+    parser.add_argument("--quick", action="store_true", help="few images and corruptions, to see what it looks like")
     add_seed(parser, "every random draw")
     parser.set_defaults(usage=parser)
 
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.encoders.encoder import load_encoder
     from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.experiments.reproduce import LIMIT, reproduce
-    from lookalike.evaluation.ranking.near_copies import NEAR_ENCODER
+    from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
     from lookalike.report.document.files import output_folder
 
     given = {name: getattr(options, name) for name in ("catsdogs", "rail") if getattr(options, name) is not None}
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage.error("give --catsdogs DATASET, --rail DATASET, or both")
     folder = output_folder(options.out)
     datasets = {name: load_dataset(source) for name, source in given.items()}
-    with stages() as progress:
+    with stage_progress() as progress:
         reproduction = reproduce(
             datasets,
             options.encoder,
@@ -71,14 +71,14 @@ def run(options: argparse.Namespace) -> int:
             limit=options.limit or LIMIT,
             seed=options.seed,
             progress=progress,
-            command=typed(options, "reproduce", *_asked(options, given)),
+            command=command_line(options, "reproduce", *_asked(options, given)),
             load=lambda name: load(options, os.fspath(name)),
             near_encoder=load_encoder(NEAR_ENCODER, precision="fp32"),
         )
     _write(reproduction, folder)
     for missing in reproduction.missing:
-        print(f"missing: {missing.what}; to have it: {missing.remedy}")
-    print(f"written to {shown(folder)}: report.html, report.md, and a folder for each dataset")
+        print(f"missing: {missing.what}; to have it: {missing.fix}")
+    print(f"written to {printable(folder)}: report.html, report.md, and a folder for each dataset")
     return 0
 
 
@@ -94,20 +94,20 @@ def _write(reproduction: Reproduction, folder: Path) -> None:
     """The report in both forms, its figures, and each dataset's own pages."""
     from lookalike.evaluation.robustness.examples import example_row, examples
     from lookalike.report.document.blocks import report_markdown, report_page
-    from lookalike.report.document.files import output_folder, whole, write_text
+    from lookalike.report.document.files import atomic_writer, output_folder, write_text
     from lookalike.report.reproduction import reproduction_report
 
-    shown_pictures = {
+    shown_images = {
         experiment.name: list(examples(experiment.robustness, example_row(experiment.robustness)))
         for experiment in reproduction.experiments
     }
     for experiment in reproduction.experiments:
         _write_experiment(experiment, output_folder(folder / experiment.name))
-    report = reproduction_report(reproduction, shown_pictures)
+    report = reproduction_report(reproduction, shown_images)
     figures = output_folder(folder / "figures")
     for figure in report.figures():
         content = figure.content
-        with whole(figures / figure.file) as file:
+        with atomic_writer(figures / figure.file) as file:
             file.write(content.encode() if isinstance(content, str) else content)
     write_text(folder / "report.md", report_markdown(report, figures.name))
     write_text(folder / "report.html", report_page(report))

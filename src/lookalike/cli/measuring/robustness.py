@@ -1,4 +1,4 @@
-"""``lookalike robustness``: how retrieval holds when pictures are damaged."""
+"""``lookalike robustness``: how retrieval holds when images are damaged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, positive
+from lookalike.cli.arguments import add_command, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view
 from lookalike.cli.measuring.experiment import (
     DATASET_DETAILS,
@@ -15,12 +15,12 @@ from lookalike.cli.measuring.experiment import (
     add_junk,
     add_report,
     add_seed,
-    give,
+    command_line,
     own_or_named,
-    typed,
+    print_or_write,
 )
-from lookalike.cli.progress import stages
-from lookalike.text import shown
+from lookalike.cli.progress import stage_progress
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
-Every picture is made upright, scaled to 512 pixels along its shorter side, and damaged by each corruption at each
-severity; retrieval is measured on each of them, and set against the same pictures clean. --list prints all corruptions.
+Every image is made upright, scaled to 512 pixels along its shorter side, and damaged by each corruption at each
+severity; retrieval is measured on each of them, and set against the same images clean. --list prints all corruptions.
 Stop it whenever you like: the vectors made so far are kept (in FOLDER/vectors with --out), and the next run with the
-same pictures, encoder and seed goes on from there, also with more corruptions."""
+same images, encoder and seed goes on from there, also with more corruptions."""
 
 _MUCH = 1_000_000_000
 """Bytes that are worth a word before they are written."""
@@ -43,7 +43,7 @@ _MUCH = 1_000_000_000
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(commands, "robustness", "measure how retrieval holds when pictures are damaged", run, _DETAILS)
+    parser = add_command(commands, "robustness", "measure how retrieval holds when images are damaged", run, _DETAILS)
     add_dataset(parser, optional=True)
     parser.add_argument("--list", action="store_true", help="print all corruptions, each with its sentence")
     parser.add_argument(
@@ -56,16 +56,16 @@ def add_to(commands: Commands) -> None:
         "--severity", metavar="1-5", type=severities, default=(1, 2, 3, 4, 5), help="as 3, 1,3,5 or 1-5 (the default)"
     )
     parser.add_argument(
-        "--side",
+        "--target",
         choices=("query", "gallery", "both", "mixed"),
         default="query",
-        help="what is damaged: the queries (default), the gallery, both, or each gallery picture with probability 0.5",
+        help="what is damaged: the queries (default), the gallery, both, or each gallery image with probability 0.5",
     )
     add_encoder(parser, OWN_OR_BEST)
     add_view(parser)
     add_junk(parser)
     parser.add_argument(
-        "--limit", metavar="N", type=positive, help="use at most N pictures of each class, drawn by the seed"
+        "--limit", metavar="N", type=positive_integer, help="use at most N images of each class, drawn by the seed"
     )
     add_seed(parser, "all damage, the order of ties and what intervals resample")
     add_report(parser, "robustness.html", "robustness.json", "robustness.csv")
@@ -96,47 +96,47 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.dataset is None:
         options.usage.error("name a dataset, or see what there is with --list")
-    from lookalike.evaluation.robustness.grid import chosen, grid, versions_of
+    from lookalike.evaluation.robustness.grid import grid, select_corruptions, versions_of
     from lookalike.evaluation.robustness.robustness import robustness
     from lookalike.report.document.files import output_folder
     from lookalike.report.robustness_json import robustness_answer
     from lookalike.report.robustness_text import robustness_text
 
     # An unknown name is better known before anything is read.
-    cells = grid(chosen(options.corruption, options.family), options.severity)
+    cells = grid(select_corruptions(options.corruption, options.family), options.severity)
     dataset = _dataset(options)
     folder = output_folder(options.out) if options.out else None
     encoder = own_or_named(options, dataset)
-    _announce(len(dataset.rows) * len(versions_of(cells, options.side)), encoder.spec.dimension)
-    with stages() as progress:
+    _announce(len(dataset.rows) * len(versions_of(cells, options.target)), encoder.spec.dimension)
+    with stage_progress() as progress:
         result = robustness(
             dataset,
             encoder,
             corruptions=options.corruption,
             families=options.family,
             severities=options.severity,
-            side=options.side,
+            target=options.target,
             junk=options.junk,
             seed=options.seed,
             folder=None if folder is None else folder / "vectors",
             progress=progress,
-            command=typed(options, "robustness", *_asked(options), encoder=encoder),
+            command=command_line(options, "robustness", *_asked(options), encoder=encoder),
         )
     if folder is not None:
         write(result, folder)
-    return give(
+    return print_or_write(
         options, folder, lambda: robustness_answer(result), lambda: f"{robustness_text(result)}\n\n{_made(result)}"
     )
 
 
 def _announce(vectors: int, dimension: int) -> None:
     """Say beforehand what takes much room on disk."""
-    from lookalike.cli.status import in_megabytes
+    from lookalike.cli.status import megabytes
 
     size = 4 * vectors * dimension
     if size >= _MUCH:
         print(
-            f"lookalike: {vectors:,} vectors will take {in_megabytes(size)} on disk; --limit, --corruption and "
+            f"lookalike: {vectors:,} vectors will take {megabytes(size)} on disk; --limit, --corruption and "
             "--severity make it less",
             file=sys.stderr,
         )
@@ -168,16 +168,16 @@ def _asked(options: argparse.Namespace) -> list[str]:
     """The options that no other experiment has, as they are typed."""
     words = [word for name in options.corruption for word in ("--corruption", name)]
     words += [word for name in options.family for word in ("--family", name)]
-    words += ["--severity", ",".join(map(str, options.severity)), "--side", options.side]
+    words += ["--severity", ",".join(map(str, options.severity)), "--target", options.target]
     return words if options.limit is None else [*words, "--limit", str(options.limit)]
 
 
 def _made(result: Robustness) -> str:
     """What was encoded, how fast, and where it is kept."""
-    from lookalike.cli.status import in_megabytes
+    from lookalike.cli.status import megabytes
 
-    made = f"all {result.total:,} vectors were there already"
-    if result.made:
-        speed = f", {result.made / result.seconds:.1f} a second" if result.seconds > 0 else ""
-        made = f"{result.made:,} of {result.total:,} vectors made now{speed}"
-    return f"{made}; kept in {shown(result.folder)} ({in_megabytes(result.stored)}), which may be deleted"
+    made = f"all {result.vector_count:,} vectors were there already"
+    if result.encoded_count:
+        speed = f", {result.encoded_count / result.seconds:.1f} a second" if result.seconds > 0 else ""
+        made = f"{result.encoded_count:,} of {result.vector_count:,} vectors made now{speed}"
+    return f"{made}; kept in {printable(result.folder)} ({megabytes(result.stored_bytes)}), which may be deleted"

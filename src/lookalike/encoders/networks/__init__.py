@@ -1,1 +1,4 @@
-"""One module a family of networks: named tensors in, an ONNX graph out, which refers to the weights and copies none."""
+"""Network families, one module each: named tensors in, ONNX graph out.
+
+A graph refers to the weights by their offset in the weights file; no weights are copied.
+"""

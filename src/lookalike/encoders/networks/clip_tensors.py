@@ -1,8 +1,8 @@
-"""The tensors of a CLIP ViT under one set of names, whichever of three libraries wrote them.
+"""The tensors of a CLIP ViT under one set of names, for each of the three libraries that write them.
 
 open_clip, transformers and timm (image tower only) name and arrange the same tensors differently: queries, keys and
-values lie in one tensor or in three, the projection is stored as (width, dimension) or the other way round. Here each
-becomes a reference under a name of our own, ``image.*`` and ``text.*``; nothing is read or copied.
+values are one tensor or three, and the projection is (width, dimension) or its transpose. This module gives each tensor
+a common name, ``image.*`` or ``text.*``; it creates references only, without reading or copying tensors.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HEADS_INPUTS: Final = ("query", "key", "value")
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Names inside one block. ``attention`` is one tensor of all three inputs, or a name for each."""
+    """Names inside one block. ``attention`` names one tensor for all three inputs, or one tensor for each."""
 
     norm1: str
     norm2: str
@@ -40,9 +40,9 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Tower:
-    """Names of one tower's tensors; ``own`` tells which names belong to it, so that none is overlooked."""
+    """Names of one tower's tensors; ``contains`` says whether a name belongs to the tower, to find unused tensors."""
 
-    own: Callable[[str], bool]
+    contains: Callable[[str], bool]
     embeddings: Mapping[str, str]
     norms: Mapping[str, str]
     blocks: str
@@ -51,23 +51,23 @@ class _Tower:
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """How one library names and arranges the tensors; ``mark`` is a name that only it uses."""
+    """How one library names and arranges the tensors; ``marker`` is a name that only this library uses."""
 
     name: str
-    mark: str
+    marker: str
     block: _Block
-    projection_by_columns: bool
+    projection_is_transposed: bool
     image: _Tower
     text: _Tower | None
 
 
 OPEN_CLIP: Final = Convention(
     name="open_clip",
-    mark="visual.conv1.weight",
+    marker="visual.conv1.weight",
     block=_Block("ln_1", "ln_2", "attn.in_proj_", "attn.out_proj", "mlp.c_fc", "mlp.c_proj"),
-    projection_by_columns=True,
+    projection_is_transposed=True,
     image=_Tower(
-        own=lambda name: name.startswith("visual."),
+        contains=lambda name: name.startswith("visual."),
         embeddings={
             "patches": "visual.conv1.weight",
             "class_token": "visual.class_embedding",
@@ -78,7 +78,7 @@ OPEN_CLIP: Final = Convention(
         projection="visual.proj",
     ),
     text=_Tower(
-        own=lambda name: not name.startswith(("visual.", "logit_")),
+        contains=lambda name: not name.startswith(("visual.", "logit_")),
         embeddings={"tokens": "token_embedding.weight", "positions": "positional_embedding"},
         norms={"norm_after": "ln_final"},
         blocks="transformer.resblocks.{}.",
@@ -87,7 +87,7 @@ OPEN_CLIP: Final = Convention(
 )
 TRANSFORMERS: Final = Convention(
     name="transformers",
-    mark="vision_model.embeddings.patch_embedding.weight",
+    marker="vision_model.embeddings.patch_embedding.weight",
     block=_Block(
         "layer_norm1",
         "layer_norm2",
@@ -96,9 +96,9 @@ TRANSFORMERS: Final = Convention(
         "mlp.fc1",
         "mlp.fc2",
     ),
-    projection_by_columns=False,
+    projection_is_transposed=False,
     image=_Tower(
-        own=lambda name: name.startswith(("vision_model.", "visual_projection.")),
+        contains=lambda name: name.startswith(("vision_model.", "visual_projection.")),
         embeddings={
             "patches": "vision_model.embeddings.patch_embedding.weight",
             "class_token": "vision_model.embeddings.class_embedding",
@@ -109,7 +109,7 @@ TRANSFORMERS: Final = Convention(
         projection="visual_projection.weight",
     ),
     text=_Tower(
-        own=lambda name: name.startswith(("text_model.", "text_projection.")),
+        contains=lambda name: name.startswith(("text_model.", "text_projection.")),
         embeddings={
             "tokens": "text_model.embeddings.token_embedding.weight",
             "positions": "text_model.embeddings.position_embedding.weight",
@@ -121,11 +121,11 @@ TRANSFORMERS: Final = Convention(
 )
 TIMM: Final = Convention(
     name="timm",
-    mark="patch_embed.proj.weight",
+    marker="patch_embed.proj.weight",
     block=_Block("norm1", "norm2", "attn.qkv.", "attn.proj", "mlp.fc1", "mlp.fc2"),
-    projection_by_columns=False,
+    projection_is_transposed=False,
     image=_Tower(
-        own=lambda _: True,
+        contains=lambda _: True,
         embeddings={"patches": "patch_embed.proj.weight", "class_token": "cls_token", "positions": "pos_embed"},
         norms={"norm_before": "norm_pre", "norm_after": "norm"},
         blocks="blocks.{}.",
@@ -137,7 +137,7 @@ TIMM: Final = Convention(
 
 @dataclass(frozen=True, slots=True)
 class ImageSizes:
-    """Sizes of an image tower: ``patch`` and ``side`` (of the picture) in pixels, ``tokens`` with the class token."""
+    """Sizes of an image tower: ``patch`` and image ``side`` in pixels; ``tokens`` includes the class token."""
 
     width: int
     layers: int
@@ -149,7 +149,7 @@ class ImageSizes:
 
 @dataclass(frozen=True, slots=True)
 class TextSizes:
-    """Sizes of a text tower; ``tokens`` is the length of its context, padded."""
+    """Sizes of a text tower; ``tokens`` is its context length."""
 
     width: int
     layers: int
@@ -159,28 +159,29 @@ class TextSizes:
 
 
 def convention_of(weights: WeightsFile) -> Convention | None:
-    """Which library's names these are; None if those of no CLIP ViT."""
-    return next((known for known in (OPEN_CLIP, TRANSFORMERS, TIMM) if known.mark in weights.tensors), None)
+    """The convention of the library that named these tensors; None if they aren't a CLIP ViT."""
+    conventions = (OPEN_CLIP, TRANSFORMERS, TIMM)
+    return next((convention for convention in conventions if convention.marker in weights.tensors), None)
 
 
 def read_clip(path: Path) -> WeightsFile:
-    """The CLIP ViT in the safetensors file at ``path``, each tensor under our own name.
+    """Read the CLIP ViT in the safetensors file ``path``, with each tensor under its common name.
 
-    Raises :class:`WeightsError` if it is no safetensors file, holds another kind of network, or has tensors in a tower
-    that this network doesn't have: its computation would differ.
+    Raises :class:`WeightsError` if it isn't a valid safetensors file, contains another kind of network, or has
+    additional tensors in a tower, because its computation would differ.
     """
-    return renamed(read_safetensors(path))
+    return rename_tensors(read_safetensors(path))
 
 
-def renamed(weights: WeightsFile) -> WeightsFile:
-    """The tensors of ``weights`` under our own names; see :func:`read_clip`."""
+def rename_tensors(weights: WeightsFile) -> WeightsFile:
+    """Give the tensors of ``weights`` their common names; see :func:`read_clip`."""
     convention = convention_of(weights)
     if convention is None:
-        raise WeightsError(f"{weights.path}: these are not the tensors of a CLIP ViT")
+        raise WeightsError(f"{weights.path}: not a CLIP ViT")
     tensors = _Renaming(weights, convention).tower(IMAGE, convention.image)
     if convention is TIMM:
-        _refuse_classifier(weights)
-    # A text tower of another kind (CLIP with a multilingual BERT, say) leaves an image-only encoder.
+        _reject_classifier(weights)
+    # With another kind of text tower (a multilingual BERT, for example), the checkpoint is an image-only encoder.
     if convention.text is not None and convention.text.embeddings["tokens"] in weights.tensors:
         tensors |= _Renaming(weights, convention).tower(TEXT, convention.text)
     return WeightsFile(weights.path, tensors)
@@ -192,18 +193,18 @@ def has_text(weights: WeightsFile) -> bool:
 
 
 def image_sizes(weights: WeightsFile) -> ImageSizes:
-    """The sizes of the image tower, told by the shapes of renamed ``weights``."""
-    width, numbers = weights[f"{IMAGE}.patches"].shape
+    """The sizes of the image tower, from the shapes of renamed ``weights``."""
+    width, values = weights[f"{IMAGE}.patches"].shape
     tokens, _ = weights[f"{IMAGE}.positions"].shape
     dimension, _ = weights[f"{IMAGE}.projection"].shape
-    patch, grid = isqrt(numbers // _RGB), isqrt(tokens - 1)
-    if _RGB * patch * patch != numbers or grid * grid != tokens - 1 or grid == 0:
-        raise WeightsError(f"{weights.path}: patches and positions are not those of square RGB pictures")
+    patch, grid = isqrt(values // _RGB), isqrt(tokens - 1)
+    if _RGB * patch * patch != values or grid * grid != tokens - 1 or grid == 0:
+        raise WeightsError(f"{weights.path}: patches and positions don't fit square RGB images")
     return ImageSizes(width, _layers(weights, IMAGE), patch, grid * patch, tokens, dimension)
 
 
 def text_sizes(weights: WeightsFile) -> TextSizes:
-    """The sizes of the text tower, told by the shapes of renamed ``weights``."""
+    """The sizes of the text tower, from the shapes of renamed ``weights``."""
     vocabulary, width = weights[f"{TEXT}.tokens"].shape
     tokens, _ = weights[f"{TEXT}.positions"].shape
     dimension, _ = weights[f"{TEXT}.projection"].shape
@@ -215,7 +216,7 @@ def _layers(weights: WeightsFile, tower: str) -> int:
 
 
 class _Renaming:
-    """Collects one tower's references, and remembers which of the file's tensors they use."""
+    """Collects one tower's references and the names of the stored tensors they use."""
 
     def __init__(self, weights: WeightsFile, convention: Convention) -> None:
         self.weights = weights
@@ -232,9 +233,9 @@ class _Renaming:
                 break
             self._block(tensors, f"{prefix}.blocks.{index}", block)
         projection = self._use(tower.projection, 2)
-        by_columns = self.convention.projection_by_columns
-        tensors[f"{prefix}.projection"] = projection.transposed() if by_columns else projection
-        self._refuse_leftovers(tower)
+        transposed = self.convention.projection_is_transposed
+        tensors[f"{prefix}.projection"] = projection.transposed() if transposed else projection
+        self._reject_additional_tensors(tower)
         return tensors
 
     def _use(self, name: str, rank: int) -> TensorRef:
@@ -242,9 +243,9 @@ class _Renaming:
         return self.weights.floats(name, rank)
 
     def _embedding(self, name: str) -> TensorRef:
-        """A tensor seen as a matrix of rows as long as the tower is wide (patches: a row for each of its numbers)."""
+        """An embedding as a matrix with the tower's width as its last axis; patches as (width, 3 x patch x patch)."""
         self.used.add(name)
-        if name == self.convention.mark:
+        if name == self.convention.marker:
             patches = self.weights.floats(name, 4)
             return patches.reshaped(patches.shape[0], prod(patches.shape[1:]))
         ref = self.weights.floats(name, 1, 2, 3)
@@ -261,11 +262,11 @@ class _Renaming:
         for part, rank in zip(_PARTS, (2, 1), strict=True):
             if isinstance(block.attention, str):
                 fused = self._use(theirs + block.attention + part, rank)
-                third, rest = divmod(fused.shape[0], 3)
-                if rest:
+                third, remainder = divmod(fused.shape[0], 3)
+                if remainder:
                     raise WeightsError(
                         f"{self.weights.path}: tensor {theirs + block.attention + part!r} has {fused.shape[0]} rows, "
-                        "which queries, keys and values can't share"
+                        "which can't be split into queries, keys and values"
                     )
                 refs = [fused.rows(index * third, (index + 1) * third) for index in range(3)]
             else:
@@ -273,22 +274,22 @@ class _Renaming:
             for name, ref in zip(_HEADS_INPUTS, refs, strict=True):
                 tensors[f"{ours}.{name}.{part}"] = ref
 
-    def _refuse_leftovers(self, tower: _Tower) -> None:
-        known = self.used | {"head.bias"}
-        left = [name for name in self.weights.tensors if tower.own(name) and name not in known]
-        left = [name for name in left if not name.endswith(("position_ids", "attn_mask"))]
-        if left:
-            shown = ", ".join(left[:3]) + (", ..." if left[3:] else "")
-            raise WeightsError(f"{self.weights.path}: not a plain CLIP ViT, it has further tensors: {shown}")
+    def _reject_additional_tensors(self, tower: _Tower) -> None:
+        used = self.used | {"head.bias"}
+        extra = [name for name in self.weights.tensors if tower.contains(name) and name not in used]
+        extra = [name for name in extra if not name.endswith(("position_ids", "attn_mask"))]
+        if extra:
+            names = ", ".join(extra[:3]) + (", ..." if extra[3:] else "")
+            raise WeightsError(f"{self.weights.path}: not a plain CLIP ViT, it has additional tensors: {names}")
 
 
-def _refuse_classifier(weights: WeightsFile) -> None:
-    """Refuse a classifier: timm gives CLIP's projection a bias of zeros; a classifier's has others."""
+def _reject_classifier(weights: WeightsFile) -> None:
+    """Reject a classifier: in timm, CLIP's projection has a bias of zeros, while a trained classifier's bias isn't."""
     if "head.bias" not in weights.tensors:
         return
     weights.floats("head.bias", 1)
     if weights.array("head.bias").any():
         raise WeightsError(
-            f"{weights.path}: its last layer has a bias, so it is a classifier in place of CLIP's projection; "
-            "an encoder needs the network as it was before it was given classes"
+            f"{weights.path}: this is a classifier (its last layer has a bias); use the checkpoint with CLIP's "
+            "projection, from before the classifier was trained"
         )

@@ -1,8 +1,8 @@
 """CLIP's two towers, ViT and text transformer, as ONNX graphs.
 
 Source of the computation: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
-(2021), as in open_clip's ``transformer.py`` and ``model.py``. Matrices multiply by ``Gemm``, which takes weights as
-they are stored; a transposed copy would double the memory. Measurements: docs/measurements-clip.md.
+(2021), as in open_clip's ``transformer.py`` and ``model.py``. Matrix products use ``Gemm``, which takes weights in
+their stored layout; a transposed copy would double the memory. Measurements: docs/measurements-clip.md.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ from lookalike.errors import WeightsError
 
 _EPSILON: Final = 1e-5
 _QUICK: Final = 1.702
-# exp() of it is 0 in every precision, as of minus infinity, which some fused attention turns into NaN.
+# exp() of it is 0 in every precision. Minus infinity would become NaN in some fused attention kernels.
 _MASKED: Final = -1e9
 
 
 def build_image(weights: WeightsFile, preprocessing: Preprocessing, settings: ClipSettings) -> onnx.ModelProto:
-    """The image tower of ``weights`` (renamed): uint8 (n, S, S, 3) RGB in, float32 (n, dimension) out.
+    """Build the image tower of ``weights`` (renamed): uint8 (n, S, S, 3) RGB in, float32 (n, dimension) out.
 
-    Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing, has another shape, or S isn't the tower's.
+    Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape, or if S isn't the image
+    size of the tower.
     """
     sizes = image_sizes(weights)
     if preprocessing.crop != sizes.side:
-        raise WeightsError(f"{weights.path}: made for pictures of {sizes.side} pixels, not {preprocessing.crop}")
+        raise WeightsError(f"{weights.path}: needs images of {sizes.side} pixels, not {preprocessing.crop}")
     graph = GraphBuilder("clip_image", weights)
     tower = _Tower(graph, IMAGE, sizes, settings, settings.image_head)
-    tower.begin(_tokens_of_pixels(graph, preprocessing, sizes))
+    tower.begin(_patch_tokens(graph, preprocessing, sizes))
     tower.normalise("norm_before")
     tower.run_blocks(first_token_only=True)
     return graph.finish(tower.project(tower.value), sizes.dimension)
 
 
 def build_text(weights: WeightsFile, settings: ClipSettings) -> onnx.ModelProto:
-    """The text tower of ``weights`` (renamed): token ids int64 (n, tokens) in, float32 (n, dimension) out.
+    """Build the text tower of ``weights`` (renamed): token ids int64 (n, tokens) in, float32 (n, dimension) out.
 
-    The feature is read where the first highest id stands, which is the end of the text; what follows it is padding
-    and without influence. Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape.
+    The feature is read at the first occurrence of the highest id, which is the end token; the padding after it has no
+    influence. Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape.
     """
     sizes = text_sizes(weights)
     graph = GraphBuilder("clip_text", weights)
@@ -58,8 +59,8 @@ def build_text(weights: WeightsFile, settings: ClipSettings) -> onnx.ModelProto:
     return graph.finish(tower.project(ends), sizes.dimension)
 
 
-def _tokens_of_pixels(graph: GraphBuilder, preprocessing: Preprocessing, sizes: ImageSizes) -> str:
-    """Patches as tokens, the class token before them, positions added: (n, tokens, width)."""
+def _patch_tokens(graph: GraphBuilder, preprocessing: Preprocessing, sizes: ImageSizes) -> str:
+    """The class token followed by the patches, positions added: (n, tokens, width)."""
     pixels = graph.normalised_pixels(preprocessing)
     grid, patch, width = sizes.side // sizes.patch, sizes.patch, sizes.width
     numbers = 3 * patch * patch
@@ -69,7 +70,7 @@ def _tokens_of_pixels(graph: GraphBuilder, preprocessing: Preprocessing, sizes: 
     rows = graph.node("Reshape", rows, graph.integers(-1, numbers))
     patches = graph.node("Gemm", rows, graph.weight(f"{IMAGE}.patches", (width, numbers)), transB=1)
     tokens = graph.node("Reshape", patches, graph.integers(-1, sizes.tokens - 1, width))
-    # The class token goes in front by padding with zeros, to which it is added with the positions: no need of n.
+    # Padding makes room for the class token, which is added together with the positions; this works for any n.
     padded = graph.node("Pad", tokens, graph.integers(0, 1, 0, 0, 0, 0))
     first = graph.node(
         "Pad", graph.weight(f"{IMAGE}.class_token", (1, width)), graph.integers(0, 0, sizes.tokens - 1, 0)
@@ -79,22 +80,22 @@ def _tokens_of_pixels(graph: GraphBuilder, preprocessing: Preprocessing, sizes: 
 
 
 def _end_of_text(graph: GraphBuilder, ids: str, tokens: int) -> str:
-    """Where the first of the highest ids stands in each row: int64 (n, 1)."""
-    # Earlier places are given an edge, so that no two numbers are equal: runtimes differ in which of equals they take.
-    edge = graph.constant(np.arange(tokens, 0, -1, dtype=np.int32) - 1)
-    spread = graph.constant(np.array(tokens, np.int32))
-    wide = graph.node("Mul", graph.node("Cast", ids, to=onnx.TensorProto.INT32), spread)
-    return graph.node("ArgMax", graph.node("Add", wide, edge), axis=1, keepdims=1)
+    """The position of the first occurrence of the highest id in each row: int64 (n, 1)."""
+    # Runtimes differ in which of several equal maxima they return, so earlier positions get a bonus.
+    bonus = graph.constant(np.arange(tokens, 0, -1, dtype=np.int32) - 1)
+    factor = graph.constant(np.array(tokens, np.int32))
+    scaled = graph.node("Mul", graph.node("Cast", ids, to=onnx.TensorProto.INT32), factor)
+    return graph.node("ArgMax", graph.node("Add", scaled, bonus), axis=1, keepdims=1)
 
 
 class _Tower:
-    """A stack of pre-norm transformer blocks; ``value`` is the running (n x tokens, width) matrix."""
+    """A stack of pre-norm transformer blocks; ``value`` is the current (n x tokens, width) matrix."""
 
     def __init__(
         self, graph: GraphBuilder, prefix: str, sizes: ImageSizes | TextSizes, settings: ClipSettings, head: int
     ) -> None:
         if sizes.width % head:
-            raise WeightsError(f"{graph.weights.path}: a width of {sizes.width} makes no whole heads of {head}")
+            raise WeightsError(f"{graph.weights.path}: a width of {sizes.width} is not a multiple of the head's {head}")
         self.graph = graph
         self.prefix = prefix
         self.sizes = sizes
@@ -108,23 +109,23 @@ class _Tower:
         self.value = self.graph.node("Reshape", tokens, self.graph.integers(-1, self.sizes.width))
 
     def by_item(self, rows: str) -> str:
-        """A matrix of all tokens as (n, tokens, width), n the number of pictures or texts."""
+        """Reshape a matrix of all tokens to (n, tokens, width), where n is the number of images or texts."""
         return self.graph.node("Reshape", rows, self.graph.integers(-1, self.sizes.tokens, self.sizes.width))
 
     def normalise(self, name: str) -> None:
-        """Put the running matrix through one LayerNorm."""
+        """Apply a LayerNorm to the current matrix."""
         self.value = self._norm(self.value, name)
 
     def project(self, rows: str) -> str:
-        """The feature of one token for each picture or text: normalised, then into the space both towers share."""
+        """Normalise one token of each image or text, and project it into the space that both towers share."""
         projection = self.graph.weight(f"{self.prefix}.projection", (self.sizes.dimension, self.sizes.width))
         return self.graph.node("Gemm", self._norm(rows, "norm_after"), projection, transB=1)
 
     def run_blocks(self, *, first_token_only: bool = False) -> None:
-        """Every block: x += attention(norm(x)), then x += MLP(norm(x)).
+        """Add every block: x += attention(norm(x)), then x += MLP(norm(x)).
 
-        With ``first_token_only`` the last block computes no more than leads to the first token of each item, and
-        leaves (n, width): the same numbers, and 7 % less work in a tower of 12 blocks.
+        With ``first_token_only`` the last block computes only the first token of each item, so that ``value`` becomes
+        (n, width): the same result with 7 % less computation in a tower of 12 blocks.
         """
         last = self.sizes.layers - 1
         for index in range(self.sizes.layers):
@@ -132,10 +133,10 @@ class _Tower:
 
     def _block(self, name: str, *, first_token_only: bool) -> None:
         normed = self._norm(self.value, f"{name}.norm1")
-        asking = normed
+        queries = normed
         if first_token_only:
-            asking, self.value = self._first_tokens(normed), self._first_tokens(self.value)
-        attended = self._attention(asking, normed, name, queries=1 if first_token_only else self.sizes.tokens)
+            queries, self.value = self._first_tokens(normed), self._first_tokens(self.value)
+        attended = self._attention(queries, normed, name, count=1 if first_token_only else self.sizes.tokens)
         self.value = self.graph.node("Add", self.value, attended)
         hidden, _ = self.graph.weights[f"{self.prefix}.{name}.expand.weight"].shape
         inner = self._linear(self._norm(self.value, f"{name}.norm2"), f"{name}.expand", (hidden, self.sizes.width))
@@ -145,8 +146,8 @@ class _Tower:
     def _first_tokens(self, rows: str) -> str:
         return self.graph.node("Gather", self.by_item(rows), self.graph.constant(np.array(0, np.int64)), axis=1)
 
-    def _attention(self, asking: str, rows: str, block: str, queries: int) -> str:
-        """softmax(q kᵀ / sqrt(head) + mask) v for every head (Vaswani et al., 2017); ``queries`` for each item."""
+    def _attention(self, queries: str, rows: str, block: str, count: int) -> str:
+        """softmax(q kᵀ / sqrt(head) + mask) v for every head (Vaswani et al., 2017), ``count`` queries per item."""
         graph, width, tokens = self.graph, self.sizes.width, self.sizes.tokens
 
         def heads(value: str, name: str, count: int, perm: list[int]) -> str:
@@ -154,7 +155,7 @@ class _Tower:
             shape = graph.integers(-1, count, width // self.head, self.head)
             return graph.node("Transpose", graph.node("Reshape", projected, shape), perm=perm)
 
-        query = heads(asking, "query", queries, [0, 2, 1, 3])
+        query = heads(queries, "query", count, [0, 2, 1, 3])
         key = heads(rows, "key", tokens, [0, 2, 3, 1])
         value = heads(rows, "value", tokens, [0, 2, 1, 3])
         scores = graph.node("MatMul", graph.node("Mul", query, graph.number(self.head**-0.5)), key)

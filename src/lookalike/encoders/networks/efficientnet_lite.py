@@ -29,7 +29,7 @@ class _Stage:
     channels: int
 
 
-# Repeats and channels are already scaled for Lite2 (the first and the last stage's repeats are not, by design).
+# Repeats and channels scaled for Lite2; by design, the repeats of the first and the last stage are not scaled.
 _LITE2 = (
     _Stage(repeats=1, kernel=3, stride=1, expansion=1, channels=16),
     _Stage(repeats=3, kernel=3, stride=2, expansion=6, channels=24),
@@ -42,7 +42,7 @@ _LITE2 = (
 
 
 def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto:
-    """EfficientNet-Lite2 with ``weights``: uint8 (n, 260, 260, 3) RGB in, float32 (n, 1280) out.
+    """Build EfficientNet-Lite2 with ``weights``: uint8 (n, 260, 260, 3) RGB in, float32 (n, 1280) out.
 
     Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape.
     """
@@ -50,7 +50,10 @@ def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto
 
 
 class _Network:
-    """Walks the layers, keeping the running feature map: its name, its channels and its side in pixels."""
+    """Adds the layers in order.
+
+    ``value``, ``channels`` and ``side`` are the name, the channels and the side in pixels of the current feature map.
+    """
 
     def __init__(self, graph: GraphBuilder, preprocessing: Preprocessing) -> None:
         self.graph = graph
@@ -67,7 +70,7 @@ class _Network:
         return self.graph.finish(self.graph.node("Flatten", pooled, axis=1), _DIMENSION)
 
     def _block(self, prefix: str, stage: _Stage, stride: int) -> None:
-        """Inverted residual: widen 1x1, filter each channel, narrow 1x1 without activation, add where shapes allow."""
+        """Inverted residual: expand 1x1, depthwise, project 1x1 without activation, add the input if shapes allow."""
         before, channels_before = self.value, self.channels
         if stage.expansion != 1:
             self._conv(f"{prefix}._expand_conv", f"{prefix}._bn0", channels=self.channels * stage.expansion, kernel=1)
@@ -79,7 +82,7 @@ class _Network:
     def _conv(
         self, conv: str, norm: str, *, kernel: int, channels: int | None = None, stride: int = 1, activate: bool = True
     ) -> None:
-        """Convolution, batch normalisation and (unless told otherwise) ReLU6; depthwise where no channels are given."""
+        """Convolution, batch normalisation and, with ``activate``, ReLU6; depthwise if ``channels`` is None."""
         groups = self.channels if channels is None else 1
         channels = channels or self.channels
         weight = self.graph.weight(f"{conv}.weight", (channels, self.channels // groups, kernel, kernel))
@@ -108,13 +111,13 @@ class _Network:
 
 
 def _blocks() -> Iterator[tuple[_Stage, int]]:
-    """Every block in order, with its stride: a stage's own for its first block, 1 for the rest."""
+    """Every block in order with its stride: the stage's stride for its first block, 1 for the others."""
     for stage in _LITE2:
         for repeat in range(stage.repeats):
             yield stage, stage.stride if repeat == 0 else 1
 
 
 def _same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's SAME padding, before and after: asymmetric (the odd pixel after) where the total is odd."""
+    """TensorFlow's SAME padding, before and after; an odd total puts the extra pixel after."""
     total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
     return total // 2, total - total // 2

@@ -1,7 +1,7 @@
-"""Families of networks: how each one's weights file is read and its graph is built.
+"""Network families: how to read the weights file and build the graph of each.
 
-The modules are imported only when a graph has to be built, since they bring in ``onnx``; a network that has been
-compiled before starts without.
+The modules are imported only when a graph has to be built, because they import ``onnx``, which a compiled network
+doesn't need.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Names of the functions that read a weights file and build a graph, as ``module:function``.
+    """The functions that read a weights file and build a graph, as ``module:function``.
 
-    ``version`` is raised whenever a builder changes: compiled copies of older graphs are then left unused. Families
-    that embed texts too have a ``text_builder``. CLIP's builders need settings, the others take none.
+    ``version`` is increased whenever a builder changes, so that compiled copies of older graphs are not used. Families
+    with text input have a ``text_builder``. Only the builders of CLIP take settings.
     """
 
     reader: str
@@ -35,17 +35,17 @@ class Family:
     def build(
         self, path: Path, preprocessing: Preprocessing, clip: ClipSettings | None = None
     ) -> tuple[onnx.ModelProto, WeightsFile]:
-        """The graph of the network whose weights lie in ``path``, and those weights, which it refers to."""
-        weights = _function(self.reader)(path)
+        """Build the graph for the weights file ``path``; returns it with the weights that it refers to."""
+        weights = _import_function(self.reader)(path)
         settings = () if clip is None else (clip,)
-        return _function(self.builder)(weights, preprocessing, *settings), weights
+        return _import_function(self.builder)(weights, preprocessing, *settings), weights
 
     def build_text(self, path: Path, clip: ClipSettings) -> tuple[onnx.ModelProto, WeightsFile]:
-        """The graph of the text tower whose weights lie in ``path``, and those weights."""
+        """Build the graph of the text tower for the weights file ``path``; returns it with the weights."""
         if self.text_builder is None:
             raise TypeError("this family has no text tower")
-        weights = _function(self.reader)(path)
-        return _function(self.text_builder)(weights, clip), weights
+        weights = _import_function(self.reader)(path)
+        return _import_function(self.text_builder)(weights, clip), weights
 
 
 FAMILIES: Final = {
@@ -73,6 +73,6 @@ FAMILIES: Final = {
 }
 
 
-def _function(name: str) -> Any:
+def _import_function(name: str) -> Any:
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(module), function)

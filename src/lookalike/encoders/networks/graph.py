@@ -1,4 +1,4 @@
-"""Write an ONNX graph node by node; weights stay in their file and are referred to by offset."""
+"""Build an ONNX graph node by node; weights stay in their file and are referred to by offset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lookalike.encoders.spec import Preprocessing
 from lookalike.encoders.weights.tensors import TensorRef, WeightsFile
 from lookalike.errors import WeightsError
 
-# Opset 17 is the first with LayerNormalization; nothing here needs a newer one. IR 8 is the version that goes with it.
+# Opset 17 is the first with LayerNormalization; nothing here needs a newer one. IR version 8 belongs to it.
 OPSET = 17
 IR_VERSION = 8
 
@@ -22,7 +22,7 @@ class GraphBuilder:
     """Collects nodes and initializers; every method that adds a node returns the name of its output."""
 
     def __init__(self, name: str, weights: WeightsFile) -> None:
-        """Start an empty graph whose weights lie in ``weights``."""
+        """Start an empty graph that refers to ``weights``."""
         self.name = name
         self.weights = weights
         self._nodes: list[onnx.NodeProto] = []
@@ -35,23 +35,23 @@ class GraphBuilder:
         return output
 
     def constant(self, value: NDArray[np.generic]) -> str:
-        """A small array kept in the graph itself."""
+        """A small array stored in the graph itself."""
         name = f"constant_{len(self._initializers)}"
         self._initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def integers(self, *values: int) -> str:
-        """A list of int64 kept in the graph: shapes, axes, paddings."""
+        """An int64 vector stored in the graph: a shape, axes or paddings."""
         return self.constant(np.array(values, np.int64))
 
     def number(self, value: float) -> str:
-        """One float32 kept in the graph."""
+        """A float32 scalar stored in the graph."""
         return self.constant(np.array(value, np.float32))
 
     def weight(self, name: str, shape: Sequence[int] | None = None) -> str:
-        """The stored tensor ``name`` as float32, by reference; ``shape`` may state what it must be.
+        """Refer to the stored tensor ``name`` as float32; if ``shape`` is given, the tensor must have it.
 
-        Raises :class:`~lookalike.errors.WeightsError` where it is of another shape, or its numbers of a wrong kind.
+        Raises :class:`~lookalike.errors.WeightsError` if the tensor has another shape or an unsupported dtype.
         """
         ref = self.weights.floats(name)
         if shape is not None and tuple(shape) != ref.shape:
@@ -59,14 +59,14 @@ class GraphBuilder:
         value = self._refer(name, ref)
         if ref.dtype != np.float32:
             value = self.node("Cast", value, to=TensorProto.FLOAT)
-        # Runtimes fold a transposed weight while they compile, so this costs nothing when pictures are encoded.
+        # Runtimes fold a transposed weight at compile time, so this costs nothing when images are encoded.
         return value if ref.to_shape is None else self.node("Transpose", value, perm=ref.to_shape)
 
     def rows(self, name: str, indices: str) -> str:
-        """Those rows of the stored matrix ``name`` that ``indices`` names, as float32; the rest is never read."""
+        """Look up the rows ``indices`` of the stored matrix ``name`` as float32; other rows are never read."""
         ref = self.weights.floats(name, 2)
-        taken = self.node("Gather", self._refer(name, ref), indices, axis=0)
-        return taken if ref.dtype == np.float32 else self.node("Cast", taken, to=TensorProto.FLOAT)
+        gathered = self.node("Gather", self._refer(name, ref), indices, axis=0)
+        return gathered if ref.dtype == np.float32 else self.node("Cast", gathered, to=TensorProto.FLOAT)
 
     def _refer(self, name: str, ref: TensorRef) -> str:
         if name not in self._initializers:
@@ -82,25 +82,25 @@ class GraphBuilder:
         return name
 
     def normalised_pixels(self, preprocessing: Preprocessing) -> str:
-        """The graph's input: ``pixels``, uint8 (n, S, S, 3) RGB 0..255.
+        """Add the graph's input ``pixels``, uint8 (n, S, S, 3) RGB 0..255.
 
-        The value is (pixels - mean) / std, float32 (n, 3, S, S).
+        Returns (pixels - mean) / std, float32 (n, 3, S, S).
         """
         size = preprocessing.crop
         mean, std = (np.array(value, np.float32).reshape(3, 1, 1) for value in (preprocessing.mean, preprocessing.std))
         self._input = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", size, size, 3])
-        # Planes first: bytes are cheaper to move than floats, and one mean a plane to subtract than three a pixel.
+        # Transpose first: moving bytes is cheaper than moving floats, and each plane then has a single mean.
         planes = self.node("Transpose", "pixels", perm=[0, 3, 1, 2])
         levels = self.node("Cast", planes, to=TensorProto.FLOAT)
         return self.node("Div", self.node("Sub", levels, self.constant(mean)), self.constant(std))
 
     def token_ids(self, length: int) -> str:
-        """The graph's input: ``token_ids``, int64 (n, length)."""
+        """Add the graph's input ``token_ids``, int64 (n, length)."""
         self._input = helper.make_tensor_value_info("token_ids", TensorProto.INT64, ["n", length])
         return "token_ids"
 
     def finish(self, output: str, dimension: int) -> onnx.ModelProto:
-        """The model whose output ``features`` is ``output``, float32 (n, dimension)."""
+        """Return the model; its output ``features`` is ``output``, float32 (n, dimension)."""
         self._nodes.append(helper.make_node("Identity", [output], ["features"], name="features"))
         graph = helper.make_graph(
             self._nodes,

@@ -1,7 +1,7 @@
 """ResNet with bottleneck blocks (50, 101, 152) as an ONNX graph.
 
 Source of the layout: He et al., "Deep Residual Learning for Image Recognition" (2015), with the stride on the 3x3
-convolution as in torchvision's ``resnet.py``, whose names timm shares. Depth and widths are told by the tensors. The
+convolution as in torchvision's ``resnet.py``, whose names timm shares. Depth and widths are read from the tensors. The
 feature is the global average after the last block, 2048-d, before the classifier.
 """
 
@@ -19,26 +19,26 @@ from lookalike.errors import WeightsError
 _STAGES: Final = (1, 2, 3, 4)
 _EPSILON: Final = 1e-5
 _STATISTICS: Final = ("weight", "bias", "running_mean", "running_var")
-# Neither is part of the computation: a count of training batches, and the classifier after the feature.
+# Not part of the computation: a count of training batches, and the classifier after the feature.
 _UNUSED: Final = ("num_batches_tracked", "fc.weight", "fc.bias")
 
 
 def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto:
-    """The ResNet of ``weights``: uint8 (n, S, S, 3) RGB in, float32 (n, 2048) out.
+    """Build the ResNet of ``weights``: uint8 (n, S, S, 3) RGB in, float32 (n, 2048) out.
 
-    Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape, or if there are others,
-    as in the many kinds of network that took their beginning from this one.
+    Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape, or if there are
+    additional tensors, as in the many networks derived from ResNet.
     """
     network = _Network(GraphBuilder("resnet", weights), preprocessing)
     features = network.run()
-    left = [name for name in weights.tensors if name not in network.used and not name.endswith(_UNUSED)]
-    if left:
-        raise WeightsError(f"{weights.path}: not a plain ResNet, it has further tensors: {', '.join(left[:3])}")
+    extra = [name for name in weights.tensors if name not in network.used and not name.endswith(_UNUSED)]
+    if extra:
+        raise WeightsError(f"{weights.path}: not a plain ResNet, it has additional tensors: {', '.join(extra[:3])}")
     return network.graph.finish(features, network.channels)
 
 
 def _blocks(weights: WeightsFile, stage: int) -> list[str]:
-    """The prefixes of the blocks of one stage; raises WeightsError where there is none."""
+    """The prefixes of the blocks of one stage; raises WeightsError if there are none."""
     names = [f"layer{stage}.{index}" for index in range(len(weights.tensors))]
     blocks = [name for name in names if f"{name}.conv1.weight" in weights.tensors]
     if not blocks:
@@ -47,7 +47,7 @@ def _blocks(weights: WeightsFile, stage: int) -> list[str]:
 
 
 class _Network:
-    """Walks the layers, keeping the running feature map: its name and its channels."""
+    """Adds the layers in order; ``value`` and ``channels`` are the name and the channels of the current feature map."""
 
     def __init__(self, graph: GraphBuilder, preprocessing: Preprocessing) -> None:
         self.graph = graph
@@ -56,7 +56,7 @@ class _Network:
         self.used: set[str] = set()
 
     def run(self) -> str:
-        """All layers up to the global average; returns the feature's name."""
+        """Add all layers up to the global average; returns the feature's name."""
         self._conv("conv1", "bn1", kernel=7, stride=2)
         self._relu()
         self.value = self.graph.node("MaxPool", self.value, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
@@ -67,7 +67,7 @@ class _Network:
         return self.graph.node("Flatten", pooled, axis=1)
 
     def _block(self, prefix: str, stride: int) -> None:
-        """Bottleneck: 1x1, 3x3, 1x1, then the block's input added (through a 1x1 where shapes differ), then ReLU."""
+        """Bottleneck: 1x1, 3x3, 1x1, then the block's input is added (through a 1x1 if shapes differ), then ReLU."""
         before, channels_before = self.value, self.channels
         self._conv(f"{prefix}.conv1", f"{prefix}.bn1", kernel=1)
         self._relu()
@@ -81,7 +81,8 @@ class _Network:
             before, channels_before = self.value, self.channels
         if channels_before != channels_after:
             raise WeightsError(
-                f"{self.graph.weights.path}: {prefix} adds {channels_before} to {channels_after} channels"
+                f"{self.graph.weights.path}: block {prefix} has {channels_before} channels at its input and "
+                f"{channels_after} at its output, so they can't be added"
             )
         self.value, self.channels = self.graph.node("Add", after, before), channels_after
         self._relu()

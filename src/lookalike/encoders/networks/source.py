@@ -1,4 +1,4 @@
-"""What a runtime runs: how to make a graph, and what tells it from every other."""
+"""The input of a runtime: how to build a graph, and what identifies it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSource:
-    """What to run: how to make the graph, and what tells it from every other.
+    """How to build a graph, and what identifies it.
 
-    ``build`` reads the weights file and returns the graph that refers to it; it is called only where no compiled copy
-    is at hand. ``graph_version`` is raised whenever ``build`` changes; ``settings`` is whatever else the graph depends
-    on (which tower, preprocessing, activation), in any words that differ where they do.
+    ``build`` reads the weights file and returns the graph with the weights it refers to; it is called only if there is
+    no compiled copy. ``graph_version`` is increased whenever ``build`` changes. ``settings`` is a string of everything
+    else that the graph depends on (tower, preprocessing, activation).
     """
 
     name: str

@@ -1,7 +1,7 @@
 """VGG (16, 19) as an ONNX graph.
 
 Source of the layout: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition"
-(2014); names as in timm, whose dense layers are shaped like convolutions. Depth is told by the tensors' names. The
+(2014); names as in timm, whose dense layers are stored as convolutions. Depth is read from the tensors' names. The
 feature is the second dense layer after its ReLU, 4096-d.
 """
 
@@ -26,7 +26,7 @@ _CLASSIFIER: Final = ("head.fc.weight", "head.fc.bias")
 
 
 def read_vgg(path: Path) -> WeightsFile:
-    """The VGG in the safetensors file at ``path``, its dense layers as matrices (they are stored as convolutions)."""
+    """Read the VGG in the safetensors file ``path``; its dense layers, stored as convolutions, become matrices."""
     weights = read_safetensors(path)
     tensors = dict(weights.tensors)
     for layer in _DENSE:
@@ -36,10 +36,10 @@ def read_vgg(path: Path) -> WeightsFile:
 
 
 def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto:
-    """The VGG of ``weights`` (from :func:`read_vgg`): uint8 (n, S, S, 3) RGB in, float32 (n, 4096) out.
+    """Build the VGG of ``weights`` (from :func:`read_vgg`): uint8 (n, S, S, 3) RGB in, float32 (n, 4096) out.
 
-    Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape, or if there are others
-    (those of batch normalisation, for one).
+    Raises :class:`~lookalike.errors.WeightsError` if a tensor is missing or has another shape, or if there are
+    additional tensors, such as those of batch normalisation.
     """
     graph = GraphBuilder("vgg", weights)
     value, channels, used = graph.normalised_pixels(preprocessing), 3, set(_CLASSIFIER)
@@ -47,11 +47,11 @@ def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto
     for place, name in enumerate(convolutions):
         value, channels = _convolution(graph, value, name, channels)
         used |= {f"{name}.weight", f"{name}.bias"}
-        # Between two convolutions lies a ReLU; where a number more is missing, a pooling too. One ends the last group.
+        # Layers are numbered: two convolutions are 2 apart with a ReLU between them, and 3 apart with a pooling too.
         if place + 1 == len(convolutions) or _number(convolutions[place + 1]) - _number(name) > 2:  # noqa: PLR2004
             value, groups = graph.node("MaxPool", value, kernel_shape=[2, 2], strides=[2, 2]), groups + 1
     if groups != _GROUPS:
-        raise WeightsError(f"{weights.path}: its convolutions are in {groups} groups, and a VGG's in {_GROUPS}")
+        raise WeightsError(f"{weights.path}: not a VGG, it has {groups} groups of convolutions instead of {_GROUPS}")
     value = graph.node("Flatten", value, axis=1)
     inputs = channels * (preprocessing.crop >> _GROUPS) ** 2
     for name in _DENSE:
@@ -59,9 +59,9 @@ def build(weights: WeightsFile, preprocessing: Preprocessing) -> onnx.ModelProto
         weight, bias = graph.weight(f"{name}.weight", (outputs, inputs)), graph.weight(f"{name}.bias", (outputs,))
         value, inputs = graph.node("Relu", graph.node("Gemm", value, weight, bias, transB=1)), outputs
         used |= {f"{name}.weight", f"{name}.bias"}
-    left = [name for name in weights.tensors if name not in used]
-    if left:
-        raise WeightsError(f"{weights.path}: not a plain VGG, it has further tensors: {', '.join(left[:3])}")
+    extra = [name for name in weights.tensors if name not in used]
+    if extra:
+        raise WeightsError(f"{weights.path}: not a plain VGG, it has additional tensors: {', '.join(extra[:3])}")
     return graph.finish(value, inputs)
 
 
@@ -75,7 +75,7 @@ def _number(name: str) -> int:
 
 
 def _convolution(graph: GraphBuilder, value: str, name: str, channels: int) -> tuple[str, int]:
-    """A 3x3 convolution that keeps the side, and ReLU; returns the output and its channels."""
+    """A 3x3 convolution that keeps the size, and ReLU; returns the output and its channels."""
     outputs = graph.weights.floats(f"{name}.weight", 4).shape[0]
     weight = graph.weight(f"{name}.weight", (outputs, channels, 3, 3))
     bias = graph.weight(f"{name}.bias", (outputs,))

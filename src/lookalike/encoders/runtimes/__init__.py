@@ -1,1 +1,1 @@
-"""What runs a graph on this machine: OpenVINO by default, ONNX Runtime as the portable one."""
+"""Runtimes, which run a graph on this machine: OpenVINO by default, and ONNX Runtime as the portable alternative."""

@@ -1,4 +1,4 @@
-"""The runtimes there are, by name."""
+"""The available runtimes by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled networks kept as files, which may be thrown away and made again."""
+"""A cache of compiled networks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from lookalike.encoders.weights.cache import cache_folder, file_sha256, write_at
 
 @dataclass(frozen=True, slots=True)
 class CompiledCopy:
-    """A compiled network kept as a file, ``name`` telling which network and ``key`` all it was compiled for.
+    """A cached compiled network: ``name`` identifies the network, ``key`` everything it was compiled for.
 
-    Its SHA-256 stands beside it: a runtime that is given a damaged copy may crash instead of refusing it.
+    Its SHA-256 is stored beside it, because a runtime may crash when it loads a damaged file.
     """
 
     name: str
@@ -27,20 +27,21 @@ class CompiledCopy:
 
     @property
     def path(self) -> Path:
-        """The file itself."""
+        """The cached file."""
         return cache_folder() / "compiled" / f"{self.name}-{self.key}.blob"
 
     def is_intact(self) -> bool:
-        """Whether the copy is there and is what :meth:`write` wrote."""
+        """Whether the file exists and is unchanged since :meth:`write`."""
         try:
             return self._checksum.read_bytes() == file_sha256(self.path).encode()
         except OSError:
             return False
 
     def write(self, write: Callable[[BinaryIO], object]) -> None:
-        """Keep what ``write`` writes, and forget copies of the same network that older runtimes or graphs left.
+        """Store what ``write`` writes, and delete outdated copies of the same network.
 
-        Where the cache can't be written, nothing is kept.
+        Those were made by older runtimes or from older graphs.
+        If the cache isn't writable, nothing is stored.
         """
         if write_atomically(self.path, write):
             checksum = file_sha256(self.path).encode()
@@ -48,7 +49,7 @@ class CompiledCopy:
             for other in self.path.parent.iterdir():
                 name, _, rest = other.name.rpartition("-")
                 if name == self.name and not rest.startswith(f"{self.key}."):
-                    with contextlib.suppress(OSError):  # on Windows, a copy that is in use can't be removed
+                    with contextlib.suppress(OSError):  # on Windows, a file in use can't be deleted
                         other.unlink()
 
     @property
@@ -57,9 +58,9 @@ class CompiledCopy:
 
 
 def compiled_copy(source: NetworkSource, precision: Precision, version: str, processor: str) -> CompiledCopy:
-    """Where ``source`` compiled for this runtime, processor and precision is kept.
+    """The cache entry of ``source`` compiled for this runtime version, processor and precision.
 
-    The weights' SHA-256 is in the name, so that checkpoints of the same name don't take each other's copies away.
+    The name includes the weights' SHA-256, so that checkpoints with the same name don't delete each other's copies.
     """
     key = json.dumps(
         [source.name, source.weights_sha256, source.graph_version, source.settings, version, processor, precision]

@@ -1,4 +1,4 @@
-"""Weights files in memory: mapped, never copied, and given back while they are read once."""
+"""Memory-mapped weights files, whose pages are released while they are read."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from typing import Final
 
 import numpy as np
 
-_SHED_SECONDS: Final = 0.02
+_RELEASE_INTERVAL: Final = 0.02  # seconds
 
 
-def as_known_to_numpy(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
-    """A kind of number of the same width that numpy itself has: OpenVINO knows no others by their numpy names."""
+def numpy_equivalent(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """A built-in numpy dtype of the same width: OpenVINO doesn't recognise other dtypes, such as bfloat16."""
     return dtype if dtype.kind in "fiub" else np.dtype(f"u{dtype.itemsize}")
 
 
 def map_file(path: Path) -> mmap.mmap:
-    """The file in memory, read only as far as it is used; writable, as OpenVINO demands, but never written."""
+    """Map the file into memory; copy-on-write, because OpenVINO requires writable memory."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 @contextmanager
-def shedding(mapped: mmap.mmap) -> Iterator[None]:
-    """Give pages of ``mapped`` back to the system again and again, while something inside reads all of it once.
+def release_pages(mapped: mmap.mmap) -> Iterator[None]:
+    """Release the resident pages of ``mapped`` repeatedly while the body of the ``with`` statement reads it once.
 
-    They are read again, from the system's cache, should they be needed again. Without this the whole file is resident
-    beside the packed copy that the runtime makes of it, which nearly doubles the peak.
+    Released pages are read again from the system's cache if needed. Without this, the whole file stays resident beside
+    the packed copy that the runtime makes, which nearly doubles the peak memory.
     """
     if not hasattr(mapped, "madvise"):  # Windows
         yield
         return
     done = threading.Event()
 
-    def shed() -> None:
-        while not done.wait(_SHED_SECONDS):
+    def release() -> None:
+        while not done.wait(_RELEASE_INTERVAL):
             mapped.madvise(mmap.MADV_DONTNEED)
 
-    thread = threading.Thread(target=shed, name="page shedder", daemon=True)
+    thread = threading.Thread(target=release, name="page release", daemon=True)
     thread.start()
     try:
         yield

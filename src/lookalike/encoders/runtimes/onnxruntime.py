@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.networks.source import NetworkSource
-from lookalike.encoders.runtimes.mapping import as_known_to_numpy
+from lookalike.encoders.runtimes.mapping import numpy_equivalent
 from lookalike.encoders.spec import Precision
 from lookalike.errors import EncoderError
 
 
 class ONNXRuntime:
-    """ONNX Runtime on the CPU, in fp32: the portable runtime, and the reference that tests compare OpenVINO with."""
+    """ONNX Runtime on the CPU in fp32: the portable runtime, and the reference for OpenVINO in tests."""
 
     def __init__(self, session: Any, keep_alive: object) -> None:
         self._session = session
@@ -26,18 +26,18 @@ class ONNXRuntime:
     def load(cls, source: NetworkSource, precision: Precision) -> Self:
         """See :meth:`Runtime.load`."""
         if precision != "fp32":
-            raise EncoderError(f"ONNX Runtime runs {source.name} in fp32 only; {precision} needs OpenVINO")
+            raise EncoderError(f"{source.name}: ONNX Runtime supports fp32 only; {precision} needs OpenVINO")
         try:
             import onnxruntime
         except ImportError:
             raise EncoderError(
-                "ONNX Runtime is not installed; to install it: pip install 'lookalike[onnxruntime]'"
+                "ONNX Runtime is not installed. To install it: pip install 'lookalike[onnxruntime]'"
             ) from None
         model, weights = source.build()
         names = [tensor.name for tensor in model.graph.initializer if tensor.external_data]
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = os.cpu_count() or 1
-        # The session refers to these values without holding on to them: they must live as long as it does.
+        # The session doesn't keep these values alive, so this object has to.
         values = [_ort_value(onnxruntime.OrtValue, weights.stored(name)) for name in names]
         options.add_external_initializers(names, values)
         graph = model.SerializeToString()
@@ -51,10 +51,10 @@ class ONNXRuntime:
 
 
 def _ort_value(kind: Any, array: NDArray[np.generic]) -> Any:
-    """``array`` as ONNX Runtime's own, by reference; bfloat16, which it doesn't know by name, as what it is."""
-    known = as_known_to_numpy(array.dtype)
-    if known == array.dtype:
+    """Wrap ``array`` without a copy; dtypes that numpy lacks (bfloat16) are passed with their ONNX type."""
+    equivalent = numpy_equivalent(array.dtype)
+    if equivalent == array.dtype:
         return kind.ortvalue_from_numpy(array)
     from onnx import helper
 
-    return kind.ortvalue_from_numpy_with_onnx_type(array.view(known), helper.np_dtype_to_tensor_dtype(array.dtype))
+    return kind.ortvalue_from_numpy_with_onnx_type(array.view(equivalent), helper.np_dtype_to_tensor_dtype(array.dtype))

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU; its compiled networks are kept as files."""
+"""OpenVINO on the CPU, with a cache of compiled networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.runtimes.compiled import compiled_copy
-from lookalike.encoders.runtimes.mapping import as_known_to_numpy, map_file, shedding
+from lookalike.encoders.runtimes.mapping import map_file, numpy_equivalent, release_pages
 from lookalike.encoders.spec import Precision
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class OpenVINORuntime:
-    """OpenVINO on the CPU; its compiled networks are kept as files and memory-mapped on later starts."""
+    """OpenVINO on the CPU; compiled networks are cached as files and memory-mapped at the next start."""
 
     def __init__(self, compiled: Any, keep_alive: object = None) -> None:
         self._request = compiled.create_infer_request()
@@ -33,28 +33,28 @@ class OpenVINORuntime:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, source: NetworkSource, precision: Precision, *, afresh: bool = False) -> Self:
-        """See :meth:`Runtime.load`. With ``afresh`` it is compiled anew, whatever an earlier run has kept."""
+    def load(cls, source: NetworkSource, precision: Precision, *, recompile: bool = False) -> Self:
+        """See :meth:`Runtime.load`. With ``recompile``, a cached compiled network is not used."""
         openvino = _import_openvino()
         core = openvino.Core()
-        # The latency hint puts all threads on one batch: as fast as several streams here, in a fraction of the memory.
+        # The latency hint uses all threads for one batch: as fast as several streams, in a fraction of the memory.
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
         }
-        kept = compiled_copy(source, precision, openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME"))
-        if not afresh and kept.is_intact():
-            # Another process may have taken it away by now, and another build may refuse it: compile anew.
+        cached = compiled_copy(source, precision, openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME"))
+        if not recompile and cached.is_intact():
+            # Another process may delete the file meanwhile, or OpenVINO may reject it: then compile again.
             with suppress(FileNotFoundError, RuntimeError):
-                mapped = map_file(kept.path)
+                mapped = map_file(cached.path)
                 blob = openvino.Tensor(np.frombuffer(mapped, np.uint8), shared_memory=True)
-                with shedding(mapped):
+                with release_pages(mapped):
                     return cls(core.import_model(blob, "CPU", options), keep_alive=mapped)
         model, weights = source.build()
         mapped = map_file(weights.path)
-        with shedding(mapped):
+        with release_pages(mapped):
             compiled = core.compile_model(_read_model(core, model, weights, mapped), "CPU", options)
-            kept.write(partial(_export, compiled))
+            cached.write(partial(_export, compiled))
         return cls(compiled, keep_alive=mapped)
 
     def run(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -65,13 +65,13 @@ class OpenVINORuntime:
 
 @cache
 def _import_openvino() -> Any:
-    """OpenVINO without its converter, whose import would load ``openvino-telemetry`` and let it report the import."""
+    """Import OpenVINO without its converter, which would load ``openvino-telemetry`` and report the import."""
     converter = "openvino.tools.ovc"
-    if "openvino" in sys.modules or converter in sys.modules:  # the host program's choice, made before ours
+    if "openvino" in sys.modules or converter in sys.modules:  # the host program has already imported it
         import openvino
 
         return openvino
-    sys.modules[converter] = None  # type: ignore[assignment]  # makes its import fail, which OpenVINO allows for
+    sys.modules[converter] = None  # type: ignore[assignment]  # makes its import fail, which OpenVINO handles
     try:
         import openvino
     finally:
@@ -80,45 +80,45 @@ def _import_openvino() -> Any:
 
 
 def _read_model(core: Any, model: onnx.ModelProto, weights: WeightsFile, mapped: mmap.mmap) -> Any:
-    """``model`` as OpenVINO's own, its weights being views of ``mapped`` (the weights file), nothing copied.
+    """Convert ``model`` to an OpenVINO model whose weights are views of ``mapped``, the weights file.
 
-    It is read with weights for inputs, which constants that share memory then replace.
+    The model is read with its weights as inputs; these are then replaced by constants that share the mapped memory.
     """
     import onnx
 
     openvino = _import_openvino()
-    kept, names = [], set()
+    internal, names = [], set()
     for tensor in model.graph.initializer:
         if not tensor.external_data:
-            kept.append(tensor)
+            internal.append(tensor)
             continue
         names.add(tensor.name)
         model.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
     del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
-    read = core.read_model(model.SerializeToString())
-    numbers = np.frombuffer(mapped, np.uint8)
-    for parameter in read.get_parameters():
+    model.graph.initializer.extend(internal)
+    converted = core.read_model(model.SerializeToString())
+    data = np.frombuffer(mapped, np.uint8)
+    for parameter in converted.get_parameters():
         name = parameter.get_friendly_name()
         if name in names:
             ref = weights[name]
             values = openvino.Tensor(
-                numbers[ref.offset : ref.offset + ref.nbytes].view(as_known_to_numpy(ref.dtype)),
+                data[ref.offset : ref.offset + ref.nbytes].view(numpy_equivalent(ref.dtype)),
                 openvino.Shape(list(ref.stored_shape)),
                 parameter.get_element_type(),
             )
             constant = openvino.op.Constant(values, shared_memory=True)
             constant.set_friendly_name(name)
             parameter.output(0).replace(constant.output(0))
-            read.remove_parameter(parameter)
-    return read
+            converted.remove_parameter(parameter)
+    return converted
 
 
-class _IntoFile(io.BytesIO):
-    """Stands in for the one kind of stream that OpenVINO exports to, and passes everything on to a file.
+class _FileStream(io.BytesIO):
+    """A stream that OpenVINO can export to, because it is a BytesIO, and that writes to a file.
 
-    OpenVINO writes a header first and goes back to fill it in. An error is kept for later, since it must not be thrown
-    through OpenVINO's own code.
+    OpenVINO seeks back to complete its header. Errors are stored, because they must not propagate through OpenVINO's
+    native code.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -126,27 +126,27 @@ class _IntoFile(io.BytesIO):
         self._file = file
         self.error: OSError | None = None
 
-    def write(self, piece: Any) -> int:
-        """Write one piece to the file."""
+    def write(self, data: Any) -> int:
+        """Write ``data`` to the file."""
         try:
             if self.error is None:
-                self._file.write(piece)
+                self._file.write(data)
         except OSError as error:
             self.error = error
-        return len(piece)
+        return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to another place in the file."""
+        """Change the position in the file."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """The place in the file."""
+        """The position in the file."""
         return self._file.tell()
 
 
 def _export(compiled: Any, file: BinaryIO) -> None:
-    """Write the compiled network to ``file`` piece by piece, since as one object it would double the memory."""
-    stream = _IntoFile(file)
+    """Write the compiled network to ``file`` in chunks; as one bytes object it would double the memory."""
+    stream = _FileStream(file)
     compiled.export_model(stream)
     if stream.error is not None:
         raise stream.error

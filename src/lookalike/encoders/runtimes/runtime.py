@@ -1,4 +1,4 @@
-"""What every runtime is: a network made ready to run."""
+"""The interface of runtimes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lookalike.encoders.spec import Precision
 
 
 class Runtime(Protocol):
-    """A network made ready to run. May be called from any thread; calls take turns."""
+    """A loaded network. It is thread-safe; calls run one after another."""
 
     @classmethod
     def load(cls, source: NetworkSource, precision: Precision) -> Self:
-        """Make ``source`` ready; raises :class:`~lookalike.errors.EncoderError` where it can't be in ``precision``."""
+        """Load ``source``; raises :class:`~lookalike.errors.EncoderError` if ``precision`` is unsupported."""
         ...
 
     def run(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
-        """One output row for each row of ``batch``: features float32 (n, d) out.
+        """Compute the features, float32 (n, d), of a batch.
 
-        ``batch`` holds pixels, uint8 (n, S, S, 3), or the ids of a text's tokens, int64 (n, tokens).
+        ``batch`` contains pixels, uint8 (n, S, S, 3), or token ids, int64 (n, tokens).
         """
         ...

@@ -1,1 +1,1 @@
-"""Weights files: where they are, whether they are the right ones, and which tensors lie where in them."""
+"""Weights files: finding, downloading and verifying them, and reading where their tensors are stored."""

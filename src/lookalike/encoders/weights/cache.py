@@ -1,4 +1,4 @@
-"""What may be thrown away and made again: checksums already computed, and files written whole."""
+"""The cache folder: computed checksums, and files that are written atomically."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import platformdirs
 
 
 def cache_folder() -> Path:
-    """Where this user's caches of Lookalike lie: ``$LOOKALIKE_CACHE``, or what the operating system prescribes."""
-    chosen = os.environ.get("LOOKALIKE_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("lookalike", appauthor=False)
+    """The folder of Lookalike's caches: ``$LOOKALIKE_CACHE``, or the standard place of the operating system."""
+    folder = os.environ.get("LOOKALIKE_CACHE")
+    return Path(folder) if folder else platformdirs.user_cache_path("lookalike", appauthor=False)
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> bool:
-    """Put what ``write`` writes at ``path`` whole or not at all; False where the cache can't be written."""
+    """Create ``path`` with what ``write`` writes, completely or not at all; False if the cache isn't writable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
@@ -38,28 +38,28 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> bool:
     return True
 
 
-def file_sha256(path: Path, *, afresh: bool = False) -> str:
-    """SHA-256 of the file at ``path`` in hex, remembered by its size and modification time once computed.
+def file_sha256(path: Path, *, reread: bool = False) -> str:
+    """SHA-256 of the file ``path`` in hex, cached by path, size and modification time.
 
-    With ``afresh`` it is computed whatever is remembered. Raises :class:`OSError` where the file can't be read.
+    With ``reread``, the cached value is ignored. Raises :class:`OSError` if the file can't be read.
     """
     path = path.resolve()
     stat = path.stat()
     identity = [str(path), stat.st_size, stat.st_mtime_ns]
-    note = cache_folder() / "sha256" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
-    if not afresh and (remembered := _remembered(note, identity)) is not None:
-        return remembered
+    entry = cache_folder() / "sha256" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+    if not reread and (cached := _cached_sha256(entry, identity)) is not None:
+        return cached
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     content = json.dumps({"of": identity, "sha256": digest}).encode()
-    write_atomically(note, lambda file: file.write(content))
+    write_atomically(entry, lambda file: file.write(content))
     return digest
 
 
-def _remembered(note: Path, identity: list[object]) -> str | None:
-    """The SHA-256 in ``note`` of the file with that ``identity``; None if it was never computed or can't be read."""
+def _cached_sha256(entry: Path, identity: list[object]) -> str | None:
+    """The SHA-256 in the cache file ``entry``; None if it is missing, unreadable or of another ``identity``."""
     try:
-        remembered = json.loads(note.read_text())
-        return str(remembered["sha256"]) if remembered["of"] == identity else None
+        content = json.loads(entry.read_text())
+        return str(content["sha256"]) if content["of"] == identity else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,8 +1,8 @@
-"""Weights on the Hugging Face hub: where they are in its cache, and how they get there.
+"""Weights on the Hugging Face hub: finding them in the local cache, and downloading them.
 
-``huggingface_hub`` keeps a cache that many programs share, honours mirrors, proxies, tokens and offline mode, and does
-the talking. What it doesn't do is go on with a download that an earlier process began, or check a file against a
-SHA-256 that we know beforehand; both are done here, before a file enters the cache.
+``huggingface_hub`` manages a cache that many programs share, and supports mirrors, proxies, tokens and offline mode. It
+doesn't resume a download of an earlier process, nor check a file against a known SHA-256; this module does both before
+a file enters the cache.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from lookalike.encoders.catalog import HubFile
 from lookalike.encoders.weights.cache import file_sha256
 from lookalike.errors import DownloadError, LookalikeError, WeightsError
 
-_ELSEWHERE: Final = "or copy the file from another machine and give its path: --encoder PATH"
+_ALTERNATIVE: Final = "or copy the file from another machine and use its path: --encoder PATH"
 
-# What the disk says to a write, which names no file; connections don't fail in these ways.
+# Errors of disk writes that carry no file name; connections don't fail with these.
 _DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
 
-def cached(file: HubFile) -> Path | None:
-    """The file in the Hugging Face cache, unchecked; None if it isn't there.
+def cached_path(file: HubFile) -> Path | None:
+    """The file in the Hugging Face cache, not verified; None if it isn't there.
 
-    The cache's layout is documented; importing all of ``huggingface_hub`` would cost half a second at every start.
+    The layout of the cache is documented; importing all of ``huggingface_hub`` would cost half a second at every start.
     """
     folder = f"models--{file.repository.replace('/', '--')}"
     path = _cache_folder() / folder / "snapshots" / file.revision / file.filename
@@ -37,65 +37,67 @@ def cached(file: HubFile) -> Path | None:
 
 
 def download(
-    file: HubFile, sha256: str | None, *, bar: type[Any] | None = None, waiting: Callable[[], object] | None = None
+    file: HubFile, sha256: str | None, *, bar: type[Any] | None = None, on_wait: Callable[[], object] | None = None
 ) -> Path:
-    """Bring ``file`` into the Hugging Face cache and return its path there; one that is there is not fetched again.
+    """Download ``file`` to the Hugging Face cache, unless it is already there, and return its path.
 
-    A damaged one is replaced. An interrupted download goes on where it was, also in a later process; where another
-    process is at it, ``waiting`` is called once and its end awaited. The SHA-256 is checked before the file enters the
-    cache; with None, the pinned revision alone vouches for the file. ``bar`` is the class of the progress bar, like
-    ``tqdm.tqdm``; none is shown without. Raises :class:`~lookalike.errors.DownloadError` where the hub can't be
-    reached or doesn't have the file, or the disk doesn't take it, and :class:`~lookalike.errors.WeightsError` where
-    what came is not the file that was meant.
+    A damaged file is replaced. An interrupted download is resumed, also by a later process. If another process is
+    downloading the file, ``on_wait`` is called once and this function waits. The SHA-256 is checked before the file
+    enters the cache; if it is None, only the pinned revision identifies the file. ``bar`` is a progress bar class such
+    as ``tqdm.tqdm``. Raises :class:`~lookalike.errors.DownloadError` if the hub is unreachable or doesn't have the
+    file, or if it can't be stored, and :class:`~lookalike.errors.WeightsError` if the SHA-256 differs.
     """
     try:
-        path = cached(file)
-        if path is not None and _is_right(path, sha256):
+        path = cached_path(file)
+        if path is not None and _matches(path, sha256):
             return path
-        return _brought(file, sha256, bar, waiting)
+        return _download_to_cache(file, sha256, bar, on_wait)
     except LookalikeError:
         raise
-    except Exception as error:  # those of the HTTP library beneath huggingface_hub, which is no part of its interface
-        raise _explained(file, error) from error
+    except Exception as error:  # of the HTTP library that huggingface_hub uses, which isn't part of its interface
+        raise _download_error(file, error) from error
 
 
 def _cache_folder() -> Path:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read once, when the next line is first carried out
-    from huggingface_hub import constants  # quick to import, unlike the rest of it
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # has to be set before the first import
+    from huggingface_hub import constants  # quick to import, unlike the rest of the package
 
     return Path(constants.HF_HUB_CACHE)
 
 
-def _is_right(path: Path, sha256: str | None) -> bool:
+def _matches(path: Path, sha256: str | None) -> bool:
     return sha256 is None or file_sha256(path) == sha256
 
 
-def _brought(file: HubFile, sha256: str | None, bar: type[Any] | None, waiting: Callable[[], object] | None) -> Path:
-    """``file`` in the cache, asked of the hub."""
+def _download_to_cache(
+    file: HubFile, sha256: str | None, bar: type[Any] | None, on_wait: Callable[[], object] | None
+) -> Path:
+    """Download ``file`` from the hub to the cache, replacing a damaged copy."""
     from huggingface_hub import hf_hub_download
 
-    blob, origin = _found(file)
-    with _alone(blob, waiting):
-        for place in (cached(file), blob):  # its name in the snapshot, and its content: one file where links can't be
-            if place is not None and place.is_file() and not _is_right(place, sha256):
+    blob, origin = _query_hub(file)
+    with _lock(blob, on_wait):
+        # The snapshot's entry is a link to the blob, or a file of its own on systems without symbolic links.
+        for place in (cached_path(file), blob):
+            if place is not None and place.is_file() and not _matches(place, sha256):
                 place.unlink()
-        if cached(file) is None and not blob.is_file():
+        if cached_path(file) is None and not blob.is_file():
             _fetch(origin, blob, sha256, bar)
-        # The file's content is in its place: this only gives it its name in the snapshot.
+        # The blob is already in the cache, so this only creates the entry in the snapshot.
         return Path(hf_hub_download(file.repository, file.filename, revision=file.revision))
 
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """Where a file's content comes from: its size in bytes, if the hub told it, and whether the token is for there."""
+    """The source of a file: its size in bytes, if known, and whether it is the hub itself, which gets the token."""
 
     address: str
     size: int | None
     is_the_hub: bool
 
 
-def _found(file: HubFile) -> tuple[Path, _Origin]:
-    """Where the cache wants the content of ``file``, and where it comes from."""
+def _query_hub(file: HubFile) -> tuple[Path, _Origin]:
+    """Ask the hub about ``file``; returns the path of its blob in the cache, and its source."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     address = hf_hub_url(file.repository, file.filename, revision=file.revision)
@@ -103,7 +105,7 @@ def _found(file: HubFile) -> tuple[Path, _Origin]:
     if metadata.commit_hash != file.revision or not metadata.etag:
         raise DownloadError(
             f"{file.repository}: the hub answered with revision {metadata.commit_hash}, not {file.revision}; try again "
-            f"later, {_ELSEWHERE}"
+            f"later, {_ALTERNATIVE}"
         )
     folder = _cache_folder() / f"models--{file.repository.replace('/', '--')}" / "blobs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,16 +114,16 @@ def _found(file: HubFile) -> tuple[Path, _Origin]:
 
 
 @contextmanager
-def _alone(blob: Path, waiting: Callable[[], object] | None) -> Iterator[None]:
-    """Let one process at a time bring ``blob``; ``waiting`` is called where another one is at it."""
+def _lock(blob: Path, on_wait: Callable[[], object] | None) -> Iterator[None]:
+    """Let one process at a time download ``blob``; ``on_wait`` is called if another process is doing so."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(blob.with_name(f"{blob.name}.lookalike.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        if waiting is not None:
-            waiting()
+        if on_wait is not None:
+            on_wait()
         lock.acquire()
     try:
         yield
@@ -130,69 +132,69 @@ def _alone(blob: Path, waiting: Callable[[], object] | None) -> Iterator[None]:
 
 
 def _fetch(origin: _Origin, blob: Path, sha256: str | None, bar: type[Any] | None) -> None:
-    """Fetch ``blob``, going on with the part that an earlier process has left, and check it."""
+    """Download ``blob``, resuming a partial download, and check its SHA-256."""
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     part = blob.with_name(f"{blob.name}.lookalike.incomplete")
     if part.is_file() and (origin.size is None or part.stat().st_size > origin.size):
-        part.unlink()  # too long to be its beginning, or it can't be told whether it is
-    headers = build_hf_headers(token=None if origin.is_the_hub else False)  # other hosts have no business with it
+        part.unlink()  # longer than the file, or the file's size is unknown
+    headers = build_hf_headers(token=None if origin.is_the_hub else False)  # never send the token to other hosts
     with part.open("ab") as target:
         done = target.tell()
-        if done != origin.size:  # of a whole one, killed before it was checked, nothing is left to ask for
+        if done != origin.size:  # else it is complete, but was interrupted before the check
             http_get(
                 origin.address, target, resume_size=done, headers=headers, expected_size=origin.size, tqdm_class=bar
             )
-    found = file_sha256(part, afresh=True)
-    if sha256 is not None and found != sha256:
+    actual = file_sha256(part, reread=True)
+    if sha256 is not None and actual != sha256:
         part.unlink()
         raise WeightsError(
-            f"{origin.address}: what came is not the file that was meant (SHA-256 {found}, expected {sha256}); it has "
-            "been thrown away. Try again; if it happens once more, the mirror or a proxy changes files"
+            f"{origin.address}: the downloaded file has the SHA-256 {actual}, expected {sha256}; it was deleted. Try "
+            "again; if it happens again, a mirror or proxy is changing files"
         )
     part.replace(blob)
 
 
-def _explained(file: HubFile, error: Exception) -> DownloadError:
+def _download_error(file: HubFile, error: Exception) -> DownloadError:
     from huggingface_hub import constants, errors
 
     what = f"{file.repository}/{file.filename} at {file.revision[:12]}"
-    if isinstance(error, OSError) and _is_of_the_disk(error):
-        place = "HF_HUB_CACHE" if os.environ.get("HF_HUB_CACHE") else "HF_HOME"
+    if isinstance(error, OSError) and _is_disk_error(error):
+        variable = "HF_HUB_CACHE" if os.environ.get("HF_HUB_CACHE") else "HF_HOME"
         return DownloadError(
-            f"{what}: can't be kept in {_cache_folder()} ({error.strerror}). Make room there, or set {place} to "
-            "another folder; then run the same command again",
+            f"{what}: can't be stored in {_cache_folder()} ({error.strerror}). Free some space, or set {variable} to "
+            "another folder, then run the same command again",
             kind="disk",
         )
     if constants.HF_HUB_OFFLINE:
         return DownloadError(
-            f"{what}: not here, or damaged, and HF_HUB_OFFLINE forbids to fetch it; unset it, {_ELSEWHERE}",
+            f"{what}: missing or damaged, and HF_HUB_OFFLINE forbids downloads; unset it, {_ALTERNATIVE}",
             kind="unreachable",
         )
     absent = (errors.RemoteEntryNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError)
     if isinstance(error, absent):
         return DownloadError(
-            f"{what}: {constants.ENDPOINT} doesn't have it (any more); update Lookalike, {_ELSEWHERE}", kind="absent"
+            f"{what}: {constants.ENDPOINT} doesn't have this file; update Lookalike, {_ALTERNATIVE}", kind="absent"
         )
     detail = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DownloadError(
-        f"{what}: can't be fetched from {constants.ENDPOINT} ({detail}). What has come so far is kept. Run the same "
-        f"command again when the hub can be reached, {_ELSEWHERE}",
-        kind="unreachable" if _is_of_the_connection(error) else "other",
+        f"{what}: download from {constants.ENDPOINT} failed ({detail}). The part received so far is kept. Run the same "
+        f"command again when the hub is reachable, {_ALTERNATIVE}",
+        kind="unreachable" if _is_connection_error(error) else "other",
     )
 
 
-def _is_of_the_disk(error: OSError) -> bool:
-    """Whether it comes from a file of ours; errors of the connection are OSErrors too, but name no file."""
+def _is_disk_error(error: OSError) -> bool:
+    """Whether the error concerns a local file; connection errors are OSErrors too, but without a file name."""
     return error.filename is not None or error.errno in _DISK_ERRORS
 
 
-def _is_of_the_connection(error: Exception) -> bool:
-    """Whether nobody has answered."""
+def _is_connection_error(error: Exception) -> bool:
+    """Whether there was no answer at all."""
     from huggingface_hub import errors
 
-    if isinstance(error, errors.HfHubHTTPError):  # an answer, though not the one that was hoped for
+    if isinstance(error, errors.HfHubHTTPError):  # the hub answered with an error
         return False
-    failed = errors.HTTPError  # type: ignore[attr-defined]  # the HTTP library's own, whichever that is
-    return isinstance(error, (failed, errors.LocalEntryNotFoundError, ConnectionError))
+    http_error = errors.HTTPError  # type: ignore[attr-defined]  # the base class of whichever HTTP library is used
+    return isinstance(error, (http_error, errors.LocalEntryNotFoundError, ConnectionError))

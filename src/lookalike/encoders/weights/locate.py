@@ -1,4 +1,4 @@
-"""Where an encoder's weights file is, and whether it is the one we mean."""
+"""Find the weights files of the catalogue on this machine, and verify or download them."""
 
 from __future__ import annotations
 
@@ -11,90 +11,92 @@ from typing import Any
 from lookalike.encoders import catalog
 from lookalike.encoders.catalog import CatalogRow, HubFile, PackagedFile
 from lookalike.encoders.weights.cache import file_sha256
-from lookalike.encoders.weights.hub import cached, download
+from lookalike.encoders.weights.hub import cached_path, download
 from lookalike.errors import DownloadError, WeightsError
 
 
-def locate(row: CatalogRow) -> Path | None:
-    """The weights file of ``row`` on this machine, unchecked; None if it isn't here. Nothing is downloaded."""
+def weights_path(row: CatalogRow) -> Path | None:
+    """The weights file of ``row`` on this machine, not verified; None if it isn't there. Nothing is downloaded."""
     match row.source:
         case PackagedFile(package, path):
             return _in_package(package, path)
         case HubFile() as file:
-            return cached(file)
+            return cached_path(file)
 
 
-def has_its_size(row: CatalogRow, path: Path) -> bool:
-    """Whether the file at ``path`` is as long as the weights of ``row``: no proof, but it needn't be read for it."""
+def has_expected_size(row: CatalogRow, path: Path) -> bool:
+    """Whether the file ``path`` has the size of the weights of ``row``: a quick check that doesn't read the file."""
     return row.size_is_rounded or path.stat().st_size == row.size
 
 
-def best_ready(*, damaged: Callable[[WeightsError], object] | None = None) -> CatalogRow:
-    """The best encoder whose weights are on this machine: a CLIP one, else the one that comes with Lookalike.
+def best_available(*, on_damaged: Callable[[WeightsError], object] | None = None) -> CatalogRow:
+    """The best encoder whose weights are on this machine: a CLIP encoder, else the one installed with Lookalike.
 
-    A damaged file counts as none: ``damaged`` is told of it, in words. Files behind the one chosen are not read.
+    Damaged files are passed over; ``on_damaged`` is called with the error. Only files up to the chosen one are read.
     """
     for row in map(catalog.find, catalog.PREFERRED):
-        if locate(row) is None:
+        if weights_path(row) is None:
             continue
         try:
-            checked(row)
+            verified_path(row)
         except WeightsError as error:
-            if damaged is not None:
-                damaged(error)
+            if on_damaged is not None:
+                on_damaged(error)
         else:
             return row
     return catalog.find(catalog.DEFAULT)
 
 
-def checked(row: CatalogRow, *, afresh: bool = False) -> Path:
-    """The weights file of ``row``, its SHA-256 checked (once; the answer is remembered by size and time).
+def verified_path(row: CatalogRow, *, reread: bool = False) -> Path:
+    """The weights file of ``row``, with its SHA-256 checked; the checksum is cached by size and modification time.
 
-    With ``afresh`` the file is read again. Raises :class:`~lookalike.errors.WeightsError` where it is missing, can't
-    be read, or is another.
+    With ``reread``, the cached checksum is ignored. Raises :class:`~lookalike.errors.WeightsError` if the file is
+    missing, unreadable or has another checksum.
     """
-    path = locate(row)
+    path = weights_path(row)
     if path is None:
-        raise WeightsError(f"the weights of {row.name} are not on this machine; to fetch them: {_way_out(row)}")
+        raise WeightsError(f"the weights of {row.name} are not on this machine. To get them: {_install_command(row)}")
     try:
-        found = file_sha256(path, afresh=afresh)
+        actual = file_sha256(path, reread=reread)
     except OSError as error:
-        raise WeightsError(f"{path}: can't be read ({error.strerror}); to replace it: {_way_out(row)}") from error
-    if found != row.sha256:
         raise WeightsError(
-            f"{path}: this is not the weights file of {row.name}, or it is damaged (SHA-256 {found}, expected "
-            f"{row.sha256}); to replace it: {_way_out(row)}"
+            f"{path}: can't be read ({error.strerror}). To replace it: {_install_command(row)}"
+        ) from error
+    if actual != row.sha256:
+        raise WeightsError(
+            f"{path}: damaged, or not the weights file of {row.name} (SHA-256 {actual}, expected {row.sha256}). To "
+            f"replace it: {_install_command(row)}"
         )
     return path
 
 
-def must_be_fetched(row: CatalogRow) -> bool:
-    """Whether the weights of ``row`` come from the hub and are not on this machine, or are damaged."""
+def needs_download(row: CatalogRow) -> bool:
+    """Whether the weights of ``row`` come from the hub and are missing or damaged on this machine."""
     if not isinstance(row.source, HubFile):
         return False
     try:
-        checked(row)
+        verified_path(row)
     except WeightsError:
         return True
     return False
 
 
-def fetch(row: CatalogRow, *, bar: type[Any] | None = None, waiting: Callable[[], object] | None = None) -> Path:
-    """The weights of ``row``, downloaded if they come from the hub and :func:`must_be_fetched`.
+def fetch(row: CatalogRow, *, bar: type[Any] | None = None, on_wait: Callable[[], object] | None = None) -> Path:
+    """The path of the weights of ``row``, which are downloaded first if :func:`needs_download`.
 
-    ``bar`` is the class of a progress bar, ``waiting`` is called where another process is fetching them. Raises
+    ``bar`` is a progress bar class; ``on_wait`` is called if another process is downloading them. Raises
     :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError`.
     """
     if not isinstance(row.source, HubFile):
-        return checked(row)
-    return download(row.source, row.sha256, bar=bar, waiting=waiting)
+        return verified_path(row)
+    return download(row.source, row.sha256, bar=bar, on_wait=on_wait)
 
 
 def fetch_tokenizer(row: CatalogRow) -> Path | None:
-    """The tokenizer.json that belongs to the weights of ``row``, downloaded beside them, so that words are split by it.
+    """Download the tokenizer.json of the weights of ``row`` to the folder of the weights, and return its path.
 
-    None where the encoder knows no words or the hub has no such file: the vocabulary that all CLIP models share will
-    do. Raises :class:`~lookalike.errors.DownloadError` where it can't be fetched for another reason.
+    Returns None if the encoder has no text input, or if the hub has no such file; then the vocabulary shared by all
+    CLIPs is used. Raises :class:`~lookalike.errors.DownloadError` if the download fails for another reason.
     """
     if row.clip is None or not isinstance(row.source, HubFile):
         return None
@@ -114,7 +116,7 @@ def _in_package(package: str, path: str) -> Path | None:
     return file if file.is_file() else None
 
 
-def _way_out(row: CatalogRow) -> str:
+def _install_command(row: CatalogRow) -> str:
     match row.source:
         case PackagedFile(package, _):
             return f"pip install --force-reinstall {package.replace('_', '-')}"

@@ -1,7 +1,7 @@
-"""Read where the tensors of a safetensors file lie, and refuse every file whose header lies about it.
+"""Read the positions of the tensors in a safetensors file, and reject files with an inconsistent header.
 
-The format: the header's length (8 bytes, little-endian), the header (a JSON object: tensor name to dtype, shape and
-the span of its bytes, counted from the header's end), then the numbers, without gaps. Nothing is ever executed.
+The format: the header's length (8 bytes, little-endian), the header (a JSON object that maps each tensor name to dtype,
+shape and byte range, counted from the end of the header), then the values, without gaps.
 """
 
 from __future__ import annotations
@@ -32,110 +32,111 @@ _DTYPES: Final = {
 }
 
 _LENGTH_BYTES: Final = 8
-# A thousand tensors need some 0.15 MB; a longer header than this is not one of an encoder.
-_LONGEST_HEADER: Final = 16_000_000
+# A thousand tensors need about 0.15 MB; no encoder has a header longer than this.
+_MAX_HEADER_BYTES: Final = 16_000_000
 
-_IMPOSTORS: Final = (
-    (b"PK\x03\x04", "it is a torch checkpoint (a zip with a pickle inside, which could run code)"),
+_OTHER_FORMATS: Final = (
+    (b"PK\x03\x04", "it is a torch checkpoint (a zip that contains a pickle, which could run code)"),
     *(
         (bytes((0x80, protocol)), "it is a torch checkpoint (a pickle, which could run code)")
         for protocol in range(2, 6)
     ),
-    (b"version https://git-lfs", "it is a Git LFS pointer, not the file itself (git lfs pull fetches that)"),
-    (b"<", "it is a web page, so its download went wrong"),
+    (b"version https://git-lfs", "it is a Git LFS pointer; run git lfs pull to get the file"),
+    (b"<", "it is a web page, so its download failed"),
 )
 
 _METADATA = "__metadata__"
 
 
-class _LieError(ValueError):
-    """What is wrong with the file, in words that go on from "refused as a safetensors file:"."""
+class _FormatError(ValueError):
+    """The problem with the file, as a phrase that follows "not a valid safetensors file:"."""
 
 
 def read_safetensors(path: Path) -> WeightsFile:
-    """Find every tensor of the safetensors file at ``path``.
+    """Find every tensor of the safetensors file ``path``.
 
-    Raises :class:`WeightsError` if the file is missing, of another format or cut short, or if its header is anything
-    but a true account of the file: every byte belongs to exactly one tensor, of the length its dtype and shape make.
+    Raises :class:`WeightsError` if the file is missing, truncated or of another format, or if its header is
+    inconsistent: every byte must belong to exactly one tensor, whose size must match its dtype and shape.
     """
     try:
         header, start = _header(path)
         return WeightsFile(path, _tensors(header, start, path.stat().st_size))
     except OSError as error:
-        raise WeightsError(f"{path}: can't be read: {error.strerror}") from error
-    except _LieError as error:
+        raise WeightsError(f"{path}: can't be read ({error.strerror})") from error
+    except _FormatError as error:
         raise WeightsError(
-            f"{path}: refused as a safetensors file: {error}; get it anew from its source, or save the model again "
-            "as safetensors (safe_serialization in transformers, safetensors.torch.save_file anywhere)"
+            f"{path}: not a valid safetensors file: {error}. Download it again, or save the model again with "
+            "safe_serialization=True (transformers) or safetensors.torch.save_file"
         ) from error
 
 
 def _header(path: Path) -> tuple[Mapping[str, Any], int]:
-    """The header, and the offset in bytes at which the numbers begin."""
+    """The header, and the offset in bytes at which the values begin."""
     with path.open("rb") as file:
         size = path.stat().st_size
         head = file.read(_LENGTH_BYTES + 24)
         length = int.from_bytes(head[:_LENGTH_BYTES], "little")
-        if head[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{" or length > _LONGEST_HEADER:
-            raise _LieError(next((what for start, what in _IMPOSTORS if head.startswith(start)), "it is none"))
+        if head[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{" or length > _MAX_HEADER_BYTES:
+            other = (what for start, what in _OTHER_FORMATS if head.startswith(start))
+            raise _FormatError(next(other, "it has another format"))
         if _LENGTH_BYTES + length > size:
-            raise _LieError(f"its header should have {length} bytes, but the file ends before; it is cut short")
+            raise _FormatError(f"it is truncated (its header should have {length} bytes)")
         file.seek(_LENGTH_BYTES)
         text = file.read(length)
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=_unique_names)
     except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, _LieError) else _LieError("its header is not JSON") from error
+        raise error if isinstance(error, _FormatError) else _FormatError("its header is not valid JSON") from error
     if not isinstance(header, dict):
-        raise _LieError("its header is not a table of tensors")
+        raise _FormatError("its header is not a JSON object")
     return header, _LENGTH_BYTES + length
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise _LieError("its header names one tensor twice")
-    return table
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise _FormatError("its header contains a name twice")
+    return values
 
 
 def _tensors(header: Mapping[str, Any], start: int, size: int) -> dict[str, TensorRef]:
-    """Every tensor of the header, once all of them together have been found to fill the file exactly."""
+    """Every tensor of the header, after a check that they fill the file exactly."""
     spans: list[tuple[int, int, str]] = []
     tensors = {}
     for name, entry in header.items():
         if name == _METADATA:
             continue
         dtype, shape, begin, end = _entry(name, entry)
-        if (start + begin) % dtype.itemsize:  # runtimes read numbers in place, and may crash on such ones
-            raise _LieError(f"tensor {name!r} begins at an odd place, as very old writers left them")
+        if (start + begin) % dtype.itemsize:  # runtimes read values in place, and may crash on unaligned ones
+            raise _FormatError(f"tensor {name!r} is not aligned; it was written by a very old version of safetensors")
         spans.append((begin, end, name))
         tensors[name] = TensorRef(dtype, shape, start + begin)
     expected = 0
     for begin, end, name in sorted(spans):
         if begin != expected:
-            raise _LieError(f"tensor {name!r} {'overlaps another' if begin < expected else 'follows a gap'}")
+            raise _FormatError(f"tensor {name!r} {'overlaps another' if begin < expected else 'follows a gap'}")
         expected = end
     if not tensors:
-        raise _LieError("it holds no tensor")
+        raise _FormatError("it contains no tensor")
     if start + expected != size:
-        more = "is cut short" if start + expected > size else "has more bytes than its tensors"
-        raise _LieError(f"it {more} ({size} bytes, not {start + expected})")
+        problem = "is truncated" if start + expected > size else "has bytes after its last tensor"
+        raise _FormatError(f"it {problem} ({size} bytes, not {start + expected})")
     return tensors
 
 
 def _entry(name: str, entry: object) -> tuple[np.dtype[np.generic], tuple[int, ...], int, int]:
-    """The dtype, the shape and the span (from the header's end, in bytes) of one tensor."""
+    """The dtype, the shape and the byte range (counted from the end of the header) of one tensor."""
     match entry:
         case {"dtype": str(kind), "shape": [*shape], "data_offsets": [begin, end]}:
             pass
         case _:
-            raise _LieError(f"tensor {name!r} is not described by dtype, shape and data_offsets")
+            raise _FormatError(f"tensor {name!r} lacks dtype, shape or data_offsets")
     if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
-        raise _LieError(f"tensor {name!r} has a length or an offset that is no natural number")
+        raise _FormatError(f"tensor {name!r} has a length or an offset that is not a natural number")
     dtype = _DTYPES.get(kind)
     if dtype is None:
-        raise _LieError(f"tensor {name!r} is of the unknown kind {kind!r}; known: {', '.join(_DTYPES)}")
+        raise _FormatError(f"tensor {name!r} has the unsupported dtype {kind!r}; supported: {', '.join(_DTYPES)}")
     if end - begin != prod(shape) * dtype.itemsize:
         needed = prod(shape) * dtype.itemsize
-        raise _LieError(f"tensor {name!r} has {end - begin} bytes, but {kind} {shape} takes {needed}")
+        raise _FormatError(f"tensor {name!r} has {end - begin} bytes, but {kind} {shape} needs {needed}")
     return dtype, tuple(shape), begin, end

@@ -1,4 +1,4 @@
-"""Named tensors in a weights file: where each one lies, so that graphs can refer to it and never copy it."""
+"""The positions of named tensors in a weights file, so that graphs can refer to them without copying."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FLOATS: Final = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(ml_dtypes
 class TensorRef:
     """One tensor inside a weights file.
 
-    ``offset`` is in bytes from the start of the file; the numbers are dense and little-endian. ``shape`` is the
-    tensor's own; ``order`` lists its axes as they are stored, slowest first, so that ``(0, 1, 2, 3)`` is row-major and
-    ``(2, 3, 1, 0)`` a convolution written by TensorFlow.
+    ``offset`` is in bytes from the start of the file; the values are dense and little-endian. ``shape`` is the logical
+    shape. ``order`` lists the axes as they are stored, slowest first: ``(0, 1, 2, 3)`` is row-major, and
+    ``(2, 3, 1, 0)`` is a convolution written by TensorFlow; None means row-major.
     """
 
     dtype: np.dtype[np.generic]
@@ -33,28 +33,28 @@ class TensorRef:
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        """The lengths of the axes in the order in which they are stored."""
+        """The lengths of the axes in stored order."""
         return self.shape if self.order is None else tuple(self.shape[axis] for axis in self.order)
 
     @property
     def to_shape(self) -> tuple[int, ...] | None:
-        """The transposition that leads from the stored axes to the tensor's own; None where they are the same."""
+        """The transposition from the stored axes to the logical ones; None if they are the same."""
         return None if self.order is None else tuple(int(axis) for axis in np.argsort(self.order))
 
     @property
     def nbytes(self) -> int:
-        """Length in bytes."""
+        """Size in bytes."""
         return prod(self.shape) * self.dtype.itemsize
 
     def rows(self, first: int, stop: int) -> TensorRef:
-        """Rows ``first`` to ``stop`` (without it) of a row-major tensor: they lie in one piece."""
+        """Rows ``first`` up to ``stop`` (exclusive) of a row-major tensor, which are contiguous."""
         row = prod(self.shape[1:]) * self.dtype.itemsize
         return replace(self, shape=(stop - first, *self.shape[1:]), offset=self.offset + first * row)
 
     def reshaped(self, *shape: int) -> TensorRef:
-        """The numbers of a row-major tensor under another shape, of as many numbers."""
+        """A row-major tensor with another shape of the same size."""
         if prod(shape) != prod(self.shape):
-            raise ValueError(f"{self.shape} can't be seen as {shape}")
+            raise ValueError(f"{self.shape} can't be reshaped to {shape}")
         return replace(self, shape=shape)
 
     def transposed(self) -> TensorRef:
@@ -63,10 +63,10 @@ class TensorRef:
 
 
 class WeightsFile:
-    """The named tensors of one file on disk."""
+    """The named tensors of one weights file."""
 
     def __init__(self, path: Path, tensors: Mapping[str, TensorRef]) -> None:
-        """Describe ``path``; raises :class:`WeightsError` if a tensor would lie outside the file."""
+        """Raises :class:`WeightsError` if a tensor lies outside the file."""
         self.path = path
         self.tensors = dict(tensors)
         size = path.stat().st_size
@@ -75,35 +75,37 @@ class WeightsFile:
                 raise WeightsError(f"{path}: tensor {name!r} lies outside the file; it is damaged or cut short")
 
     def __getitem__(self, name: str) -> TensorRef:
-        """Where the tensor ``name`` lies; raises :class:`WeightsError` if there is none."""
+        """The reference of the tensor ``name``; raises :class:`WeightsError` if there is none."""
         try:
             return self.tensors[name]
         except KeyError:
-            raise WeightsError(f"{self.path}: no tensor named {name!r}; is this the right kind of network?") from None
+            raise WeightsError(
+                f"{self.path}: tensor {name!r} is missing; this may be another kind of network"
+            ) from None
 
     def floats(self, name: str, *ranks: int) -> TensorRef:
-        """Where the tensor ``name`` lies, whose numbers a network can use; ``ranks`` may say how many axes it can have.
+        """The reference of the floating-point tensor ``name``; ``ranks`` lists the allowed numbers of axes, if given.
 
-        Raises :class:`WeightsError` if there is none, or if it has other axes, no numbers, or numbers of another kind.
+        Raises :class:`WeightsError` if it is missing, empty, or has another number of axes or an unsupported dtype.
         """
         ref = self[name]
         if (ranks and len(ref.shape) not in ranks) or 0 in ref.shape:
-            wanted = f"{' or '.join(map(str, ranks))} axes, none of length 0" if ranks else "one of any numbers"
-            raise WeightsError(f"{self.path}: tensor {name!r} has shape {ref.shape}, not {wanted}")
+            expected = f"{' or '.join(map(str, ranks))} non-empty axes" if ranks else "a non-empty tensor"
+            raise WeightsError(f"{self.path}: tensor {name!r} has shape {ref.shape}; expected {expected}")
         if ref.dtype not in _FLOATS:
             raise WeightsError(
-                f"{self.path}: tensor {name!r} holds {ref.dtype}, which is not supported; save the checkpoint again in "
+                f"{self.path}: tensor {name!r} has the unsupported dtype {ref.dtype}; save the checkpoint again in "
                 "float32, float16 or bfloat16"
             )
         return ref
 
     def stored(self, name: str) -> NDArray[np.generic]:
-        """The tensor ``name`` with its axes as stored: a read-only map of the file, nothing read until it is used."""
+        """The tensor ``name`` with its axes as stored: a read-only memory map of the file."""
         ref = self[name]
         flat = np.memmap(self.path, dtype=np.uint8, mode="r", offset=ref.offset, shape=(ref.nbytes,))
         return flat.view(ref.dtype).reshape(ref.stored_shape)
 
     def array(self, name: str) -> NDArray[np.generic]:
-        """The tensor ``name`` in its own shape, mapped as in :meth:`stored`."""
+        """The tensor ``name`` in its logical shape, memory-mapped as in :meth:`stored`."""
         to_shape = self[name].to_shape
         return self.stored(name) if to_shape is None else self.stored(name).transpose(to_shape)

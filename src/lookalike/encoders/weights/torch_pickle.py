@@ -1,8 +1,8 @@
-"""Read a torch checkpoint of the old, one-stream format without torch, and without running anything in it.
+"""Read a torch checkpoint of the old single-stream format without torch and without executing anything in it.
 
-The file is five pickles (magic number, protocol, machine, state dict, storage keys) followed by the raw storages,
-each one preceded by its length as a little-endian int64 (torch's ``_legacy_save``). A pickle can name any callable;
-the unpicklers here admit the three names a dictionary of float32 and int64 tensors needs and refuse all others.
+The file consists of five pickles (magic number, protocol, machine, state dict, storage keys) followed by the raw
+storages, each preceded by its length as a little-endian int64 (torch's ``_legacy_save``). A pickle can call any
+function; the unpicklers here allow only the names that a dictionary of float32 and int64 tensors needs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PROTOCOL = 1001
 
 @dataclass(frozen=True, slots=True)
 class _Storage:
-    """A storage named in the state dict, not yet found in the file."""
+    """A storage that the state dict refers to."""
 
     key: str
     dtype: np.dtype[np.generic]
@@ -34,7 +34,7 @@ class _Storage:
 
 @dataclass(frozen=True, slots=True)
 class _Tensor:
-    """A view of a storage, as the state dict describes it."""
+    """A view of a storage, as described in the state dict."""
 
     storage: _Storage
     first: int
@@ -45,18 +45,18 @@ class _Tensor:
 def _rebuild_tensor(
     storage: _Storage, first: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: object
 ) -> _Tensor:
-    """Stands in for the function of the same name in ``torch._utils``; axes of length 1 may have any stride."""
+    """Replaces the function of the same name in ``torch._utils``; axes of length 1 may have any stride."""
     order = sorted(range(len(shape)), key=lambda axis: (-stride[axis], axis))
     step = 1
     for axis in reversed(order):
         if shape[axis] != 1 and stride[axis] != step:
-            raise pickle.UnpicklingError("a tensor with gaps or overlaps between its numbers")
+            raise pickle.UnpicklingError("a tensor has gaps or overlaps between its values")
         step *= shape[axis]
     row_major = order == sorted(order)
     return _Tensor(storage, first, tuple(shape), None if row_major else tuple(order))
 
 
-_ADMITTED: dict[tuple[str, str], Any] = {
+_ALLOWED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch", "FloatStorage"): np.dtype("<f4"),
@@ -64,19 +64,19 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 }
 
 
-class _Plain(pickle.Unpickler):
-    """Numbers, strings, lists and dictionaries only."""
+class _PlainUnpickler(pickle.Unpickler):
+    """Loads numbers, strings, lists and dictionaries only."""
 
     def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not allowed")
 
 
-class _StateDict(_Plain):
-    """A dictionary of tensors: the few names in ``_ADMITTED``, and storages by reference."""
+class _StateDictUnpickler(_PlainUnpickler):
+    """Loads a dictionary of tensors: the names in ``_ALLOWED``, and references to storages."""
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _ADMITTED[module, name]
+            return _ALLOWED[module, name]
         except KeyError:
             return super().find_class(module, name)
 
@@ -84,31 +84,31 @@ class _StateDict(_Plain):
         match pid:
             case ("storage", np.dtype() as dtype, str(key), _, int(length), None):
                 return _Storage(key, dtype, length)
-        raise pickle.UnpicklingError(f"a reference that is no storage: {pid!r}")
+        raise pickle.UnpicklingError(f"invalid reference to a storage: {pid!r}")
 
 
 def read_torch_pickle(path: Path) -> WeightsFile:
     """Find every tensor of the state dict in ``path``.
 
-    Raises :class:`WeightsError` if the file is of another format, is cut short, or its pickle asks for any name
-    that tensors don't need. Nothing in the file is ever executed. Check the file's SHA-256 before all the same.
+    Raises :class:`WeightsError` if the file has another format, is truncated, or its pickle refers to a name that
+    tensors don't need. Nothing in the file is executed. Callers verify the file's SHA-256 first.
     """
     try:
         with path.open("rb") as file:
             return WeightsFile(path, _read(file))
     except WeightsError:
         raise
-    except Exception as error:  # a hostile pickle stream can make the unpickler raise almost anything
-        raise WeightsError(f"{path}: refused as a torch checkpoint: {error}") from error
+    except Exception as error:  # a malicious pickle can make the unpickler raise almost anything
+        raise WeightsError(f"{path}: not a valid torch checkpoint: {error}") from error
 
 
 def _read(file: BinaryIO) -> dict[str, TensorRef]:
-    if _Plain(file).load() != _MAGIC or _Plain(file).load() != _PROTOCOL:
-        raise pickle.UnpicklingError("it does not begin as one")
-    if not _Plain(file).load()["little_endian"]:
+    if _PlainUnpickler(file).load() != _MAGIC or _PlainUnpickler(file).load() != _PROTOCOL:
+        raise pickle.UnpicklingError("wrong magic number or protocol")
+    if not _PlainUnpickler(file).load()["little_endian"]:
         raise pickle.UnpicklingError("it was written on a big-endian machine")
-    state = _StateDict(file).load()
-    offsets = _storage_offsets(file, _Plain(file).load(), state)
+    state = _StateDictUnpickler(file).load()
+    offsets = _storage_offsets(file, _PlainUnpickler(file).load(), state)
     return {
         name: TensorRef(t.storage.dtype, t.shape, offsets[t.storage.key] + t.first * t.storage.dtype.itemsize, t.order)
         for name, t in state.items()
@@ -116,14 +116,14 @@ def _read(file: BinaryIO) -> dict[str, TensorRef]:
 
 
 def _storage_offsets(file: BinaryIO, keys: list[str], state: dict[str, _Tensor]) -> dict[str, int]:
-    """Where each storage's raw numbers begin; checks each one's length against what the state dict said."""
+    """The offset of each storage's raw values; checks each length against the state dict."""
     storages = {tensor.storage.key: tensor.storage for tensor in state.values()}
     offsets = {}
     for key in keys:
         (length,) = struct.unpack("<q", file.read(8))
         storage = storages[key]
         if length != storage.length:
-            raise pickle.UnpicklingError(f"storage {key} has {length} numbers, not {storage.length}")
+            raise pickle.UnpicklingError(f"storage {key} has {length} values, not {storage.length}")
         offsets[key] = file.tell()
         file.seek(length * storage.dtype.itemsize, 1)
     return offsets

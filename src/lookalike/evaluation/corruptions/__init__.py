@@ -1,10 +1,10 @@
-"""Corruptions: named, deterministic damage to pictures, in five severities.
+"""Corruptions: named, deterministic damage to images, in five severities.
 
-Every one is a pure function of the picture, the severity and the picture's own random numbers. It knows nothing of
-datasets and encoders. Lengths are fractions of the shorter side, which is 512 pixels after :func:`standardise`.
+Each is a pure function of the image, the severity and the image's random numbers; it depends on no dataset or encoder.
+Lengths are fractions of the shorter side, which is 512 pixels after :func:`standardise`.
 """
 
-from lookalike.evaluation.corruptions.catalog import CORRUPTIONS, FAMILIES, find, of_family
+from lookalike.evaluation.corruptions.catalog import CORRUPTIONS, FAMILIES, corruptions_of_family, find_corruption
 from lookalike.evaluation.corruptions.corruption import SEVERITIES, Context, Corruption
 from lookalike.evaluation.corruptions.draws import generator_for
 from lookalike.evaluation.corruptions.standard import STANDARD_SIDE, standardise
@@ -16,8 +16,8 @@ __all__ = [
     "STANDARD_SIDE",
     "Context",
     "Corruption",
-    "find",
+    "corruptions_of_family",
+    "find_corruption",
     "generator_for",
-    "of_family",
     "standardise",
 ]

@@ -1,4 +1,4 @@
-"""What cameras, messengers and archives do to a picture after it was taken."""
+"""Processing after the exposure: scaling, JPEG compression, pixelation and date stamps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from lookalike.evaluation.corruptions.convolution import softened
+from lookalike.evaluation.corruptions.convolution import gaussian_blur
 from lookalike.evaluation.corruptions.corruption import Case, Corruption
 
-_STAMP: Final = (255, 138, 36)
+_STAMP_COLOUR: Final = (255, 138, 36)
 _SEGMENTS: Final = {
     "0": "abcdef",
     "1": "bc",
@@ -24,7 +24,7 @@ _SEGMENTS: Final = {
     "8": "abcdefg",
     "9": "abcdfg",
 }
-"""The segments that light up for each digit: a at the top, clockwise to f, g across the middle."""
+"""The segments that are lit for each digit: a at the top, clockwise to f, g across the middle."""
 
 _SEGMENT_ENDS: Final = {
     "a": (0.0, 0.0, 1.0, 0.0),
@@ -35,7 +35,7 @@ _SEGMENT_ENDS: Final = {
     "f": (0.0, 0.0, 0.0, 1.0),
     "g": (0.0, 1.0, 1.0, 1.0),
 }
-"""Where each segment runs, in widths of a digit, right and down."""
+"""The start and end of each segment (right, down, right, down), in digit widths."""
 
 
 def _down_scaling(case: Case) -> Image.Image:
@@ -58,34 +58,34 @@ def _jpeg(image: Image.Image, quality: int) -> Image.Image:
 
 
 def _jpeg_twice(case: Case) -> Image.Image:
-    """Saved, cropped a little as viewers do, and saved again: the second blocks don't lie on the first."""
+    """Compress, crop by a few pixels and compress again, so that the blocks of both passes don't align."""
     quality = round(100 - case["compression"])
     first = _jpeg(case.image, quality)
-    around = np.pad(np.asarray(first), ((3, 0), (5, 0), (0, 0)), mode="symmetric")
-    return _jpeg(Image.fromarray(around), quality).crop((5, 3, 5 + first.width, 3 + first.height))
+    padded = np.pad(np.asarray(first), ((3, 0), (5, 0), (0, 0)), mode="symmetric")
+    return _jpeg(Image.fromarray(padded), quality).crop((5, 3, 5 + first.width, 3 + first.height))
 
 
 def _date_stamp(case: Case) -> Image.Image:
-    """Day, month and year as compact cameras burnt them in: orange segments that glow, at the bottom right."""
+    """Day, month and year as burnt in by compact cameras: glowing orange segments at the bottom right."""
     day, month, year = case.rng.integers((1, 1, 2001), (29, 13, 2025)).tolist()
     height = case["height"] * case.side
-    mask = _segments(f"{day:2d} {month:2d} {year % 100:02d}", case.image.size, height)
-    glow = softened(mask, 0.12 * height).point([min(255, round(1.2 * level)) for level in range(256)])
+    mask = _digit_mask(f"{day:2d} {month:2d} {year % 100:02d}", case.image.size, height)
+    glow = gaussian_blur(mask, 0.12 * height).point([min(255, round(1.2 * level)) for level in range(256)])
     stamped = case.image.copy()
     stamped.paste((120, 24, 0), mask=glow)
-    stamped.paste(_STAMP, mask=mask)
+    stamped.paste(_STAMP_COLOUR, mask=mask)
     return stamped
 
 
-def _segments(text: str, size: tuple[int, int], height: float) -> Image.Image:
-    """Digits of seven segments at the bottom right, as a mask: drawn twice as large and halved, with soft edges."""
+def _digit_mask(text: str, size: tuple[int, int], height: float) -> Image.Image:
+    """A mask of seven-segment digits at the bottom right; drawn at twice the size and reduced, for soft edges."""
     mask = Image.new("L", (2 * size[0], 2 * size[1]))
     draw = ImageDraw.Draw(mask)
     unit, thick = 0.5 * height * 2, max(1, round(0.15 * height * 2))
     left = 2 * size[0] - unit * (1.45 * len(text) + 0.8)
     top = 2 * size[1] - 2 * unit - 1.2 * unit
-    for place, digit in enumerate(text):
-        x = left + 1.45 * unit * place
+    for position, digit in enumerate(text):
+        x = left + 1.45 * unit * position
         for segment in _SEGMENTS.get(digit, ""):
             x0, y0, x1, y1 = _SEGMENT_ENDS[segment]
             draw.line((x + x0 * unit, top + y0 * unit, x + x1 * unit, top + y1 * unit), 255, thick)
@@ -96,28 +96,28 @@ CAMERA: Final = (
     Corruption(
         "down_scaling",
         "lens",
-        "Scaled down and up again; how many times smaller it was.",
+        "Downscaled and upscaled again; scale factor.",
         {"factor": (1.5, 2.5, 4.0, 7.0, 12.0)},
         _down_scaling,
     ),
     Corruption(
         "jpeg_twice",
         "lens",
-        "Saved as JPEG, cropped and saved again, colours at half the resolution (4:2:0); 100 less the quality.",
+        "JPEG compression (4:2:0), applied twice with a small crop between; 100 minus the JPEG quality.",
         {"compression": (40.0, 65.0, 80.0, 90.0, 95.0)},
         _jpeg_twice,
     ),
     Corruption(
         "pixelation",
         "lens",
-        "Squares of one colour; their side.",
+        "Pixelation; side of the squares.",
         {"block": (0.006, 0.012, 0.022, 0.04, 0.07)},
         _pixelation,
     ),
     Corruption(
         "date_stamp",
         "lens",
-        "A date burnt in at the bottom right; its height.",
+        "Date stamp at the bottom right; height of the digits.",
         {"height": (0.025, 0.04, 0.055, 0.075, 0.1)},
         _date_stamp,
     ),

@@ -1,4 +1,4 @@
-"""The corruptions there are, by family and name."""
+"""All corruptions, by family and name."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ from lookalike.evaluation.corruptions.tone import TONE
 from lookalike.evaluation.corruptions.weather import WEATHER
 
 FAMILIES: Final = ("noise", "blur", "light", "weather", "lens", "pose", "occlusion", "background")
-"""What each corruption belongs to one of, in the order of reports."""
+"""The families of corruptions, in the order of reports."""
 
 CORRUPTIONS: Final = {
     corruption.name: corruption
     for corruption in (*NOISE, *BLUR, *TONE, *LAMPS, *WEATHER, *LENS, *CAMERA, *POSE, *OCCLUSION, *BACKGROUND)
 }
-"""Every corruption by its name, family after family."""
+"""Every corruption by name, family by family."""
 
-_GUESSES = 4
+_SUGGESTIONS = 4
 
 
-def find(name: str) -> Corruption:
-    """The corruption of that name.
+def find_corruption(name: str) -> Corruption:
+    """The corruption called ``name``.
 
-    Raises :class:`~lookalike.errors.UnknownCorruptionError`, which names the nearest and tells how to list all.
+    Raises :class:`~lookalike.errors.UnknownCorruptionError`, which suggests similar names and how to list all.
     """
     if name in CORRUPTIONS:
         return CORRUPTIONS[name]
-    spelt = name.strip().lower().replace("-", "_").replace(" ", "_")
-    kin = [c.name for c in CORRUPTIONS.values() if spelt == c.family or (spelt and spelt in c.name)]
-    near = (kin or get_close_matches(spelt, CORRUPTIONS, n=_GUESSES))[:_GUESSES]
-    guess = f"; did you mean {' or '.join(near)}?" if near else "."
+    normalised = name.strip().lower().replace("-", "_").replace(" ", "_")
+    matches = [c.name for c in CORRUPTIONS.values() if normalised == c.family or (normalised and normalised in c.name)]
+    similar = (matches or get_close_matches(normalised, CORRUPTIONS, n=_SUGGESTIONS))[:_SUGGESTIONS]
+    suggestion = f"; did you mean {' or '.join(similar)}?" if similar else "."
     raise UnknownCorruptionError(
-        f"no corruption is called {name!r}{guess} lookalike robustness --list names all {len(CORRUPTIONS)}"
+        f"unknown corruption {name!r}{suggestion} List all {len(CORRUPTIONS)} with: lookalike robustness --list"
     )
 
 
-def of_family(name: str) -> tuple[Corruption, ...]:
-    """The corruptions of a family, in order; raises :class:`~lookalike.errors.UnknownCorruptionError` for no family."""
+def corruptions_of_family(name: str) -> tuple[Corruption, ...]:
+    """The corruptions of a family, in order.
+
+    Raises :class:`~lookalike.errors.UnknownCorruptionError` for an unknown family.
+    """
     if name not in FAMILIES:
-        raise UnknownCorruptionError(f"no family of corruptions is called {name!r}; there are {', '.join(FAMILIES)}")
+        raise UnknownCorruptionError(f"unknown family of corruptions {name!r}: choose from {', '.join(FAMILIES)}")
     return tuple(corruption for corruption in CORRUPTIONS.values() if corruption.family == name)

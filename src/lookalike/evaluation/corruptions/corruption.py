@@ -1,4 +1,4 @@
-"""What a corruption is: a named, deterministic damage in up to five severities."""
+"""The definition of a corruption: a named, deterministic damage in up to five severities."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 from PIL import Image
 
 from lookalike.evaluation.corruptions.draws import generator_for
-from lookalike.evaluation.corruptions.pixels import Pixels, levels_of, light_of
+from lookalike.evaluation.corruptions.pixels import Pixels, to_levels, to_light
 
 SEVERITIES: Final = (1, 2, 3, 4, 5)
-"""From barely visible to severe; clean is 0, and no corruption."""
+"""From barely visible to severe. Severity 0 means clean, and is not a corruption."""
 
-Donor = Literal["other_class", "same_class"]
-"""Which picture has to be lent: one of another class and another group, or one of the same class."""
+DonorKind = Literal["other_class", "same_class"]
+"""Which donor a corruption needs: an image of another class and group, or one of the same class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What some corruptions need beside the picture itself.
+    """What some corruptions need besides the image.
 
-    ``donor`` is the picture that lends its surround, RGB, of any size. ``mask`` marks the object, of any size and mode:
-    every pixel brighter than half of its brightest belongs to it.
+    ``donor`` is the image whose background is used, RGB, of any size. ``mask`` marks the object, in any size and mode:
+    pixels brighter than half of its brightest pixel belong to the object.
     """
 
     donor: Image.Image | None = None
@@ -34,10 +34,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture about to be damaged at one severity: all that an effect may look at.
+    """The input of an effect: one image at one severity.
 
-    ``image`` is RGB and not to be changed; ``parameters`` are those of the severity; ``rng`` gives the same numbers at
-    every severity, so an effect draws as many of them, in the same order, whatever its parameters are.
+    ``image`` is RGB and must not be changed. ``parameters`` are those of the severity. ``rng`` yields the same numbers
+    at every severity, so an effect must draw the same count in the same order whatever its parameters are.
     """
 
     image: Image.Image
@@ -46,12 +46,12 @@ class Case:
     context: Context = field(default_factory=Context)
 
     def __getitem__(self, parameter: str) -> float:
-        """A parameter by its name."""
+        """The value of a parameter."""
         return self.parameters[parameter]
 
     @property
     def side(self) -> int:
-        """The shorter side in pixels, of which every length is a fraction."""
+        """The shorter side in pixels, the unit of all lengths."""
         return min(self.image.size)
 
     @property
@@ -60,69 +60,68 @@ class Case:
         return self.image.height, self.image.width
 
     def levels(self) -> Pixels:
-        """The picture's levels as they are stored, float32 (rows, columns, 3) in 0..1."""
-        return levels_of(self.image)
+        """The stored (sRGB-encoded) levels, float32 (rows, columns, 3) in 0..1."""
+        return to_levels(self.image)
 
     def light(self) -> Pixels:
-        """The light that the levels stand for, float32 (rows, columns, 3) in 0..1: twice the light is twice as much."""
-        return light_of(self.image)
+        """The linear light, float32 (rows, columns, 3) in 0..1."""
+        return to_light(self.image)
 
 
 Effect = Callable[[Case], Image.Image]
-"""Makes the damaged picture, of the same size; draws from nothing but the case's ``rng``."""
+"""Returns the corrupted image, of the same size; ``case.rng`` is its only source of randomness."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
     """A named, deterministic damage.
 
-    ``table`` has, for each named parameter, its value at severity 1, 2, ...; every one rises strictly. ``rises`` says
-    whether the mean absolute difference from the clean picture, averaged over photographs, rises strictly too (it does
-    for photometric changes, noise and blur). ``donor`` says which other picture :class:`Context` has to lend.
-    ``control_of`` names the corruption whose control this is: it does the same but for the thing that is studied, and
-    shares that one's draws.
+    ``parameter_values`` holds, for each parameter, its values at severity 1, 2, ..., strictly rising. ``monotonic``
+    says whether the mean absolute difference from the clean image, averaged over images, rises strictly too (true for
+    noise, blur and changes of light). ``donor`` says which donor :class:`Context` must hold. ``control_of`` names the
+    corruption that this one is a control of: it does the same except for the effect under study, with the same draws.
     """
 
     name: str
     family: str
     summary: str
-    table: Mapping[str, tuple[float, ...]]
+    parameter_values: Mapping[str, tuple[float, ...]]
     effect: Effect
-    rises: bool = True
-    donor: Donor | None = None
+    monotonic: bool = True
+    donor: DonorKind | None = None
     control_of: str | None = None
 
     @property
     def severities(self) -> tuple[int, ...]:
-        """The severities there are: 1 to 5, or 1 alone where there are no degrees."""
-        return SEVERITIES[: len(next(iter(self.table.values()), (0.0,)))]
+        """The severities of this corruption: 1 to 5, or only 1 if it has no degrees."""
+        return SEVERITIES[: len(next(iter(self.parameter_values.values()), (0.0,)))]
 
     def parameters(self, severity: int) -> Mapping[str, float]:
         """The parameters of a severity, by name; lengths are fractions of the shorter side.
 
-        Raises ``ValueError`` where there is no such severity.
+        Raises ``ValueError`` if the corruption has no such severity.
         """
         if severity not in self.severities:
-            known = ", ".join(map(str, self.severities))
-            raise ValueError(f"{self.name} has no severity {severity!r}; there is {known}")
-        return MappingProxyType({name: values[severity - 1] for name, values in self.table.items()})
+            severities = ", ".join(map(str, self.severities))
+            raise ValueError(f"{self.name} has no severity {severity!r}; choose from {severities}")
+        return MappingProxyType({name: values[severity - 1] for name, values in self.parameter_values.items()})
 
-    def generator(self, identity: bytes | str, *, seed: int) -> np.random.Generator:
-        """The generator for one picture, the same at every severity, and the same for a control and its corruption."""
-        return generator_for(identity, self.control_of or self.name, seed=seed)
+    def generator(self, image_key: bytes | str, *, seed: int) -> np.random.Generator:
+        """The generator for one image: the same at every severity, and for a control and its corruption."""
+        return generator_for(image_key, self.control_of or self.name, seed=seed)
 
     def apply(
         self, image: Image.Image, severity: int, rng: np.random.Generator, context: Context | None = None
     ) -> Image.Image:
-        """The damaged picture, RGB and of the same size; ``image`` stays as it is.
+        """The corrupted image, RGB and of the same size; ``image`` is not changed.
 
-        The same arguments give the same bytes. ``rng`` comes from :meth:`generator` and is used up. Raises
-        ``ValueError`` where the picture isn't RGB, there is no such severity, or a donor is needed and not there.
+        The same arguments give the same bytes. ``rng`` must be a new :meth:`generator`; it is consumed. Raises
+        ``ValueError`` if the image isn't RGB, the severity doesn't exist, or a required donor is missing.
         """
         context = context or Context()
         if image.mode != "RGB":
-            raise ValueError(f"{self.name} takes pictures in RGB, not {image.mode}")
+            raise ValueError(f"{self.name} needs an image in RGB, not {image.mode}")
         if self.donor is not None and context.donor is None:
-            whose = {"other_class": "another class", "same_class": "the same class"}[self.donor]
-            raise ValueError(f"{self.name} needs a donor, a picture of {whose}: none was given in the context")
+            kind = {"other_class": "another class", "same_class": "the same class"}[self.donor]
+            raise ValueError(f"{self.name} needs a donor (an image of {kind}) in the context")
         return self.effect(Case(image, self.parameters(severity), rng, context))

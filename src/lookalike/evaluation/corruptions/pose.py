@@ -1,8 +1,8 @@
 """Pose: the same scene from another angle, nearer, or mirrored.
 
-Nothing is ever filled in: what a turned or tilted picture doesn't cover is left out by cropping, to the largest
-rectangle of the picture's own proportions that it does cover, which is then brought back to the picture's size. Since
-cropping is a damage of its own, turning and tilting have controls with the same crop and the same resampling alone.
+Nothing is filled in: a rotated or tilted image is cropped to the largest rectangle of the original proportions that it
+covers, and scaled to the original size. Because cropping affects retrieval too, rotation and tilt have controls with
+the same crop and resampling only.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from PIL import Image
 from lookalike.evaluation.corruptions.corruption import Case, Corruption, Effect
 
 _FOCAL = 1.2
-"""Focal length in longer sides: a horizontal angle of view of 45 degrees, that of a normal lens."""
+"""Focal length in longer sides: an angle of view of 45 degrees, as of a normal lens."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tilt:
-    """How the picture's plane stands to the camera, in radians: turned in itself, or tilted about one of its axes."""
+    """The orientation of the image plane, in radians: rotated in the plane (``turn``), or tilted about an axis."""
 
     turn: float = 0.0
     yaw: float = 0.0
@@ -33,10 +33,10 @@ class _Tilt:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The rectangle that is kept of what the camera sees: of the picture's own proportions.
+    """The part of the camera's image that is kept: a rectangle of the original proportions.
 
-    ``share`` is its side in the picture's sides; ``right`` and ``down`` are where its middle lies, in pixels from where
-    the picture's middle is.
+    ``share`` is its size relative to the image; ``right`` and ``down`` are the offset of its centre from that of the
+    image, in pixels.
     """
 
     share: float
@@ -47,68 +47,69 @@ class _View:
 _FACING = _Tilt()
 
 
-def _seen(image: Image.Image, view: _View, tilt: _Tilt) -> Image.Image:
-    """What a view shows of a picture's plane, by a pinhole camera in front of its middle, bicubic.
+def _render(image: Image.Image, view: _View, tilt: _Tilt) -> Image.Image:
+    """The view of an image plane by a pinhole camera in front of its centre, with bicubic interpolation.
 
-    The plane's point at (x, y) of the camera's image is ((x cos turn + y sin turn) / cos yaw, (y cos turn - x sin turn)
-    / cos pitch), divided by 1 - x tan yaw / focal - y tan pitch / focal; only one of the three angles isn't 0.
+    The point (x, y) of the camera's image shows the point ((x cos turn + y sin turn) / cos yaw, (y cos turn - x sin
+    turn) / cos pitch) of the plane, divided by 1 - x tan yaw / focal - y tan pitch / focal. At most one of the three
+    angles is not 0.
     """
     width, height = image.size
     focal = _FOCAL * max(width, height)
-    # Each of the three is a sum of so many x, so many y and a constant.
+    # Coefficients of x, y and 1.
     across = np.array((cos(tilt.turn) / cos(tilt.yaw), sin(tilt.turn), 0))
     along = np.array((-sin(tilt.turn), cos(tilt.turn) / cos(tilt.pitch), 0))
     depth = np.array((-tan(tilt.yaw) / focal, -tan(tilt.pitch) / focal, 1))
 
-    def of_pixels(terms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same sum, of the result's columns and rows instead of x and y."""
+    def in_pixels(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The coefficients for columns and rows of the result instead of x and y."""
         left, top = view.right - view.share * width / 2, view.down - view.share * height / 2
         return np.array((terms[0] * view.share, terms[1] * view.share, terms[0] * left + terms[1] * top + terms[2]))
 
-    below = of_pixels(depth)
-    upper = [of_pixels(across + depth * (width / 2)), of_pixels(along + depth * (height / 2))]
-    # Rounded, so that half a turn moves pixels and changes none: Pillow cuts 99.99999 down to 99.
+    below = in_pixels(depth)
+    upper = [in_pixels(across + depth * (width / 2)), in_pixels(along + depth * (height / 2))]
+    # Rounded, so that half a turn moves pixels without changing them: Pillow truncates 99.99999 to 99.
     matrix = np.round(np.concatenate([*upper, below[:2]]) / below[2], 12)
     return image.transform((width, height), Image.Transform.PERSPECTIVE, matrix.tolist(), Image.Resampling.BICUBIC)
 
 
-def _turned(image: Image.Image, angle: float) -> tuple[_View, _Tilt]:
-    """The picture turned in its plane, and what of its own proportions lies inside."""
-    (width, height), straight, aslant = image.size, abs(cos(angle)), abs(sin(angle))
-    share = min(width / (width * straight + height * aslant), height / (width * aslant + height * straight))
+def _rotation(image: Image.Image, angle: float) -> tuple[_View, _Tilt]:
+    """The image rotated in its plane, and the largest view of the original proportions inside it."""
+    (width, height), cosine, sine = image.size, abs(cos(angle)), abs(sin(angle))
+    share = min(width / (width * cosine + height * sine), height / (width * sine + height * cosine))
     return _View(share), _Tilt(turn=angle)
 
 
-def _kept(length: int, focal: float, angle: float) -> tuple[float, float]:
-    """Share and middle of the view of a plane that is tilted so that ``length`` recedes (positive: to the far end)."""
+def _tilted_view(length: int, focal: float, angle: float) -> tuple[float, float]:
+    """Share and centre of the view of a plane tilted along ``length``; a positive centre is towards the far end."""
     sign, angle, half = (-1 if angle < 0 else 1), abs(angle), length / 2
     near, far = (half * cos(angle) * focal / (focal + end * half * sin(angle)) for end in (-1, 1))
     slope = tan(angle) / focal
-    # The plane looks largest at its near end, so the view begins there, or at the untilted picture's edge, which its
-    # control needs; it ends where the plane is no higher than the view, or ends itself.
-    begin = min(near, half)
-    share = min((begin + far) / length, (1 + slope * begin) / (1 + slope * length))
-    return share, sign * (share * half - begin)
+    # The plane looks largest at its near end, so the view starts there, but not beyond the edge of the untilted image,
+    # which the control shows. It ends where the plane ends, or where the plane becomes smaller than the view.
+    start = min(near, half)
+    share = min((start + far) / length, (1 + slope * start) / (1 + slope * length))
+    return share, sign * (share * half - start)
 
 
-def _yawed(image: Image.Image, angle: float) -> tuple[_View, _Tilt]:
-    share, middle = _kept(image.width, _FOCAL * max(image.size), angle)
-    return _View(share, right=middle), _Tilt(yaw=angle)
+def _yaw(image: Image.Image, angle: float) -> tuple[_View, _Tilt]:
+    share, centre = _tilted_view(image.width, _FOCAL * max(image.size), angle)
+    return _View(share, right=centre), _Tilt(yaw=angle)
 
 
-def _pitched(image: Image.Image, angle: float) -> tuple[_View, _Tilt]:
-    share, middle = _kept(image.height, _FOCAL * max(image.size), angle)
-    return _View(share, down=middle), _Tilt(pitch=angle)
+def _pitch(image: Image.Image, angle: float) -> tuple[_View, _Tilt]:
+    share, centre = _tilted_view(image.height, _FOCAL * max(image.size), angle)
+    return _View(share, down=centre), _Tilt(pitch=angle)
 
 
-def _angled(pose: Callable[[Image.Image, float], tuple[_View, _Tilt]], *, planar: bool = False) -> Effect:
-    """The effect of a pose, to one side or the other; where ``planar``, its crop and its resampling alone."""
+def _pose_effect(pose: Callable[[Image.Image, float], tuple[_View, _Tilt]], *, planar: bool = False) -> Effect:
+    """The effect of a pose, in either direction; if ``planar``, only its crop and resampling."""
 
-    def seen(case: Case) -> Image.Image:
+    def apply(case: Case) -> Image.Image:
         view, tilt = pose(case.image, radians(case["degrees"]) * case.rng.choice((-1, 1)))
-        return _seen(case.image, view, _FACING if planar else tilt)
+        return _render(case.image, view, _FACING if planar else tilt)
 
-    return seen
+    return apply
 
 
 def _flip(case: Case) -> Image.Image:
@@ -119,24 +120,24 @@ def _crop(case: Case) -> Image.Image:
     share = 1 - case["removed"]
     right, down = case.rng.uniform(-0.5, 0.5, 2)
     view = _View(share, right * (1 - share) * case.image.width, down * (1 - share) * case.image.height)
-    return _seen(case.image, view, _FACING)
+    return _render(case.image, view, _FACING)
 
 
 def _with_control(
-    name: str, what: str, degrees: tuple[float, ...], pose: Callable[[Image.Image, float], tuple[_View, _Tilt]]
+    name: str, pose_summary: str, degrees: tuple[float, ...], pose: Callable[[Image.Image, float], tuple[_View, _Tilt]]
 ) -> tuple[Corruption, Corruption]:
-    """A corruption by its angle, and its control."""
-    summary = f"{what}, and cropped to where there is picture; in degrees."
-    control = f"The same crop and resampling as for {name}, but none of it: its control; in degrees of that {name}."
+    """A corruption with an angle, and its control."""
+    summary = f"{pose_summary}, cropped to the area covered by the image; degrees."
+    control_summary = f"Control of {name}: its crop and resampling only; degrees of that {name}."
     return (
-        Corruption(name, "pose", summary, {"degrees": degrees}, _angled(pose), rises=False),
+        Corruption(name, "pose", summary, {"degrees": degrees}, _pose_effect(pose), monotonic=False),
         Corruption(
             f"planar_{name}",
             "pose",
-            control,
+            control_summary,
             {"degrees": degrees},
-            _angled(pose, planar=True),
-            rises=False,
+            _pose_effect(pose, planar=True),
+            monotonic=False,
             control_of=name,
         ),
     )
@@ -145,16 +146,18 @@ def _with_control(
 _TILTS = (10.0, 20.0, 30.0, 40.0, 50.0)
 
 POSE: Final = (
-    *_with_control("rotation", "Turned one way or the other", (5.0, 15.0, 45.0, 90.0, 180.0), _turned),
-    Corruption("flip", "pose", "Mirrored, left for right; of one severity.", {"mirrored": (1.0,)}, _flip, rises=False),
+    *_with_control("rotation", "Rotation in either direction", (5.0, 15.0, 45.0, 90.0, 180.0), _rotation),
+    Corruption(
+        "flip", "pose", "Mirrored left to right; a single severity.", {"mirrored": (1.0,)}, _flip, monotonic=False
+    ),
     Corruption(
         "crop",
         "pose",
-        "A part of the picture, enlarged; the share of each side that is left out.",
+        "Random crop, enlarged; share of each side that is removed.",
         {"removed": (0.1, 0.2, 0.33, 0.5, 0.65)},
         _crop,
-        rises=False,
+        monotonic=False,
     ),
-    *_with_control("yaw", "Seen from the left or the right", _TILTS, _yawed),
-    *_with_control("pitch", "Seen from above or below", _TILTS, _pitched),
+    *_with_control("yaw", "Seen from the left or right", _TILTS, _yaw),
+    *_with_control("pitch", "Seen from above or below", _TILTS, _pitch),
 )

@@ -1,4 +1,4 @@
-"""The form that pictures take before they are damaged, clean ones included."""
+"""The standard form of images in robustness experiments, clean ones included."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Final
 from PIL import Image
 
 STANDARD_SIDE: Final = 512
-"""Pixels of the shorter side."""
+"""The length of the shorter side in pixels."""
 
 
 def standardise(image: Image.Image, side: int = STANDARD_SIDE) -> Image.Image:
-    """Scale an upright RGB picture so that its shorter side has ``side`` pixels, and its longer one the same scale.
+    """Scale an upright RGB image so that its shorter side has ``side`` pixels; its proportions stay.
 
-    Damage is then the same for pictures of all sizes, and the scaling itself is no part of it, since the clean picture
-    went through it as well. Bicubic, with averaging where the picture shrinks. Returns a picture of its own, also where
-    nothing was to be scaled. Raises ``ValueError`` where the picture isn't RGB.
+    Corruptions then affect images of all sizes alike, and the loss from scaling is not part of the corruption, because
+    clean images are scaled too. Bicubic with antialiasing. Always returns a new image. Raises ``ValueError`` if the
+    image isn't RGB.
     """
     if image.mode != "RGB":
-        raise ValueError(f"pictures are standardised in RGB, not {image.mode}")
+        raise ValueError(f"only images in RGB can be standardised, not {image.mode}")
     short = min(image.size)
     if short == side:
         return image.copy()
     width, height = (side if length == short else max(side, round(length * side / short)) for length in image.size)
-    # Decoded far too large, a picture is first shrunk by whole blocks to three times its final size, which looks the
-    # same and takes a fraction of the time.
+    # Large images are first reduced by whole blocks to three times the final size, which looks the same and takes a
+    # fraction of the time.
     return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)

@@ -1,7 +1,7 @@
-"""Ballast, plants and snow to cover things with: procedural textures, painted once a process.
+"""Procedural textures for occlusions: ballast, plants and snow, painted once per process.
 
-A texture is a tile that continues itself. Beside its colours it knows, for every pixel, where the stone or the leaf
-lies that the pixel belongs to: so a patch ends where stones and leaves end, not where a stencil would cut them.
+A texture is a seamless tile. Besides its colours, it holds the position of the stone or leaf that each pixel belongs
+to, so that a patch ends at the outlines of stones and leaves instead of cutting through them.
 """
 
 from __future__ import annotations
@@ -19,56 +19,57 @@ from PIL import Image, ImageDraw
 from lookalike.evaluation.corruptions.pixels import Pixels
 
 TILE: Final = 640
-"""Side of a tile in pixels of its own, 512 of which are a picture's shorter side."""
+"""Side of a tile in pixels, at a scale where the shorter side of the image is 512 pixels."""
 
-_FINE = 2
-"""Shapes are painted so many times larger, for soft edges."""
+_OVERSAMPLING = 2
+"""Shapes are painted at this multiple of the size and then reduced, for soft edges."""
 
 Points = NDArray[np.float64]
-"""Corners of a polygon, (n, 2): right and down."""
+"""Corners of a polygon, float64 (n, 2): right and down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """A tile of colours, float32 (640, 640, 3) in 0..1, and each pixel's way to the root of its shape.
+    """A tile of colours, float32 (640, 640, 3) in 0..1, and the offset of each pixel to the anchor of its shape.
 
-    ``to_root`` is int32 (2, 640, 640): how many pixels down and right, 0 where a pixel stands for itself alone.
+    ``to_anchor`` is int32 (2, 640, 640): pixels down and right, 0 where a pixel belongs to no shape.
     """
 
     colours: Pixels
-    to_root: NDArray[np.int32]
+    to_anchor: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A stone or a leaf: polygons in their colours, painted one upon the other, about a root (right, down)."""
+    """A stone or a leaf: coloured polygons, painted in order, and an anchor (right, down)."""
 
-    root: tuple[float, float]
+    anchor: tuple[float, float]
     faces: Sequence[tuple[Points, NDArray[np.float64]]]
 
 
-def _painted(shapes: Sequence[_Shape], ground: tuple[int, int, int]) -> tuple[Pixels, NDArray[np.int32]]:
-    """Colours, 0..1, and ways to the roots, of shapes painted one upon the other, round the tile's edges too."""
-    size = TILE * _FINE
+def _paint_tile(shapes: Sequence[_Shape], ground: tuple[int, int, int]) -> tuple[Pixels, NDArray[np.int32]]:
+    """Paint shapes in order, wrapping around the edges: colours in 0..1, and offsets to the anchors."""
+    size = TILE * _OVERSAMPLING
     canvas, numbers = Image.new("RGB", (size, size), ground), Image.new("I", (size, size), -1)
     paint, number = ImageDraw.Draw(canvas), ImageDraw.Draw(numbers)
-    for place, shape in enumerate(shapes):
+    for index, shape in enumerate(shapes):
         outline = np.concatenate([points for points, _ in shape.faces])
-        for shift in _shifts(outline, size):
+        for shift in _wrap_shifts(outline, size):
             for points, colour in shape.faces:
                 corners = (points + shift).ravel().tolist()
                 paint.polygon(corners, tuple(np.clip(colour, 0, 255).astype(int).tolist()))
-                number.polygon(corners, place)
-    owners = np.asarray(numbers)[::_FINE, ::_FINE]
-    roots = np.array([shape.root for shape in shapes])[:, ::-1] / _FINE
-    here = np.indices((TILE, TILE))
-    way = np.round(np.moveaxis(roots[owners], -1, 0) - here).astype(np.int32)
-    way = (way + TILE // 2) % TILE - TILE // 2
-    return np.asarray(canvas.reduce(_FINE), np.float32) / np.float32(255), np.where(owners < 0, 0, way).astype(np.int32)
+                number.polygon(corners, index)
+    owners = np.asarray(numbers)[::_OVERSAMPLING, ::_OVERSAMPLING]
+    anchors = np.array([shape.anchor for shape in shapes])[:, ::-1] / _OVERSAMPLING
+    pixels = np.indices((TILE, TILE))
+    offsets = np.round(np.moveaxis(anchors[owners], -1, 0) - pixels).astype(np.int32)
+    offsets = (offsets + TILE // 2) % TILE - TILE // 2
+    offsets = np.where(owners < 0, 0, offsets).astype(np.int32)
+    return np.asarray(canvas.reduce(_OVERSAMPLING), np.float32) / np.float32(255), offsets
 
 
-def _shifts(outline: Points, size: int) -> list[tuple[int, int]]:
-    """Where a shape has to be painted again, because what leaves the tile at one edge enters it at the other."""
+def _wrap_shifts(outline: Points, size: int) -> list[tuple[int, int]]:
+    """The shifts at which a shape is painted, so that parts beyond one edge appear at the opposite edge."""
     moves = []
     for low, high in zip(outline.min(axis=0), outline.max(axis=0), strict=True):
         moves.append([0] + [size] * bool(low < 0) + [-size] * bool(high >= size))
@@ -76,7 +77,7 @@ def _shifts(outline: Points, size: int) -> list[tuple[int, int]]:
 
 
 def _grain(rng: np.random.Generator, roughness: float) -> Pixels:
-    """Noise of unit variance that continues itself, its amplitude falling with frequency to the power ``roughness``."""
+    """Seamless noise of unit variance, with amplitude proportional to 1 / frequency ** ``roughness``."""
     down, right = np.fft.fftfreq(TILE)[:, np.newaxis], np.fft.rfftfreq(TILE)[np.newaxis, :]
     frequency = np.maximum(np.hypot(down, right), 1 / TILE)
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) / frequency**roughness
@@ -85,63 +86,63 @@ def _grain(rng: np.random.Generator, roughness: float) -> Pixels:
 
 
 def _stone(rng: np.random.Generator) -> _Shape:
-    """An angular stone: a dark gap around it, sides by their light, and a top."""
-    root = rng.uniform(0, TILE * _FINE, 2)
-    radius = _FINE * 25 * float(np.exp(rng.normal(0, 0.3)))
+    """An angular stone: a dark gap around it, shaded sides, and a top."""
+    anchor = rng.uniform(0, TILE * _OVERSAMPLING, 2)
+    radius = _OVERSAMPLING * 25 * float(np.exp(rng.normal(0, 0.3)))
     corners = int(rng.integers(5, 9))
     angles = (np.arange(corners) + rng.uniform(-0.32, 0.32, corners)) * (2 * pi / corners)
     unit = np.stack([np.cos(angles), np.sin(angles) * rng.uniform(0.62, 1.0)], axis=1)
     unit *= rng.uniform(0.82, 1.12, (corners, 1))
     turn = rng.uniform(0, 2 * pi)
-    outer = _rotated(unit, turn) * radius
+    outer = _rotate(unit, turn) * radius
     top = outer * rng.uniform(0.5, 0.75) + rng.uniform(-0.16, 0.16, 2) * radius
     base = rng.uniform(128, 196) * np.array([1.0, 0.985, 0.955]) + rng.normal(0, 2, 3)
-    if rng.random() < 0.14:  # noqa: PLR2004  some are brown with rust
+    if rng.random() < 0.14:  # noqa: PLR2004  some are rusty
         base *= np.array([1.0, 0.89, 0.78])
-    faces = [(root + outer * 1.1 + np.array([0.0, 0.09 * radius]), np.array([38.0, 35.0, 31.0]))]
+    faces = [(anchor + outer * 1.1 + np.array([0.0, 0.09 * radius]), np.array([38.0, 35.0, 31.0]))]
     for first in range(corners):
         second = (first + 1) % corners
         normal = outer[first] + outer[second]
         # The light comes from the top left.
         light = 0.76 - 0.28 * float(normal[0] * 0.45 + normal[1] * 0.9) / float(np.hypot(*normal))
-        faces.append((root + np.stack([outer[first], outer[second], top[second], top[first]]), base * light))
-    faces.append((root + top, base * rng.uniform(0.92, 1.08)))
-    return _Shape((float(root[0]), float(root[1])), faces)
+        faces.append((anchor + np.stack([outer[first], outer[second], top[second], top[first]]), base * light))
+    faces.append((anchor + top, base * rng.uniform(0.92, 1.08)))
+    return _Shape((float(anchor[0]), float(anchor[1])), faces)
 
 
-def _rotated(points: Points, turn: float) -> Points:
+def _rotate(points: Points, turn: float) -> Points:
     right, down = points[:, 0], points[:, 1]
     return np.stack([right * cos(turn) - down * sin(turn), right * sin(turn) + down * cos(turn)], axis=1)
 
 
 def _leaf(rng: np.random.Generator, shade: float) -> _Shape:
-    """A blade of grass or a broad leaf, its two halves in different light; darker the deeper it lies."""
-    root = rng.uniform(0, TILE * _FINE, 2)
+    """A blade of grass or a broad leaf, with one half lighter than the other; ``shade`` darkens those further down."""
+    anchor = rng.uniform(0, TILE * _OVERSAMPLING, 2)
     grass = rng.random() < 0.6  # noqa: PLR2004  more grass than herbs
-    long = _FINE * (rng.uniform(45, 105) if grass else rng.uniform(22, 50))
-    wide = _FINE * rng.uniform(1.6, 3.4) if grass else long * rng.uniform(0.17, 0.3)
+    length = _OVERSAMPLING * (rng.uniform(45, 105) if grass else rng.uniform(22, 50))
+    width = _OVERSAMPLING * rng.uniform(1.6, 3.4) if grass else length * rng.uniform(0.17, 0.3)
     turn = rng.normal(-pi / 2, 0.5) if grass else rng.uniform(0, 2 * pi)
     along = np.linspace(0, 1, 9)
-    bend = rng.normal(0, 0.28) * along**2 * long
-    # Grass is widest at its root, a leaf before its middle.
-    breadth = wide * (1 - along) ** 0.7 if grass else wide * np.sin(pi * along**0.75)
-    rib = np.stack([along * long, bend], axis=1)
-    beside = np.stack([np.zeros_like(along), breadth], axis=1)
+    bend = rng.normal(0, 0.28) * along**2 * length
+    # Grass is widest at its root, a leaf just before its middle.
+    half_width = width * (1 - along) ** 0.7 if grass else width * np.sin(pi * along**0.75)
+    rib = np.stack([along * length, bend], axis=1)
+    across = np.stack([np.zeros_like(along), half_width], axis=1)
     green = np.array([rng.uniform(80, 128), rng.uniform(116, 154), rng.uniform(46, 74)])
     if rng.random() < 0.12:  # noqa: PLR2004  some have dried
         green = np.array([168.0, 146.0, 88.0])
     lit, dim = green * shade * rng.uniform(0.95, 1.2), green * shade * rng.uniform(0.62, 0.85)
-    halves = [(np.concatenate([rib + sign * beside, rib[::-1]]), tone) for sign, tone in ((1, lit), (-1, dim))]
-    return _Shape((float(root[0]), float(root[1])), [(root + _rotated(half, turn), tone) for half, tone in halves])
+    halves = [(np.concatenate([rib + sign * across, rib[::-1]]), tone) for sign, tone in ((1, lit), (-1, dim))]
+    return _Shape((float(anchor[0]), float(anchor[1])), [(anchor + _rotate(half, turn), tone) for half, tone in halves])
 
 
 @cache
 def ballast() -> Texture:
     """Crushed stone."""
     rng = np.random.Generator(np.random.PCG64(1))
-    colours, to_root = _painted([_stone(rng) for _ in range(950)], (34, 31, 28))
+    colours, offsets = _paint_tile([_stone(rng) for _ in range(950)], (34, 31, 28))
     uneven = 1 + np.float32(0.1) * _grain(rng, 0.35) + np.float32(0.07) * _grain(rng, 1.0)
-    return Texture(np.clip(colours * uneven[..., np.newaxis], 0, 1), to_root)
+    return Texture(np.clip(colours * uneven[..., np.newaxis], 0, 1), offsets)
 
 
 @cache
@@ -149,19 +150,19 @@ def plants() -> Texture:
     """Grass and weeds."""
     rng = np.random.Generator(np.random.PCG64(2))
     count = 2600
-    colours, to_root = _painted([_leaf(rng, 0.35 + 0.65 * place / count) for place in range(count)], (16, 24, 10))
+    colours, offsets = _paint_tile([_leaf(rng, 0.35 + 0.65 * number / count) for number in range(count)], (16, 24, 10))
     uneven = 1 + np.float32(0.06) * _grain(rng, 0.5)
-    return Texture(np.clip(colours * uneven[..., np.newaxis], 0, 1), to_root)
+    return Texture(np.clip(colours * uneven[..., np.newaxis], 0, 1), offsets)
 
 
 @cache
 def snow() -> Texture:
-    """Lying snow: soft hollows with the sky's blue in them, and a fine grain that sparkles here and there."""
+    """Snow on the ground: soft hollows with a blue tint from the sky, and fine grain with some sparkles."""
     rng = np.random.Generator(np.random.PCG64(3))
     relief = _grain(rng, 1.7)
     lit = np.roll(relief, 3, axis=0) - np.roll(relief, -3, axis=0) + np.roll(relief, 3, axis=1) - np.roll(relief, -3, 1)
     shade = np.clip(np.float32(0.92) + np.float32(0.15) * lit + np.float32(0.018) * _grain(rng, 0.0), 0.55, 1)
-    sparkle = (_grain(rng, 0.2) > 3.4)[..., np.newaxis]  # noqa: PLR2004  in standard deviations: a pixel in 3,000
+    sparkle = (_grain(rng, 0.2) > 3.4)[..., np.newaxis]  # noqa: PLR2004  in standard deviations: 1 pixel in 3,000
     blue = np.array([0.93, 0.965, 1.0], np.float32)
     colours = np.where(
         sparkle, np.float32(1), shade[..., np.newaxis] * (blue + (1 - blue) * shade[..., np.newaxis] ** 2)

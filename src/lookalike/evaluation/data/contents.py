@@ -1,4 +1,4 @@
-"""The contents of a dataset's files: what tells, before anything is decoded, whether they are what they were."""
+"""Hashes of a dataset's files, which show without decoding whether the files have changed."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from lookalike.embedding import Reading, embed_files
+from lookalike.embedding import ReadOptions, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.weights.cache import file_sha256
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.dataset import Dataset, Row
-from lookalike.images.files import FileStat, Found, SkipKind, Skipped
+from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
-from lookalike.text import shown
+from lookalike.text import printable
 
 NO_STAT: Final = FileStat(-1, -1, -1)
-"""Stands for what isn't asked about a file."""
+"""A placeholder for files whose size and times are not needed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """The rows of ``dataset`` whose files can be read, the SHA-256 of each (32 bytes); ``skipped`` are the others."""
+class HashedDataset:
+    """Rows of ``dataset`` whose files can be read, with the SHA-256 (32 bytes) of each; ``skipped`` has the rest."""
 
     dataset: Dataset
     rows: tuple[Row, ...]
@@ -33,15 +33,15 @@ class Contents:
     skipped: tuple[Skipped, ...]
 
     def fingerprint(self, settings: Sequence[Any]) -> str:
-        """A fingerprint (32 hexadecimal digits) of the rows, their files and ``settings``, which JSON can carry.
+        """A fingerprint (32 hexadecimal digits) of the rows, their files and the JSON-serialisable ``settings``.
 
         Raises :class:`~lookalike.errors.DatasetError` where a mask can't be read.
         """
-        told = [
+        entries = [
             (row.path, row.label, row.group, digest.hex(), self._mask_digest(row))
             for row, digest in zip(self.rows, self.digests, strict=True)
         ]
-        return hashlib.sha256(json.dumps([*settings, told]).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps([*settings, entries]).encode()).hexdigest()[:32]
 
     def _mask_digest(self, row: Row) -> str | None:
         mask = self.dataset.mask(row)
@@ -51,38 +51,39 @@ class Contents:
             return file_sha256(mask)
         except OSError as error:
             raise DatasetError(
-                f"{shown(mask)}: this mask can't be read ({error.strerror}); mend the mask column of "
-                f"{shown(self.dataset.source)}, or leave it out"
+                f"{printable(mask)}: can't read this mask ({error.strerror}). Correct or remove the mask column of "
+                f"{printable(self.dataset.source)}"
             ) from error
 
 
-def contents_of(dataset: Dataset, encoder: Encoder) -> Contents:
-    """Read the files of ``dataset``, without decoding any; ``encoder`` isn't asked for anything.
+def hash_dataset(dataset: Dataset, encoder: Encoder) -> HashedDataset:
+    """Hash the files of ``dataset`` without decoding them; ``encoder`` is not run.
 
     Raises :class:`~lookalike.errors.DatasetError` where none can be read.
     """
-    promising = [number for number, row in enumerate(dataset.rows) if Path(row.path).suffix.lower() in EXTENSIONS]
+    candidates = [number for number, row in enumerate(dataset.rows) if Path(row.path).suffix.lower() in EXTENSIONS]
     skipped = [
-        Skipped(dataset.rows[number].path, SkipKind.NOT_A_PICTURE, "not a picture: its name promises none")
-        for number in sorted(set(range(len(dataset.rows))) - set(promising))
+        Skipped(dataset.rows[number].path, SkipKind.NOT_AN_IMAGE, "not an image: unsupported file extension")
+        for number in sorted(set(range(len(dataset.rows))) - set(candidates))
     ]
-    files = (Found(dataset.rows[number].path, NO_STAT) for number in promising)
-    reading = Reading(any_extension=True)
-    batches = embed_files(encoder, dataset.root, files, known=lambda _: True, reading=reading)
+    files = (FoundFile(dataset.rows[number].path, NO_STAT) for number in candidates)
+    # Every digest counts as known, so nothing is decoded or encoded.
+    batches = embed_files(encoder, dataset.root, files, known=lambda _: True, reading=ReadOptions(any_extension=True))
     rows, digests = [], []
-    for number, outcome in zip(promising, chain.from_iterable(batches), strict=True):
+    for number, outcome in zip(candidates, chain.from_iterable(batches), strict=True):
         if isinstance(outcome, Skipped):
             skipped.append(replace(outcome, stat=None))
         else:
             rows.append(dataset.rows[number])
             digests.append(outcome.digest)
     if not rows:
-        raise nothing_usable(dataset, skipped[0])
-    return Contents(dataset, tuple(rows), tuple(digests), tuple(skipped))
+        raise no_usable_images(dataset, skipped[0])
+    return HashedDataset(dataset, tuple(rows), tuple(digests), tuple(skipped))
 
 
-def nothing_usable(dataset: Dataset, first: Skipped) -> DatasetError:
-    """The error for a dataset of which no picture can be used; ``first`` is the first that can't."""
+def no_usable_images(dataset: Dataset, first: Skipped) -> DatasetError:
+    """The error for a dataset without a usable image; ``first`` is the first one skipped."""
     return DatasetError(
-        f"{shown(dataset.source)}: none of its pictures can be used; the first, {shown(first.path)}: {first.reason}"
+        f"{printable(dataset.source)}: none of its images can be used. The first one, "
+        f"{printable(first.path)}: {first.reason}"
     )

@@ -1,4 +1,4 @@
-"""A dataset: labelled photographs, and what is known of each of them."""
+"""A dataset: labelled images with the metadata of each."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Layout = Literal["class folders", "flat names", "CSV", "unlabelled"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled photograph.
+    """One labelled image.
 
-    ``path`` is relative to the dataset's root, with ``/`` between its parts, or absolute. ``label`` is empty where the
-    class is unknown, which no experiment but the similarity matrix allows. ``group`` is one scene,
-    ``visit`` one inspection round; a row without one is alone in its own. ``split`` says which side of a fixed split
-    it is on. ``mask`` is the path of a picture that is white where the subject is, relative like ``path``.
+    ``path`` is relative to the dataset's root, with ``/`` as the separator, or absolute. ``label`` is empty where the
+    class is unknown, which only the similarity matrix allows. ``group`` names the scene, ``visit`` the inspection
+    round; a row without one forms a group or visit of its own. ``split`` is set in datasets that divide their rows into
+    queries and gallery. ``mask`` is the path of an image that is white where the subject is, relative like ``path``.
     """
 
     path: str
@@ -34,12 +34,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Labelled photographs, read but not yet opened.
+    """A list of labelled images, none of which has been opened yet.
 
-    ``rows`` are in the order of the CSV, or of the paths' bytes. ``source`` is the file or folder that they were read
-    from, ``understood`` says in a sentence how. ``notes`` state what is left out of figures and why (a class with one
-    picture, pictures that no row names), ``skipped`` are files that can't even be listed (a link that leads nowhere).
-    ``gallery`` is the gallery that the photographs lie in, whose embeddings can be used again.
+    ``rows`` are in the order of the CSV, or sorted by the bytes of their paths. ``source`` is the file or folder they
+    were read from, ``description`` one sentence on how it was read. ``notes`` state what is excluded from metrics and
+    why (a class with one image, images without a row), ``skipped`` are files that can't be listed (broken links).
+    ``gallery`` is the gallery that contains the images, whose embeddings can be reused.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Dataset:
     rows: tuple[Row, ...]
     layout: Layout
     source: Path
-    understood: str
+    description: str
     notes: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     gallery: Path | None = None
@@ -59,17 +59,17 @@ class Dataset:
 
     @property
     def has_split(self) -> bool:
-        """Whether every row says which side of a split it is on; if not, each picture queries all others."""
+        """Whether rows are divided into queries and gallery; if not, each image is a query against all others."""
         return any(row.split for row in self.rows)
 
     @property
     def has_groups(self) -> bool:
-        """Whether any row names the scene that it shows."""
+        """Whether any row names its scene."""
         return any(row.group for row in self.rows)
 
     @property
     def has_visits(self) -> bool:
-        """Whether any row names the inspection round that it was taken on."""
+        """Whether any row names its inspection round."""
         return any(row.visit for row in self.rows)
 
     @property
@@ -78,23 +78,23 @@ class Dataset:
         return any(row.mask for row in self.rows)
 
     def counts(self) -> dict[str, int]:
-        """The number of rows of each class, classes sorted."""
+        """The number of rows of each class, sorted by class."""
         return dict(sorted(Counter(row.label for row in self.rows).items()))
 
     def file(self, row: Row) -> Path:
-        """Where the photograph of ``row`` is."""
+        """The path of the image of ``row``."""
         return self.root / row.path
 
     def mask(self, row: Row) -> Path | None:
-        """Where the mask of ``row`` is; None where it has none."""
+        """The path of the mask of ``row``; None where it has none."""
         return None if row.mask is None else self.root / row.mask
 
 
-def sides(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
-    """Numbers of the rows that query and of those that are searched: all, twice over, where there is no split."""
+def split_rows(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """The row numbers of the queries and of the gallery; both are all rows where there is no split."""
     if not any(row.split for row in rows):
-        everything = list(range(len(rows)))
-        return everything, everything
+        every = list(range(len(rows)))
+        return every, every
     return (
         [number for number, row in enumerate(rows) if row.split == "query"],
         [number for number, row in enumerate(rows) if row.split == "gallery"],

@@ -1,4 +1,4 @@
-"""Labels in a CSV: ``path,label[,group][,visit][,split][,mask]``, columns in any order, others ignored."""
+"""Read a CSV of labels: ``path,label[,group][,visit][,split][,mask]``, in any order; other columns are ignored."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from typing import Final
 
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.dataset import Row, Split
-from lookalike.text import shown
+from lookalike.text import printable
 
 NAME: Final = "labels.csv"
-"""What the file is called that labels the folder it lies in."""
+"""The name of a file with the labels of its own folder."""
 
-_NEEDED: Final = ("path", "label")
-_COLUMNS: Final = (*_NEEDED, "group", "visit", "split", "mask")
+_REQUIRED: Final = ("path", "label")
+_COLUMNS: Final = (*_REQUIRED, "group", "visit", "split", "mask")
 _SPLITS: Final[dict[str, Split | None]] = {"query": "query", "gallery": "gallery", "": None}
-_FORM: Final = "path,label[,group][,visit][,split][,mask]"
-# So many lines are named in a message; the others are counted.
-_NAMED: Final = 5
+_FORMAT: Final = "path,label[,group][,visit][,split][,mask]"
+_MAX_LISTED: Final = 5
+"""How many line numbers an error message lists; the rest are counted."""
 
 
 def read_labels(file: Path, *others: Path) -> tuple[Path, tuple[Row, ...]]:
-    """The rows of a CSV and the folder that their paths start from.
+    """Read a CSV of labels; returns the folder its paths are relative to, and its rows.
 
-    That is the CSV's own folder, or else the first of ``others`` in which the first row's file is. Raises
-    :class:`~lookalike.errors.DatasetError`, which names the line, for whatever can't be used as it is.
+    That folder is the CSV's own, or the first of ``others`` that contains the first row's file. Raises
+    :class:`~lookalike.errors.DatasetError`, which names the line, for anything invalid.
     """
     records = list(_records(file))
     if not records:
-        raise DatasetError(f"{shown(file)}: there is no row below the header; write one for each picture ({_FORM})")
+        raise DatasetError(f"{printable(file)}: no rows below the header. Add one row per image ({_FORMAT})")
     candidates = (file.parent, *others)
     first = records[0].fields["path"]
-    root = next((place for place in candidates if _spelling(place, first) is not None), file.parent)
+    root = next((folder for folder in candidates if _existing_path(folder, first) is not None), file.parent)
     rows = tuple(_rows(file, root, records))
     _check_split(file, records, rows)
     return root, rows
@@ -45,15 +45,15 @@ def read_labels(file: Path, *others: Path) -> tuple[Path, tuple[Row, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """One row as it stands in the file: the number of its first line, and a value for every column we know."""
+    """One row of the file: the number of its first line, and the value of every known column."""
 
     line: int
     fields: dict[str, str]
 
 
 def _records(file: Path) -> Iterator[_Record]:
-    # strict: a quote that is never closed would otherwise swallow the rest of the file.
-    reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    # Without strict, an unclosed quote would turn the rest of the file into one value.
+    reader = csv.reader(io.StringIO(_read_text(file), newline=""), strict=True)
     try:
         header = next(reader, [])
         columns = _columns(file, header)
@@ -63,79 +63,77 @@ def _records(file: Path) -> Iterator[_Record]:
                 yield _Record(line, _fields(file, line, values, header, columns))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise _wrong(
-            file, reader.line_num, f"this is no CSV that can be read ({error}): is there a quote too many, or too few?"
-        ) from error
+        raise _line_error(file, reader.line_num, f"invalid CSV ({error}). Check for unbalanced quotes") from error
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         content = file.read_bytes()
     except IsADirectoryError as error:
-        raise DatasetError(f"{shown(file)}: this is a folder, not a CSV of labels; name the file") from error
+        raise DatasetError(f"{printable(file)}: a folder, not a CSV of labels. Give the path of the file") from error
     except OSError as error:
-        raise DatasetError(f"{shown(file)}: the labels can't be read ({error.strerror})") from error
+        raise DatasetError(f"{printable(file)}: can't read the labels ({error.strerror})") from error
     if not content.strip():
-        raise DatasetError(f"{shown(file)}: this file is empty; the first line is to be {_FORM}")
-    save = "save it as UTF-8 (in a spreadsheet: Save as, CSV UTF-8)"
+        raise DatasetError(f"{printable(file)}: the file is empty. The first line must be {_FORMAT}")
+    save = "Save it as UTF-8 (in a spreadsheet: Save as, CSV UTF-8)"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DatasetError(f"{shown(file)}: this file is UTF-16, not UTF-8: {save}")
+        raise DatasetError(f"{printable(file)}: the file is UTF-16, not UTF-8. {save}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _wrong(file, line, f"the byte 0x{content[error.start]:02X} is no UTF-8: {save}") from error
+        raise _line_error(file, line, f"the byte 0x{content[error.start]:02X} is not UTF-8. {save}") from error
 
 
 def _columns(file: Path, header: list[str]) -> dict[str, int]:
-    """The place of each column that we know."""
+    """The index of each known column."""
     names = [name.strip().lower() for name in header]
-    twice = next((name for name in _COLUMNS if names.count(name) > 1), None)
-    if twice is not None:
-        raise _wrong(file, 1, f"there are several columns called {twice}; rename all but one")
-    missing = [name for name in _NEEDED if name not in names]
+    duplicate = next((name for name in _COLUMNS if names.count(name) > 1), None)
+    if duplicate is not None:
+        raise _line_error(file, 1, f"several columns are called {duplicate}. Rename all but one")
+    missing = [name for name in _REQUIRED if name not in names]
     if missing:
-        other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
-        hint = f" (columns are to be separated by commas, not by {other!r})" if other else ""
-        raise _wrong(
-            file, 1, f"no column called {' or '.join(missing)}{hint}; the first line names the columns: {_FORM}"
+        separator = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
+        hint = f" (separate columns by commas, not by {separator!r})" if separator else ""
+        raise _line_error(
+            file, 1, f"no column called {' or '.join(missing)}{hint}. The first line must name the columns: {_FORMAT}"
         )
     return {name: names.index(name) for name in _COLUMNS if name in names}
 
 
 def _fields(file: Path, line: int, values: list[str], header: list[str], columns: dict[str, int]) -> dict[str, str]:
     if len(values) > len(header):
-        raise _wrong(
+        raise _line_error(
             file,
             line,
-            f"{len(values)} values where the first line names {len(header)} columns; "
-            'a name with a comma in it goes between quotes: "a, b.jpg"',
+            f"{len(values)} values, but the first line names {len(header)} columns. "
+            'Put quotes around names that contain a comma: "a, b.jpg"',
         )
-    filled = values + [""] * (len(header) - len(values))
-    fields = {name: filled[columns[name]] if name in columns else "" for name in _COLUMNS}
-    # Spaces around words are nobody's intention; a file's name may truly have them.
+    padded = values + [""] * (len(header) - len(values))
+    fields = {name: padded[columns[name]] if name in columns else "" for name in _COLUMNS}
+    # Spaces around a label are a mistake; the name of a file can really start or end with one.
     fields |= {name: fields[name].strip() for name in _COLUMNS if name not in ("path", "mask")}
-    for name in _NEEDED:
+    for name in _REQUIRED:
         if not fields[name].strip():
-            raise _wrong(file, line, f"the {name} is empty; fill it in, or take the row out")
+            raise _line_error(file, line, f"the {name} is empty. Fill it in, or delete the row")
     return fields
 
 
 def _rows(file: Path, root: Path, records: list[_Record]) -> Iterator[Row]:
-    paths = _existing(file, root, records, "path")
-    masks = _existing(file, root, [record for record in records if record.fields["mask"].strip()], "mask")
+    paths = _existing_paths(file, root, records, "path")
+    masks = _existing_paths(file, root, [record for record in records if record.fields["mask"].strip()], "mask")
     seen: dict[str, int] = {}
     for record in records:
         path = paths[record.line]
-        before = seen.setdefault(os.path.normpath(root / path), record.line)
-        if before != record.line:
-            raise _wrong(
-                file, record.line, f"{shown(path)} stands in line {before} already; take one of the two rows out"
+        earlier = seen.setdefault(os.path.normpath(root / path), record.line)
+        if earlier != record.line:
+            raise _line_error(
+                file, record.line, f"{printable(path)} is already listed in line {earlier}. Delete one of the two rows"
             )
         fields = record.fields
         if fields["split"].lower() not in _SPLITS:
-            raise _wrong(
-                file, record.line, f"the split is {shown(fields['split'])!r}; it is to be query, gallery, or empty"
+            raise _line_error(
+                file, record.line, f"the split is {printable(fields['split'])!r}. Use query, gallery or nothing"
             )
         yield Row(
             path=path,
@@ -147,53 +145,52 @@ def _rows(file: Path, root: Path, records: list[_Record]) -> Iterator[Row]:
         )
 
 
-def _existing(file: Path, root: Path, records: list[_Record], column: str) -> dict[int, str]:
-    """The path in ``column`` by line; every one must be there and no folder."""
+def _existing_paths(file: Path, root: Path, records: list[_Record], column: str) -> dict[int, str]:
+    """The path in ``column`` by line; each must exist and not be a folder."""
     paths, missing = {}, []
     for record in records:
-        path = _spelling(root, record.fields[column])
+        path = _existing_path(root, record.fields[column])
         if path is None:
             missing.append(record)
         elif (root / path).is_dir():
-            raise _wrong(file, record.line, f"{shown(path)} is a folder, not a picture; each row names one file")
+            raise _line_error(file, record.line, f"{printable(path)} is a folder, not an image. Name one file per row")
         else:
             paths[record.line] = path
     if missing:
         first, others = missing[0], [str(record.line) for record in missing[1:]]
-        more = f", and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
-        also = f" (likewise line {', '.join(others[:_NAMED])}{more})" if others else ""
-        what = "a mask that" if column == "mask" else "a file that"
-        raise _wrong(
+        more = f", and {len(others) - _MAX_LISTED:,} more" if len(others) > _MAX_LISTED else ""
+        also = f" (also line {', '.join(others[:_MAX_LISTED])}{more})" if others else ""
+        raise _line_error(
             file,
             first.line,
-            f"it names {what} is not there: {shown(first.fields[column])}{also}; paths are relative to {shown(root)}. "
-            "Put the files there, or mend or take out these rows",
+            f"no such {'mask' if column == 'mask' else 'file'}: {printable(first.fields[column])}{also}. "
+            f"Paths are relative to {printable(root)}. Add the files, or correct or delete these rows",
         )
     return paths
 
 
-def _spelling(root: Path, written: str) -> str | None:
-    """How a path is written that leads to something: as it stands, stripped, or with slashes for backslashes."""
-    for path in dict.fromkeys((written, written.strip(), written.strip().replace("\\", "/"))):
+def _existing_path(root: Path, text: str) -> str | None:
+    """``text`` as a path that exists below ``root``: unchanged, stripped, or with backslashes as slashes; or None."""
+    for path in dict.fromkeys((text, text.strip(), text.strip().replace("\\", "/"))):
         if path and "\0" not in path and os.path.lexists(root / path):
             return path.replace(os.sep, "/")
     return None
 
 
 def _check_split(file: Path, records: list[_Record], rows: tuple[Row, ...]) -> None:
-    sides = {row.split for row in rows}
-    if sides in ({None}, {"query", "gallery"}):
+    splits = {row.split for row in rows}
+    if splits in ({None}, {"query", "gallery"}):
         return
-    if None in sides:
+    if None in splits:
         line = next(record.line for record, row in zip(records, rows, strict=True) if row.split is None)
-        raise _wrong(file, line, "the split is empty, other rows have one; write query or gallery in every row or none")
-    (only,) = sides
+        raise _line_error(file, line, "the split is empty, but other rows have one. Fill it in for all rows or none")
+    (only,) = splits
     other = "gallery" if only == "query" else "query"
     raise DatasetError(
-        f"{shown(file)}: every row's split is {only}, so there is nothing to compare with; mark some rows {other}, or "
-        "leave the column out, and each picture queries all others"
+        f"{printable(file)}: the split of every row is {only}, so there is nothing to compare with. Mark some rows as "
+        f"{other}, or remove the column to query each image against all others"
     )
 
 
-def _wrong(file: Path, line: int, what: str) -> DatasetError:
-    return DatasetError(f"{shown(file)}, line {line}: {what}")
+def _line_error(file: Path, line: int, message: str) -> DatasetError:
+    return DatasetError(f"{printable(file)}, line {line}: {message}")

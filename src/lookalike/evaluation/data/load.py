@@ -1,4 +1,4 @@
-"""Read a dataset: folders named for classes, names that tell the class, or a CSV of labels."""
+"""Read a dataset: one folder per class, file names that start with the class, or a CSV of labels."""
 
 from __future__ import annotations
 
@@ -12,99 +12,99 @@ from typing import Final
 
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data import labels_file
-from lookalike.evaluation.data.dataset import Dataset, Row, sides
+from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
 from lookalike.gallery.gallery import find_gallery, gallery_at
 from lookalike.gallery.local.database import DATABASE
 from lookalike.gallery.local.store import LocalStore
-from lookalike.images.files import Found, Skipped
+from lookalike.images.files import FoundFile, Skipped
 from lookalike.images.formats import EXTENSIONS
-from lookalike.images.walk import find_pictures
-from lookalike.text import shown
+from lookalike.images.walk import find_images
+from lookalike.text import printable
 
-__all__ = ["Dataset", "Row", "load_dataset", "load_pictures"]
+__all__ = ["Dataset", "Row", "load_dataset", "load_images"]
 
 _FLAT_NAME: Final = re.compile(r"([^.]+)\.\d+\.[^.]+")
-"""A name as in Kaggle's Dogs vs. Cats: ``cat.123.jpg``."""
+"""File names like those of Kaggle's Dogs vs. Cats: ``cat.123.jpg``."""
 
-_PART: Final = re.compile(
+_SPLIT_FOLDER: Final = re.compile(
     r"(train|training|test|testing|val|valid|validation|query|queries|gallery)([-_ ]?set)?\d*", re.IGNORECASE
 )
-"""Names of folders that divide a dataset rather than name classes: ``train``, ``test1``, ``training_set``."""
+"""Names of folders that are parts of a split rather than classes: ``train``, ``test1``, ``training_set``."""
 
-_WAYS: Final = "a folder for each class, names like cat.123.jpg, or a labels.csv (path,label) beside the pictures"
+_LAYOUTS: Final = "one folder per class, names like cat.123.jpg, or a labels.csv (path,label) beside the images"
 
 
 def load_dataset(
     source: str | os.PathLike[str], *, csv: str | os.PathLike[str] | None = None, one_class: bool = False
 ) -> Dataset:
-    """Read the labelled photographs that ``source`` stands for; none is opened yet.
+    """Read a list of labelled images; no image is opened.
 
-    ``source`` is a folder with a folder for each class, a folder of flat names (``cat.123.jpg``), a CSV
-    (``path,label[,group][,visit][,split][,mask]``), a gallery with such a CSV, or a folder with a ``labels.csv``, which
-    then decides. ``csv`` names the labels of a folder or gallery that lie elsewhere. A single class is refused unless
-    ``one_class``: retrieval within it can't be wrong. Raises :class:`~lookalike.errors.DatasetError`, which names the
-    file, the line and the way out.
+    ``source`` is a folder with one folder per class, a folder of flat names (``cat.123.jpg``), a CSV
+    (``path,label[,group][,visit][,split][,mask]``), or a folder or gallery with a ``labels.csv``, which takes
+    precedence. ``csv`` is the path of the labels of a folder or gallery if they are elsewhere. A single class raises an
+    error unless ``one_class`` is set, since every retrieved image is then relevant. Raises
+    :class:`~lookalike.errors.DatasetError`, which names the file, the line and what to change.
     """
-    place = Path(source).absolute()
+    path = Path(source).absolute()
     labels = None if csv is None else Path(csv).absolute()
-    if place.is_dir():
-        dataset = _from_folder(place, labels)
+    if path.is_dir():
+        dataset = _from_folder(path, labels)
     elif labels is not None:
-        raise DatasetError(f"{shown(place)}: there is no such folder or gallery for the labels in {shown(labels)}")
-    elif not place.exists():
-        raise DatasetError(f"{shown(place)}: there is no such folder or file; name {_WAYS}")
-    elif place.suffix.lower() in EXTENSIONS:
-        raise DatasetError(f"{shown(place)}: this is a picture; a dataset is a folder of pictures, or a CSV of labels")
+        raise DatasetError(f"{printable(path)}: no such folder or gallery (for the labels in {printable(labels)})")
+    elif not path.exists():
+        raise DatasetError(f"{printable(path)}: no such folder or file. A dataset is {_LAYOUTS}")
+    elif path.suffix.lower() in EXTENSIONS:
+        raise DatasetError(f"{printable(path)}: an image, not a dataset. A dataset is {_LAYOUTS}")
     else:
-        dataset = _from_csv(place)
+        dataset = _from_csv(path)
     _check_classes(dataset, one_class=one_class)
-    return replace(dataset, notes=(*dataset.notes, *_thin_classes(dataset)))
+    return replace(dataset, notes=(*dataset.notes, *_classes_without_relevant(dataset)))
 
 
-def load_pictures(source: str | os.PathLike[str], *, csv: str | os.PathLike[str] | None = None) -> Dataset:
-    """Read pictures whose classes need not be known: whatever :func:`load_dataset` reads, a folder, or one picture.
+def load_images(source: str | os.PathLike[str], *, csv: str | os.PathLike[str] | None = None) -> Dataset:
+    """Read images with or without labels: anything that :func:`load_dataset` reads, any folder, or one image.
 
-    Where neither labels nor names tell the classes, every row's label is empty, and a note says why. Raises
-    :class:`~lookalike.errors.DatasetError` where there is no picture, or labels that can't be used.
+    Where neither labels nor names give the classes, the label of every row is empty, and a note says why. Raises
+    :class:`~lookalike.errors.DatasetError` where there is no image or the labels are invalid.
     """
-    place = Path(source).absolute()
-    if csv is None and place.is_file() and place.suffix.lower() in EXTENSIONS:
-        return _without_labels(place, place.parent, [place.name], "one picture")
+    path = Path(source).absolute()
+    if csv is None and path.is_file() and path.suffix.lower() in EXTENSIONS:
+        return _without_labels(path, path.parent, [path.name], "one image")
     try:
         return load_dataset(source, csv=csv, one_class=True)
     except DatasetError as error:
-        if csv is not None or not place.is_dir() or (place / labels_file.NAME).exists():
+        if csv is not None or not path.is_dir() or (path / labels_file.NAME).exists():
             raise
-        found, skipped = _find(place, gallery_at(place))
-        if not found:
+        files, skipped = _find_files(path, gallery_at(path))
+        if not files:
             raise
-        pictures = _without_labels(place, place, [file.path for file in found], "classes unknown")
-        return replace(pictures, notes=(f"classes unknown: {error}",), skipped=tuple(skipped))
+        images = _without_labels(path, path, [file.path for file in files], "classes unknown")
+        return replace(images, notes=(f"classes unknown: {error}",), skipped=tuple(skipped))
 
 
-def _without_labels(source: Path, root: Path, paths: list[str], how: str) -> Dataset:
+def _without_labels(source: Path, root: Path, paths: list[str], remark: str) -> Dataset:
     return Dataset(
         name=source.name or str(source),
         root=root,
         rows=tuple(Row(path, "") for path in paths),
         layout="unlabelled",
         source=source,
-        understood=f"{_many(len(paths), 'picture')} in {shown(root)}, {how}",
+        description=f"{_many(len(paths), 'image')} in {printable(root)}, {remark}",
         gallery=find_gallery(root),
     )
 
 
 def _from_folder(folder: Path, labels: Path | None) -> Dataset:
     gallery = gallery_at(folder)
-    if (folder / DATABASE).is_file():  # the gallery's own folder: the photographs may lie elsewhere
+    if (folder / DATABASE).is_file():  # the gallery's own folder: the images may be elsewhere
         store = LocalStore.open(folder)
         store.close()
-        folder, beside = store.root, folder.parent
+        folder, parent = store.root, folder.parent
     else:
-        beside = folder
+        parent = folder
     if labels is None:
-        places = (place / labels_file.NAME for place in (folder, beside))
-        labels = next((place for place in places if place.exists()), None)
+        candidates = (place / labels_file.NAME for place in (folder, parent))
+        labels = next((candidate for candidate in candidates if candidate.exists()), None)
     if labels is None:
         dataset = _from_names(folder, gallery)
         return replace(dataset, gallery=gallery or find_gallery(folder))
@@ -113,98 +113,101 @@ def _from_folder(folder: Path, labels: Path | None) -> Dataset:
 
 
 def _from_csv(file: Path, folder: Path | None = None) -> Dataset:
-    """A CSV, which labels the pictures below ``folder`` if one is given; those without a row are counted."""
+    """A CSV of labels, for the images below ``folder`` if it is given; a note counts those without a row."""
     root, rows = labels_file.read_labels(file, *([] if folder is None else [folder]))
-    is_usual = file.name == labels_file.NAME
+    has_default_name = file.name == labels_file.NAME
     return Dataset(
-        name=(file.parent.name if is_usual else file.stem) or file.stem,
+        name=(file.parent.name if has_default_name else file.stem) or file.stem,
         root=root,
         rows=rows,
         layout="CSV",
         source=file,
-        understood=_many(len(rows), "row")
-        + f" of {shown(file)}"
-        + ("" if root == file.parent else f", whose paths start from {shown(root)}"),
-        notes=() if folder is None else tuple(_without_rows(folder, root, rows)),
+        description=_many(len(rows), "row")
+        + f" of {printable(file)}"
+        + ("" if root == file.parent else f", paths relative to {printable(root)}"),
+        notes=() if folder is None else tuple(_images_without_row(folder, root, rows)),
         gallery=find_gallery(root),
     )
 
 
-def _without_rows(folder: Path, root: Path, rows: Iterable[Row]) -> Iterable[str]:
-    named = {os.path.normpath(root / row.path) for row in rows} | {
+def _images_without_row(folder: Path, root: Path, rows: Iterable[Row]) -> Iterable[str]:
+    listed = {os.path.normpath(root / row.path) for row in rows} | {
         os.path.normpath(root / row.mask) for row in rows if row.mask
     }
-    left = [file.path for file in _find(folder)[0] if os.path.normpath(folder / file.path) not in named]
-    if left:
-        yield f"{_many(len(left), 'picture')} without a row in the CSV left out, {shown(left[0])} the first"
+    others = [file.path for file in _find_files(folder)[0] if os.path.normpath(folder / file.path) not in listed]
+    if others:
+        yield f"{_many(len(others), 'image')} without a row in the CSV left out, the first is {printable(others[0])}"
 
 
 def _from_names(folder: Path, gallery: Path | None) -> Dataset:
-    """A folder of pictures whose names, or whose folders' names, say what they show."""
-    found, skipped = _find(folder, gallery)
-    flat = [file.path for file in found if "/" not in file.path]
-    if not found:
-        raise DatasetError(f"{shown(folder)}: no pictures in this folder; wanted: {_WAYS}")
-    if flat and len(flat) < len(found):
-        below = next(file.path for file in found if "/" in file.path)
+    """A folder of images labelled by their names or by the names of their folders."""
+    files, skipped = _find_files(folder, gallery)
+    flat = [file.path for file in files if "/" not in file.path]
+    if not files:
+        raise DatasetError(f"{printable(folder)}: no images in this folder. A dataset is {_LAYOUTS}")
+    if flat and len(flat) < len(files):
+        nested = next(file.path for file in files if "/" in file.path)
         raise DatasetError(
-            f"{shown(folder)}: {_many(len(flat), 'picture')} ({shown(flat[0])}) beside folders of pictures "
-            f"({shown(below)}), so what names the class isn't clear; move the one or the other away, or write a "
-            "labels.csv"
+            f"{printable(folder)}: contains both images ({_many(len(flat), 'image')}, for example "
+            f"{printable(flat[0])}) and folders of images ({printable(nested)}), so the classes are ambiguous. Move "
+            "one of them away, or write a labels.csv"
         )
     if flat:
         rows = tuple(Row(path, _flat_label(folder, path)) for path in flat)
-        form = f"names like {shown(flat[0])}: the class ({shown(rows[0].label)}) stands before the first dot"
+        form = f"names like {printable(flat[0])}, with the class ({printable(rows[0].label)}) before the first dot"
     else:
-        _refuse_parts(folder, found)
-        rows = tuple(Row(file.path, file.path.split("/", 1)[0]) for file in found)
-        form = "a folder for each class; pictures in folders below belong to it"
+        _reject_split_folders(folder, files)
+        rows = tuple(Row(file.path, file.path.split("/", 1)[0]) for file in files)
+        form = "one folder per class, including its subfolders"
     return Dataset(
         name=folder.resolve().name,
         root=folder,
         rows=rows,
         layout="flat names" if flat else "class folders",
         source=folder,
-        understood=f"{_many(len(rows), 'picture')} in {shown(folder)}: {form}",
+        description=f"{_many(len(rows), 'image')} in {printable(folder)}: {form}",
         notes=() if flat else tuple(_empty_folders(folder, rows)),
         skipped=tuple(skipped),
     )
 
 
-def _find(folder: Path, gallery: Path | None = None) -> tuple[list[Found], list[Skipped]]:
+def _find_files(folder: Path, gallery: Path | None = None) -> tuple[list[FoundFile], list[Skipped]]:
     try:
-        return find_pictures(folder, leave_out=gallery)
+        return find_images(folder, leave_out=gallery)
     except OSError as error:
-        raise DatasetError(f"{shown(folder)}: this folder can't be listed ({error.strerror})") from error
+        raise DatasetError(f"{printable(folder)}: can't list this folder ({error.strerror})") from error
 
 
 def _flat_label(folder: Path, name: str) -> str:
-    form = _FLAT_NAME.fullmatch(name)
-    if form is None:
+    match = _FLAT_NAME.fullmatch(name)
+    if match is None:
         raise DatasetError(
-            f"{shown(folder / name)}: nothing tells its class. Pictures that lie side by side are to have names like "
-            "cat.123.jpg (class, number, extension); otherwise make a folder for each class, or write a labels.csv "
-            "(path,label)"
+            f"{printable(folder / name)}: class unknown. Use names like cat.123.jpg (class, number, extension), one "
+            "folder per class, or a labels.csv (path,label)"
         )
-    return form[1]
+    return match[1]
 
 
-def _refuse_parts(folder: Path, found: Iterable[Found]) -> None:
-    """A folder above train and test folders would give "train" and "test" as its classes."""
-    names = sorted({file.path.split("/")[0] for file in found})
-    if len(names) > 1 and all(_PART.fullmatch(name) for name in names):
+def _reject_split_folders(folder: Path, files: Iterable[FoundFile]) -> None:
+    """Raise where the folders are parts of a split: "train" and "test" would become the classes."""
+    names = sorted({file.path.split("/")[0] for file in files})
+    if len(names) > 1 and all(_SPLIT_FOLDER.fullmatch(name) for name in names):
         raise DatasetError(
-            f"{shown(folder)}: {', '.join(map(shown, names))} look like parts of a dataset, not like classes; name one "
-            f"of them ({shown(folder / names[0])}), or write a CSV with the columns path,label,split"
+            f"{printable(folder)}: {', '.join(map(printable, names))} look like parts of a split, not like classes. "
+            f"Use one of them ({printable(folder / names[0])}), or write a CSV with the columns path,label,split"
         )
 
 
 def _empty_folders(folder: Path, rows: Iterable[Row]) -> Iterable[str]:
-    """A class folder in which there is no picture is no class, and that is said."""
+    """A note for every class folder without images."""
     labels = {row.label for row in rows}
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    return [f"the folder {shown(name)} holds no pictures, so it is no class" for name in names if name not in labels]
+    return [
+        f"the folder {printable(name)} has no images and is not counted as a class"
+        for name in names
+        if name not in labels
+    ]
 
 
 def _check_classes(dataset: Dataset, *, one_class: bool) -> None:
@@ -212,41 +215,41 @@ def _check_classes(dataset: Dataset, *, one_class: bool) -> None:
         return
     (label,) = dataset.labels
     raise DatasetError(
-        f"{shown(dataset.source)}: there is one class only ({shown(label)}), and where every picture is right no "
-        f"figure says anything; {_way_to_classes(dataset, label)}"
+        f"{printable(dataset.source)}: only one class ({printable(label)}), so every hit would be relevant. "
+        f"{_single_class_hint(dataset, label)}"
     )
 
 
-def _way_to_classes(dataset: Dataset, label: str) -> str:
-    """What to do about a single class; often the folder below it is meant."""
+def _single_class_hint(dataset: Dataset, label: str) -> str:
+    """What to do about a single class; often the folder below is the intended one."""
     if dataset.layout == "class folders":
-        inner = shown(dataset.root / label)
-        below = sorted({row.path.split("/")[1] for row in dataset.rows if row.path.count("/") > 1})
-        if len(below) > 1:
-            return f"did you mean {inner}, which has folders {', '.join(map(shown, below[:3]))}?"
+        inner = printable(dataset.root / label)
+        subfolders = sorted({row.path.split("/")[1] for row in dataset.rows if row.path.count("/") > 1})
+        if len(subfolders) > 1:
+            return f"Did you mean {inner}, which has the folders {', '.join(map(printable, subfolders[:3]))}?"
         flat = [row.path.split("/")[1] for row in dataset.rows]
         if all(map(_FLAT_NAME.fullmatch, flat)):
-            return f"did you mean {inner}, where names like {shown(flat[0])} tell the class?"
-    return f"add pictures of another class ({_WAYS})"
+            return f"Did you mean {inner}, with names like {printable(flat[0])}?"
+    return f"Add images of another class ({_LAYOUTS})"
 
 
-def _thin_classes(dataset: Dataset) -> Iterable[str]:
-    """Classes whose queries can find nothing, whatever the encoder."""
-    queries, gallery = sides(dataset.rows)
+def _classes_without_relevant(dataset: Dataset) -> Iterable[str]:
+    """A note for every class whose queries have no relevant image, whatever the encoder."""
+    queries, gallery = split_rows(dataset.rows)
     searched = Counter(dataset.rows[number].label for number in gallery)
     for label, count in sorted(Counter(dataset.rows[number].label for number in queries).items()):
         if dataset.has_split and not searched[label]:
             yield (
-                f"class {shown(label)} has nothing to find in the gallery (R = 0): its {_many(count, 'query')} left "
-                "out of the figures and counted"
+                f"class {printable(label)} has no image in the gallery (R = 0): "
+                f"{_many(count, 'query')} excluded from the metrics"
             )
         elif not dataset.has_split and count == 1:
             yield (
-                f"class {shown(label)} has one picture: as a query it has nothing to find (R = 0), so it is left out "
-                "of the figures and counted"
+                f"class {printable(label)} has one image, so as a query it has nothing to find (R = 0): excluded from "
+                "the metrics"
             )
 
 
-def _many(number: int, word: str) -> str:
-    plural = "queries" if word == "query" else f"{word}s"
-    return f"{number:,} {word if number == 1 else plural}"
+def _many(number: int, noun: str) -> str:
+    plural = "queries" if noun == "query" else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"

@@ -1,4 +1,4 @@
-"""What a figure was made with: versions, machine, command."""
+"""What a result was produced with: versions, machine, command."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PACKAGES: Final = ("lookalike", "numpy", "pillow", "openvino", "onnxruntime")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a figure was made with.
+    """What a result was produced with.
 
-    ``versions`` are those of Python and of the packages that figures depend on, by name; ``machine`` is one line about
-    processor and system; ``command`` is what to type to make the figure again, None where it wasn't made from the
-    command line. There is no date in it, so that the same input gives the same report.
+    ``versions`` are those of Python and of the packages that results depend on, by name; ``machine`` is one line about
+    processor and system; ``command`` is the command line that repeats the result, None if it was not produced from the
+    command line. There is no date, so that the same input gives the same report.
     """
 
     versions: Mapping[str, str]
@@ -28,11 +28,11 @@ class Provenance:
 
 
 def provenance(command: str | None = None) -> Provenance:
-    """What figures made here and now are made with; ``command`` is the command line, if there is one."""
-    return Provenance({"python": platform.python_version(), **_installed()}, _machine(), command)
+    """The provenance of results of this process; ``command`` is the command line, if there is one."""
+    return Provenance({"python": platform.python_version(), **_package_versions()}, _machine(), command)
 
 
-def _installed() -> dict[str, str]:
+def _package_versions() -> dict[str, str]:
     versions = {}
     for package in _PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Which gallery pictures are right for a query, which are wrong, and which are junk: neither, and never ranked."""
+"""Which gallery images are relevant to a query, which are wrong, and which are junk: neither, and never ranked."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-ALONE: Final = -1
-"""The code of a missing group, visit, content or label: whatever has it is alone in its own unit."""
+MISSING: Final = -1
+"""The code of a missing group, visit, content or label; a row with it forms a unit of its own."""
 
 Junk = Literal["group", "visit", "none"]
-"""Whose pictures with the query's label are junk: its group's (one scene), its visit's (one inspection round), or
-nobody's but the query's own and its exact copies."""
+"""The junk rule: images with the query's label are junk if they share its group (one scene) or its visit (one
+inspection round); with "none" only the query itself and its exact copies are."""
 
 
-def codes(values: Sequence[str | None] | Sequence[bytes]) -> NDArray[np.int64]:
-    """Numbers in the place of ``values``: int64 (n,), equal where they are; ``ALONE`` for "" and None.
+def integer_codes(values: Sequence[str | None] | Sequence[bytes]) -> NDArray[np.int64]:
+    """``values`` as integers, int64 (n,): equal for equal values, ``MISSING`` for "" and None.
 
-    They count up from 0 in the order in which the values first appear.
+    Codes count up from 0 in the order of first appearance.
     """
     known: dict[str | bytes, int] = {}
-    return np.array([known.setdefault(value, len(known)) if value else ALONE for value in values], np.int64)
+    return np.array([known.setdefault(value, len(known)) if value else MISSING for value in values], np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """What is known of a dataset's rows, as codes: four int64 arrays (n,).
+class RowCodes:
+    """The metadata of a dataset's rows as integer codes: four int64 arrays (n,).
 
-    ``labels`` are what is looked for, ``groups`` the scenes, ``visits`` the inspection rounds, ``contents`` the
-    files' contents (equal for exact copies). ``ALONE`` stands for what is missing.
-    Raises ``ValueError`` where they differ in length.
+    ``labels`` decide relevance, ``groups`` are the scenes, ``visits`` the inspection rounds, ``contents`` the files'
+    contents (equal for exact copies). Missing values are ``MISSING``. Raises ``ValueError`` where lengths differ.
     """
 
     labels: NDArray[np.int64]
@@ -43,55 +42,55 @@ class Rows:
 
     def __post_init__(self) -> None:
         if len({len(self.labels), len(self.groups), len(self.visits), len(self.contents)}) != 1:
-            raise ValueError("labels, groups, visits and contents tell of different numbers of rows")
+            raise ValueError("labels, groups, visits and contents must have the same length")
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 class Relevance:
-    """Judges every gallery picture for every query.
+    """The relevance of every gallery image to every query.
 
-    ``queries`` (q,) and ``gallery`` (n,) are numbers of rows, by default all; each gallery row stands there once.
-    Junk is removed before ranks are counted: the query's own row, exact copies of its content, the rows of its unit
-    (``junk``) that have its label, and the gallery rows that ``also_junk`` names for a query's row. Of the rest, those
-    with the query's label are relevant; all others are wrong, the same unit's pictures of another label among them.
-    Raises ``ValueError`` for an unknown ``junk`` and for row numbers that don't exist or stand twice in the gallery.
+    ``queries`` (q,) and ``gallery`` (n,) are row numbers, by default all rows; gallery rows must be unique. Junk is
+    removed before ranks are counted: the query's own row, exact copies of its content, the rows of its unit (``junk``)
+    that have its label, and the gallery rows that ``extra_junk`` returns for a query's row. Of the rest, those with the
+    query's label are relevant; all others are wrong, including images of the same unit with another label. Raises
+    ``ValueError`` for an unknown ``junk`` rule, row numbers out of range and duplicate gallery rows.
     """
 
     def __init__(
         self,
-        rows: Rows,
+        rows: RowCodes,
         *,
         junk: Junk = "group",
         queries: NDArray[np.intp] | None = None,
         gallery: NDArray[np.intp] | None = None,
-        also_junk: Callable[[int], NDArray[np.intp]] | None = None,
+        extra_junk: Callable[[int], NDArray[np.intp]] | None = None,
     ) -> None:
         if junk not in get_args(Junk):
-            raise ValueError(f"junk is {' or '.join(get_args(Junk))}, not {junk!r}")
+            raise ValueError(f"junk must be {' or '.join(get_args(Junk))}, not {junk!r}")
         every = np.arange(len(rows), dtype=np.intp)
         self.rows: Final = rows
         self.junk: Final = junk
         self.queries: Final = every if queries is None else _row_numbers(queries, len(rows))
         self.gallery: Final = every if gallery is None else _row_numbers(gallery, len(rows))
         if len(np.unique(self.gallery)) != len(self.gallery):
-            raise ValueError("a row stands in the gallery twice")
+            raise ValueError("gallery rows must be unique")
         self.gallery_labels: Final = rows.labels[self.gallery]
-        self._also_junk = also_junk
+        self._extra_junk = extra_junk
         self._place = np.full(len(rows), -1, np.intp)
         self._place[self.gallery] = np.arange(len(self.gallery))
         self._copies = _Members(rows.contents[self.gallery])
-        units = {"group": rows.groups, "visit": rows.visits, "none": np.full(len(rows), ALONE, np.int64)}[junk]
+        units = {"group": rows.groups, "visit": rows.visits, "none": np.full(len(rows), MISSING, np.int64)}[junk]
         self._unit_of = units
         self._unit = _Members(units[self.gallery])
 
     def __len__(self) -> int:
-        """How many queries there are."""
+        """The number of queries."""
         return len(self.queries)
 
     def excluded(self, query: int) -> NDArray[np.intp]:
-        """Places in the gallery, rising, of what is removed for the query at place ``query``."""
+        """Gallery positions, ascending, of the images removed for the query at position ``query``."""
         row = int(self.queries[query])
         own = self._place[row : row + 1]
         unit = self._unit.of(int(self._unit_of[row]))
@@ -100,45 +99,45 @@ class Relevance:
             self._copies.of(int(self.rows.contents[row])),
             unit[self.gallery_labels[unit] == self.rows.labels[row]],
         ]
-        if self._also_junk is not None:
-            also = self._place[self._also_junk(row)]
-            parts.append(also[also >= 0])
+        if self._extra_junk is not None:
+            extra = self._place[self._extra_junk(row)]
+            parts.append(extra[extra >= 0])
         removed: NDArray[np.intp] = np.unique(np.concatenate(parts))
         return removed
 
     def relevant(self, query: int) -> NDArray[np.bool_]:
-        """Which gallery pictures have the label of the query at place ``query``: bool (n,), junk not taken off."""
+        """Which gallery images have the label of the query at position ``query``: bool (n,), junk included."""
         label = int(self.rows.labels[self.queries[query]])
-        same: NDArray[np.bool_] = self.gallery_labels == (label if label != ALONE else ALONE - 1)
+        same: NDArray[np.bool_] = self.gallery_labels == (label if label != MISSING else MISSING - 1)
         return same
 
     @cached_property
-    def R(self) -> NDArray[np.int64]:  # noqa: N802 - the field's own name for it
-        """How many relevant gallery pictures each query has after removal: int64 (q,)."""
+    def R(self) -> NDArray[np.int64]:  # noqa: N802 - the standard symbol
+        """The number of relevant gallery images of each query after removal of junk: int64 (q,)."""
         return self._counts[0]
 
     @cached_property
     def size(self) -> NDArray[np.int64]:
-        """How many gallery pictures each query has after removal: int64 (q,)."""
+        """The number of gallery images of each query after removal of junk: int64 (q,)."""
         return self._counts[1]
 
     @cached_property
     def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        labels, number = np.unique(self.gallery_labels, return_counts=True)
-        having = dict(zip(labels.tolist(), number.tolist(), strict=True)) | {ALONE: 0}
-        wanted = self.rows.labels[self.queries].tolist()
-        relevant = np.array([having.get(label, 0) for label in wanted], np.int64)
+        labels, counts = np.unique(self.gallery_labels, return_counts=True)
+        by_label = dict(zip(labels.tolist(), counts.tolist(), strict=True)) | {MISSING: 0}
+        query_labels = self.rows.labels[self.queries].tolist()
+        relevant = np.array([by_label.get(label, 0) for label in query_labels], np.int64)
         size = np.full(len(self), len(self.gallery), np.int64)
-        for query, label in enumerate(wanted):
+        for query, label in enumerate(query_labels):
             removed = self.excluded(query)
             size[query] -= len(removed)
-            if label != ALONE:
+            if label != MISSING:
                 relevant[query] -= np.count_nonzero(self.gallery_labels[removed] == label)
         return relevant, size
 
 
 class _Members:
-    """The places of each code, found without going through all of them."""
+    """An index from each code to its positions."""
 
     def __init__(self, units: NDArray[np.int64]) -> None:
         self._order = np.argsort(units, kind="stable")
@@ -146,19 +145,19 @@ class _Members:
         self._spans = {
             int(name): (int(start), int(start + number))
             for name, start, number in zip(names, starts, numbers, strict=True)
-            if name != ALONE
+            if name != MISSING
         }
 
     def of(self, unit: int) -> NDArray[np.intp]:
-        """Places, rising, of those that have the code ``unit``; none for ``ALONE``."""
+        """Positions, ascending, of the code ``unit``; none for ``MISSING``."""
         start, stop = self._spans.get(unit, (0, 0))
         members: NDArray[np.intp] = self._order[start:stop]
         return members
 
 
 def _row_numbers(numbers: NDArray[np.intp], rows: int) -> NDArray[np.intp]:
-    """``numbers`` as an array of indices, each of which exists."""
-    checked = np.asarray(numbers, np.intp)
-    if len(checked) and not 0 <= checked.min() <= checked.max() < rows:
-        raise ValueError(f"row numbers go from 0 to {rows - 1}")
-    return checked
+    """``numbers`` as an array of valid row indices."""
+    indices = np.asarray(numbers, np.intp)
+    if len(indices) and not 0 <= indices.min() <= indices.max() < rows:
+        raise ValueError(f"row numbers must be 0 to {rows - 1}")
+    return indices

@@ -1,4 +1,4 @@
-"""Choose some of many rows: seeded, classes and groups in turn, so that few of them still stand for all."""
+"""Seeded samples of rows that take classes and groups in turn, so that small samples stay representative."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from lookalike.errors import EvaluationError
 from lookalike.evaluation.data.dataset import Dataset, Row
 
 
-def drawn(seed: int, *what: bytes) -> bytes:
-    """A seeded hash of ``what`` (32 bytes): to sort by, for an order that is random and the same every time."""
-    return hashlib.sha256(b"\0".join([str(seed).encode(), *what])).digest()
+def seeded_key(seed: int, *parts: bytes) -> bytes:
+    """A sort key (32 bytes) for a random but reproducible order: a hash of ``seed`` and ``parts``."""
+    return hashlib.sha256(b"\0".join([str(seed).encode(), *parts])).digest()
 
 
-def by_group(rows: Sequence[Row], numbers: Iterable[int]) -> list[list[int]]:
-    """The ``numbers`` by the groups of their rows, a row without one being a group of its own."""
+def rows_by_group(rows: Sequence[Row], numbers: Iterable[int]) -> list[list[int]]:
+    """Row ``numbers`` by the group of their rows; a row without one forms a group of its own."""
     groups: dict[str | int, list[int]] = defaultdict(list)
     for number in numbers:
         groups[rows[number].group or number].append(number)
     return list(groups.values())
 
 
-def in_turn(lists: Iterable[Sequence[int]], most: int) -> list[int]:
-    """The first of each list, then the second of each, and so on, up to ``most`` in all."""
-    remaining, taken = list(lists), list[int]()
-    for place in range(max(map(len, remaining), default=0)):
-        taken += [one[place] for one in remaining if len(one) > place]
-        if len(taken) >= most:
+def round_robin(lists: Iterable[Sequence[int]], limit: int) -> list[int]:
+    """The first item of each list, then the second of each, and so on, up to ``limit`` items in total."""
+    sources, result = list(lists), list[int]()
+    for place in range(max(map(len, sources), default=0)):
+        result += [source[place] for source in sources if len(source) > place]
+        if len(result) >= limit:
             break
-    return taken[:most]
+    return result[:limit]
 
 
-def subset(dataset: Dataset, most: int, *, seed: int) -> Dataset:
-    """At most ``most`` pictures of each class (and of each side of a split), drawn by ``seed``, groups in turn.
+def subset(dataset: Dataset, limit: int, *, seed: int) -> Dataset:
+    """A random sample of at most ``limit`` images per class (and per part of a split), taking groups in turn.
 
-    What was left out is said in the dataset's notes. Raises :class:`~lookalike.errors.EvaluationError` below 2, where
-    nothing could be found.
+    The dataset's notes state how many were taken. Raises :class:`~lookalike.errors.EvaluationError` where ``limit`` is
+    below 2, so that a query would have nothing to find.
     """
-    if most < 2:  # noqa: PLR2004  a query and something to find
-        raise EvaluationError(f"at most {most} of each class leaves nothing to find; take at least 2")
-    shuffled = sorted(range(len(dataset.rows)), key=lambda n: drawn(seed, os.fsencode(dataset.rows[n].path)))
+    if limit < 2:  # noqa: PLR2004  a query and one relevant image
+        raise EvaluationError(f"{limit} image per class leaves nothing to find. Use a limit of at least 2")
+    shuffled = sorted(range(len(dataset.rows)), key=lambda n: seeded_key(seed, os.fsencode(dataset.rows[n].path)))
     parts: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     for number in shuffled:
         parts[dataset.rows[number].label, dataset.rows[number].split].append(number)
-    kept = sorted(number for part in parts.values() for number in in_turn(by_group(dataset.rows, part), most))
-    if len(kept) == len(dataset.rows):
+    sample = sorted(
+        number for part in parts.values() for number in round_robin(rows_by_group(dataset.rows, part), limit)
+    )
+    if len(sample) == len(dataset.rows):
         return dataset
-    note = f"{len(kept):,} of {len(dataset.rows):,} pictures, at most {most} of each class, drawn by the seed {seed}"
-    return replace(dataset, rows=tuple(dataset.rows[number] for number in kept), notes=(*dataset.notes, note))
+    note = f"{len(sample):,} of {len(dataset.rows):,} images, at most {limit} per class, a random sample (seed {seed})"
+    return replace(dataset, rows=tuple(dataset.rows[number] for number in sample), notes=(*dataset.notes, note))

@@ -1,9 +1,9 @@
-"""Vectors of a robustness run on disk: written picture by picture, so that a run that was stopped goes on from there.
+"""The vectors of a run on disk, written image by image, so that an interrupted run can resume.
 
-A *segment* is an append-only file of float32 numbers with a record for each picture, in the run's order of pictures:
-the vectors of all the segment's cells, one behind the other. A record is written in one piece; what a killed process
-or a power failure left of the last one is cut off when the segment is opened next. A picture that can't be used has a
-record of NaN, and its reason in the file beside. A wider grid gets a segment of its own for what is missing.
+A *segment* is an append-only file of float32 numbers with one record per image, in the order of the run: the vectors of
+all cells of the segment, concatenated. A record is written in one piece; an incomplete last record, left by a killed
+process or a power failure, is truncated when the segment is next opened. An unusable image has a record of NaN and its
+reason in a file beside the segment. When a grid grows, the missing cells go to a new segment.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ from numpy.typing import NDArray
 from lookalike.encoders.weights.cache import write_atomically
 from lookalike.errors import EvaluationError, OutputError
 from lookalike.images.files import SkipKind, Skipped
-from lookalike.text import shown
+from lookalike.text import printable
 
 _TOLERANCE: Final = 1e-3
-_CHECKED_BYTES: Final = 32 << 20
+_CHECK_BYTES: Final = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class VectorShape:
-    """``pictures`` records of vectors of ``dimension`` numbers."""
+    """The number of ``images`` (records) and the ``dimension`` of a vector."""
 
-    pictures: int
+    images: int
     dimension: int
 
 
 class Segment:
-    """The vectors of some ``cells`` (their names) for the first ``done`` pictures of a run."""
+    """The vectors of some ``cells`` (given by name) for the first ``done`` images of a run."""
 
     def __init__(self, file: Path, cells: tuple[str, ...], shape: VectorShape) -> None:
-        """Open the segment at ``file``, which need not be there, and cut off what is no whole record."""
+        """Open the segment at ``file``, which need not exist, and truncate it to its valid records."""
         self.file = file
         self.cells = cells
         self.shape = shape
         self._bytes = 4 * len(cells) * shape.dimension
-        self.done = self._sound()
+        self.done = self._truncate_to_valid()
 
     @property
     def complete(self) -> bool:
-        """Whether every picture has its record."""
-        return self.done == self.shape.pictures
+        """Whether every image has a record."""
+        return self.done == self.shape.images
 
     @property
     def skipped(self) -> list[Skipped]:
-        """The pictures that have a record of NaN, and why."""
+        """The images with a record of NaN, and the reasons."""
         reasons: dict[str, Skipped] = {}
         try:
             lines = self._reasons.read_text(encoding="utf-8").splitlines()
@@ -68,115 +68,115 @@ class Segment:
         return list(reasons.values())
 
     def append(self, vectors: NDArray[np.float32]) -> None:
-        """Write the next picture's record: ``vectors`` float32 (cells, dimension)."""
+        """Write the next image's record: ``vectors`` float32 (cells, dimension)."""
         record = np.ascontiguousarray(vectors, "<f4").tobytes()
         try:
             with self.file.open("ab") as file:
                 file.write(record)
         except OSError as error:
-            raise _refused(self.file, error) from error
+            raise _write_error(self.file, error) from error
         self.done += 1
 
     def append_skipped(self, skipped: Skipped) -> None:
-        """Write the next picture's record where the picture can't be used."""
+        """Write the next image's record for an image that can't be used."""
         fields = {"path": skipped.path, "kind": str(skipped.kind), "reason": skipped.reason}
         try:
             with self._reasons.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(fields) + "\n")  # ASCII: bytes that are no UTF-8 stay what they are
+                file.write(json.dumps(fields) + "\n")  # ASCII, so that paths that are not UTF-8 survive
         except OSError as error:
-            raise _refused(self._reasons, error) from error
+            raise _write_error(self._reasons, error) from error
         self.append(np.full((len(self.cells), self.shape.dimension), np.nan, np.float32))
 
     def vectors(self, cell: str) -> NDArray[np.float32]:
-        """The vectors of one cell, float32 (done, dimension), NaN where a picture can't be used; mapped, not read."""
+        """The vectors of one cell: float32 (done, dimension), memory-mapped, NaN where an image can't be used."""
         if not self.done:
             return np.empty((0, self.shape.dimension), np.float32)
-        return self._mapped(self.done)[:, self.cells.index(cell)]
+        return self._map(self.done)[:, self.cells.index(cell)]
 
     @property
     def _reasons(self) -> Path:
         return self.file.with_suffix(".skipped")
 
-    def _mapped(self, records: int) -> NDArray[np.float32]:
+    def _map(self, records: int) -> NDArray[np.float32]:
         shape = (records, len(self.cells), self.shape.dimension)
         return np.memmap(self.file, "<f4", "r", shape=shape)
 
-    def _sound(self) -> int:
-        """The number of whole records, once the file ends with the last of them."""
+    def _truncate_to_valid(self) -> int:
+        """Truncate the file after its last valid record, and return the number of valid records."""
         try:
             size = self.file.stat().st_size
         except FileNotFoundError:
             return 0
-        whole = min(size // self._bytes, self.shape.pictures)
-        sound = self._first_unsound(whole) if whole else 0
-        if sound * self._bytes < size:
+        records = min(size // self._bytes, self.shape.images)
+        valid = self._first_invalid(records) if records else 0
+        if valid * self._bytes < size:
             try:
-                os.truncate(self.file, sound * self._bytes)
+                os.truncate(self.file, valid * self._bytes)
             except OSError as error:
-                raise _refused(self.file, error) from error
-        return sound
+                raise _write_error(self.file, error) from error
+        return valid
 
-    def _first_unsound(self, records: int) -> int:
-        """The first record that is neither unit vectors nor, with a reason, NaN; a power failure can leave zeros."""
+    def _first_invalid(self, records: int) -> int:
+        """The first record that is neither unit vectors nor NaN with a reason; a power failure can leave zeros."""
         reasons = len(self.skipped)
-        mapped = self._mapped(records)
-        step = max(1, _CHECKED_BYTES // self._bytes)
+        mapped = self._map(records)
+        step = max(1, _CHECK_BYTES // self._bytes)
         for start in range(0, records, step):
             part = np.asarray(mapped[start : start + step])
             lengths = np.linalg.norm(part, axis=2)
             missing = np.isnan(part).all(axis=(1, 2))
-            sound = (np.abs(lengths - 1) < _TOLERANCE).all(axis=1) | (missing & (np.cumsum(missing) <= reasons))
+            valid = (np.abs(lengths - 1) < _TOLERANCE).all(axis=1) | (missing & (np.cumsum(missing) <= reasons))
             reasons -= int(np.count_nonzero(missing))
-            if not sound.all():
-                return start + int(np.argmin(sound))
+            if not valid.all():
+                return start + int(np.argmin(valid))
         return records
 
 
 class VectorStore:
-    """All segments of runs whose pictures, encoder and seed are the same; one process at a time writes to it."""
+    """The segments of all runs with the same images, encoder and seed; one process at a time writes to it."""
 
     def __init__(self, folder: Path, shape: VectorShape) -> None:
-        """Open the store in ``folder``, which is made where it is missing."""
+        """Open the store in ``folder``, which is created if needed."""
         self.folder = folder
         self.shape = shape
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _refused(folder, error) from error
+            raise _write_error(folder, error) from error
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out; raises :class:`~lookalike.errors.EvaluationError` where one is at work."""
+    def lock(self) -> Iterator[None]:
+        """Lock the store; raises :class:`~lookalike.errors.EvaluationError` where another process holds the lock."""
         try:
             with filelock.FileLock(self.folder / "lock", timeout=0):
                 yield
         except filelock.Timeout:
             raise EvaluationError(
-                f"{shown(self.folder)}: another run is writing the same vectors; let it finish, or stop it"
+                f"{printable(self.folder)}: another run is writing the same vectors. Wait for it to finish, or stop it"
             ) from None
         except OSError as error:
-            raise _refused(self.folder, error) from error
+            raise _write_error(self.folder, error) from error
 
     def segments_for(self, cells: Sequence[str]) -> list[Segment]:
-        """Segments that together have, or are to have, all ``cells``, each cell in the first that names it.
+        """Segments that together cover all ``cells``; each cell is to be read from the first segment that has it.
 
-        Complete ones are used whatever else they have; unfinished ones only where all their cells are wanted, so that
-        nothing is computed that wasn't asked for. What is in none gets a new segment.
+        Complete segments are used even if they have other cells; incomplete ones only if all their cells are requested,
+        so that nothing else is computed. The remaining cells get a new segment.
         """
-        wanted, chosen = list(cells), []
-        found = sorted(self._segments(), key=lambda segment: (not segment.complete, -segment.done, segment.file.name))
-        for segment in found:
-            if not set(segment.cells) & set(wanted) or not (segment.complete or set(segment.cells) <= set(cells)):
+        remaining, result = list(cells), []
+        existing = sorted(self._segments(), key=lambda one: (not one.complete, -one.done, one.file.name))
+        for segment in existing:
+            if not set(segment.cells) & set(remaining) or not (segment.complete or set(segment.cells) <= set(cells)):
                 continue
-            chosen.append(segment)
-            wanted = [cell for cell in wanted if cell not in segment.cells]
-        if wanted:
-            chosen.append(self._new(tuple(wanted)))
-        return chosen
+            result.append(segment)
+            remaining = [cell for cell in remaining if cell not in segment.cells]
+        if remaining:
+            result.append(self._create(tuple(remaining)))
+        return result
 
     @property
     def bytes(self) -> int:
-        """How much room the store takes on disk."""
+        """The size of the store on disk, in bytes."""
         return sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file())
 
     def _segments(self) -> Iterator[Segment]:
@@ -184,16 +184,16 @@ class VectorStore:
             try:
                 cells = tuple(json.loads(file.read_text(encoding="utf-8"))["cells"])
             except (OSError, ValueError, KeyError, TypeError):
-                continue  # damaged: what it had is computed again, in a new segment
+                continue  # damaged: its cells are computed again, in a new segment
             yield Segment(file.with_suffix(".f32"), cells, self.shape)
 
-    def _new(self, cells: tuple[str, ...]) -> Segment:
+    def _create(self, cells: tuple[str, ...]) -> Segment:
         name = hashlib.sha256("\n".join(cells).encode()).hexdigest()[:16]
         header = json.dumps({"cells": cells, "dimension": self.shape.dimension}, indent=1).encode()
         if not write_atomically(self.folder / f"{name}.json", lambda file: file.write(header)):
-            raise OutputError(f"{shown(self.folder)}: can't be written to")
+            raise OutputError(f"{printable(self.folder)}: can't write to this folder")
         return Segment(self.folder / f"{name}.f32", cells, self.shape)
 
 
-def _refused(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{shown(path)}: can't be written ({error.strerror or error})")
+def _write_error(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{printable(path)}: can't write ({error.strerror or error})")

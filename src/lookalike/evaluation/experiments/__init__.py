@@ -1,1 +1,4 @@
-"""One module an experiment: from a dataset and encoders to what was found."""
+"""One module per experiment: datasets and encoders in, a result object out.
+
+Nothing here prints or writes reports. ``published`` has the values that the method was published with.
+"""

@@ -1,4 +1,4 @@
-"""Evaluate: how well an encoder retrieves pictures of a query's class, with intervals, chance and ceilings."""
+"""Evaluate how well an encoder retrieves images of the query's class, with intervals, chance levels and ceilings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import provenance
 from lookalike.evaluation.data.relevance import Junk
-from lookalike.evaluation.scoring.checks import check, ranks, rules
-from lookalike.evaluation.scoring.own_encoder import own_encoder
+from lookalike.evaluation.scoring.checks import check_evaluation, junk_rules, sorted_ks
+from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.evaluation.scoring.score import Progress, score, silent
-from lookalike.text import shown
+from lookalike.evaluation.scoring.score import StageProgress, ignore_progress, score
+from lookalike.text import printable
 
 KS: Final = (1, 5, 10)
-"""The ranks at which figures are taken unless the caller says otherwise."""
+"""The default cut-offs k of precision@k and the like."""
 
 
 def evaluate(
@@ -30,32 +30,32 @@ def evaluate(
     ks: Sequence[int] = KS,
     junk: Junk = "group",
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     command: str | None = None,
 ) -> Evaluation:
-    """Evaluate ``encoder`` (one that is loaded, or what :func:`~lookalike.load_encoder` takes) on ``dataset``.
+    """Evaluate ``encoder`` (a loaded one, or an argument for :func:`~lookalike.load_encoder`) on ``dataset``.
 
-    ``dataset`` is what :func:`~lookalike.evaluation.data.load.load_dataset` takes or gives; or an embedded one, whose
-    encoder needn't be named again. Without an encoder, that is the one of the gallery that the pictures lie in, else
-    the best on this machine. ``ks`` are the ranks k of precision@k and the like, each at least 1; ``junk`` is which
-    pictures of a query's own scene count neither way; ``seed`` decides the order of ties and what intervals resample:
-    the same input and seed give the same figures. ``command`` is the command line to report.
+    ``dataset`` is an argument or a result of :func:`~lookalike.evaluation.data.load.load_dataset`, or an embedded
+    dataset, which needs no encoder. The default encoder is that of the gallery that contains the images, or the best
+    one available. ``ks`` are the cut-offs k of precision@k and the like, each at least 1. ``junk`` is the rule for
+    images that count neither as relevant nor as wrong. ``seed`` determines the order of ties and the bootstrap draws
+    of intervals: the same input and seed give the same metrics. ``command`` is the command line to report.
 
-    Raises :class:`~lookalike.errors.DatasetError` for labels that can't be used,
-    :class:`~lookalike.errors.EvaluationError` where a k is larger than the gallery, a junk rule has no column to go by,
-    or nothing can be scored, and :class:`~lookalike.errors.EncoderError` for an encoder that can't be made ready.
+    Raises :class:`~lookalike.errors.DatasetError` for invalid labels, :class:`~lookalike.errors.EvaluationError` where
+    a k is larger than the gallery, the dataset lacks the column of the junk rule or no query can be scored, and
+    :class:`~lookalike.errors.EncoderError` for an encoder that can't be loaded.
     """
-    ks = ranks(ks)
-    tell = progress or silent
-    embedded = _embedded(dataset, encoder, tell)
-    check(embedded, ks, junk)
-    figures, *others = (
-        score(embedded, rule, ks=ks, seed=seed, progress=tell) for rule in rules(embedded.dataset, junk)
+    ks = sorted_ks(ks)
+    progress = progress or ignore_progress
+    embedded = _embed(dataset, encoder, progress)
+    check_evaluation(embedded, ks, junk)
+    metrics, *others = (
+        score(embedded, rule, ks=ks, seed=seed, progress=progress) for rule in junk_rules(embedded.dataset, junk)
     )
-    if not figures.scored:
+    if not metrics.scored:
         raise EvaluationError(
-            f"{shown(embedded.dataset.source)}: none of its {figures.left_out:,} queries has anything to find; for one "
-            f"of {shown(figures.excluded[0].label)}, {figures.excluded[0].reason}"
+            f"{printable(embedded.dataset.source)}: none of {metrics.excluded_count:,} queries has a relevant image. "
+            f"Class {printable(metrics.excluded[0].label)}: {metrics.excluded[0].reason}"
         )
     return Evaluation(
         encoder=embedded.spec,
@@ -65,29 +65,28 @@ def evaluate(
         split=embedded.dataset.has_split,
         ks=ks,
         seed=seed,
-        figures=figures,
+        metrics=metrics,
         others=tuple(others),
         images_per_second=embedded.images_per_second or None,
         provenance=provenance(command),
     )
 
 
-def _embedded(
+def _embed(
     dataset: Dataset | EmbeddedDataset | str | os.PathLike[str],
     encoder: Encoder | str | os.PathLike[str] | None,
-    tell: Progress,
+    progress: StageProgress,
 ) -> EmbeddedDataset:
     if isinstance(dataset, EmbeddedDataset):
-        named = encoder.spec if isinstance(encoder, Encoder) else encoder
-        if named not in (None, dataset.spec, dataset.spec.name):
+        requested = encoder.spec if isinstance(encoder, Encoder) else encoder
+        if requested not in (None, dataset.spec, dataset.spec.name):
             raise EvaluationError(
-                f"these embeddings are {dataset.spec}'s, not {named}'s: embed the dataset with the encoder that is to "
-                "be evaluated"
+                f"the dataset is embedded with {dataset.spec}, not with {requested}. Embed it with that encoder"
             )
         return dataset
-    found = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    labelled = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     if encoder is None:
-        encoder = own_encoder(found)
+        encoder = default_encoder(labelled)
     elif not isinstance(encoder, Encoder):
         encoder = load_encoder(encoder)
-    return embed_dataset(found, encoder, progress=lambda done, total: tell("encoding", done, total))
+    return embed_dataset(labelled, encoder, progress=lambda done, total: progress("encoding", done, total))

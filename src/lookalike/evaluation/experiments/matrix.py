@@ -1,4 +1,4 @@
-"""The similarity matrix of two sets of pictures, in order of class, a block at a time."""
+"""The similarity matrix of two sets of images, sorted by class and computed block by block."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lookalike.evaluation.data.dataset import Row
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.search.similarity import blocks
 
-# As many cells as this are looked at to choose the range of colours.
-_SAMPLED: Final = 4_000_000
+_SAMPLE: Final = 4_000_000
+"""The maximal number of cells from which percentiles are computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Neighbouring rows or columns of one class: from ``start`` up to, not including, ``stop``."""
+    """Adjacent rows or columns of one class: from ``start`` to ``stop``, exclusive."""
 
     label: str
     start: int
@@ -31,10 +31,10 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
-    """The queries or the gallery of a matrix, sorted by class and, within it, by path.
+class MatrixAxis:
+    """The queries (rows) or the gallery (columns) of a matrix, sorted by class and then by path.
 
-    ``vectors`` are float32 (n, d), of length 1. ``paths`` tell which files they are of, as absolute paths.
+    ``vectors`` are float32 (n, d), of length 1; ``paths`` the absolute paths of their files.
     """
 
     embedded: EmbeddedDataset
@@ -49,32 +49,31 @@ class Side:
 
     @property
     def bands(self) -> tuple[Band, ...]:
-        """The classes in their order; none where classes are unknown."""
-        found, start = [], 0
+        """The classes in order; empty where classes are unknown."""
+        bands, start = [], 0
         for label, rows in groupby(row.label for row in self.rows):
             stop = start + sum(1 for _ in rows)
-            found.append(Band(label, start, stop))
+            bands.append(Band(label, start, stop))
             start = stop
-        return tuple(band for band in found if band.label)
+        return tuple(band for band in bands if band.label)
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """The cosines of a matrix: all of them, and those between which nearly all lie.
+class CosineRange:
+    """The range of the cosines of a matrix: ``minimum`` to ``maximum``, and without outliers ``low`` to ``high``.
 
-    ``low`` and ``high`` are the 0.5th and 99.5th percentile of up to four million cells, taken at even steps, self
-    left out.
+    ``low`` and ``high`` are the 0.5th and 99.5th percentiles of up to four million evenly spaced cells, without self.
     """
 
-    least: float
+    minimum: float
     low: float
     high: float
-    greatest: float
+    maximum: float
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """Mean cosines of pairs of one class and of pairs of two, self left out; None where there are no such pairs."""
+class ClassMeans:
+    """Mean cosines of pairs of the same class and of different classes, without self; None where there are no pairs."""
 
     same: float | None
     other: float | None
@@ -82,67 +81,67 @@ class Means:
 
 @dataclass(frozen=True, eq=False)
 class SimilarityMatrix:
-    """S = Q Gᵀ, cosines of every query with every gallery picture; :func:`similarity_of` makes one.
+    """S = Q Gᵀ, the cosines of every query with every gallery image; the result of :func:`similarity_matrix`.
 
-    It is computed when it is read. A picture that is on both sides is *self*, which is left out of range and means.
+    It is computed when it is read. Cells of an image with itself (*self*) are excluded from percentiles and means.
     """
 
-    queries: Side
-    gallery: Side
+    queries: MatrixAxis
+    gallery: MatrixAxis
 
     @property
     def spec(self) -> EncoderSpec:
-        """The encoder."""
+        """The encoder of both axes."""
         return self.queries.embedded.spec
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The numbers of queries and of gallery pictures."""
+        """The numbers of queries and of gallery images."""
         return len(self.queries.rows), len(self.gallery.rows)
 
     @property
     def values(self) -> NDArray[np.float32]:
-        """The whole matrix: float32 (queries, gallery), cosines -1 to 1."""
+        """The matrix: float32 (queries, gallery), cosines -1 to 1."""
         return np.concatenate([block for _, block in self.blocks()])
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """The matrix a block of queries at a time, each float32 (m, gallery) of up to 32 MiB."""
+        """The matrix in blocks of queries: float32 (m, gallery), up to 32 MiB each."""
         for part in blocks(self.shape[0], 4 * self.shape[1]):
             block = self.queries.vectors[part] @ self.gallery.vectors.T
             yield part, np.clip(block, -1, 1, out=block)
 
-    def shrunk(self, height: int, width: int) -> NDArray[np.float32]:
-        """Means of about equal rectangles of cells: float32 (height, width), neither greater than the matrix.
+    def downsample(self, height: int, width: int) -> NDArray[np.float32]:
+        """The matrix averaged over rectangles of about equal size: float32 (height, width), at most its own shape.
 
-        The mean of the cosines of two sets of unit vectors is the product of the sets' mean vectors.
+        The mean cosine of two sets of unit vectors is the product of their mean vectors, so this needs no full matrix.
         """
         queries, gallery = _means(self.queries.vectors, height), _means(self.gallery.vectors, width)
         return np.asarray(np.clip(queries @ gallery.T, -1, 1), np.float32)
 
     @cached_property
-    def summary(self) -> tuple[Range, Means]:
+    def summary(self) -> tuple[CosineRange, ClassMeans]:
         """The range of the cosines, and their means within and between classes."""
         return self._range(), self._class_means()
 
-    def _range(self) -> Range:
-        selves = self._selves()
-        step = max(1, self.shape[0] * self.shape[1] // _SAMPLED)
-        least, greatest, skipped = 1.0, -1.0, 0
-        sampled = []
+    def _range(self) -> CosineRange:
+        self_columns = self._self_columns()
+        step = max(1, self.shape[0] * self.shape[1] // _SAMPLE)
+        minimum, maximum, offset = 1.0, -1.0, 0
+        samples = []
         for part, block in self.blocks():
-            least, greatest = min(least, float(block.min())), max(greatest, float(block.max()))
-            inside = [row for row in range(part.start, part.stop) if row in selves]
-            block[[row - part.start for row in inside], [selves[row] for row in inside]] = np.nan
-            cells = block.ravel()[skipped::step]  # as if it were one long row of cells
-            skipped = (skipped - block.size) % step
-            sampled.append(cells[~np.isnan(cells)])
-        cells = np.concatenate(sampled)
-        low, high = np.percentile(cells, (0.5, 99.5)) if len(cells) else (least, greatest)
-        return Range(least, float(low), float(high), greatest)
+            minimum, maximum = min(minimum, float(block.min())), max(maximum, float(block.max()))
+            rows = [row for row in range(part.start, part.stop) if row in self_columns]
+            block[[row - part.start for row in rows], [self_columns[row] for row in rows]] = np.nan
+            cells = block.ravel()[offset::step]  # every step-th cell of the matrix, across blocks
+            offset = (offset - block.size) % step
+            samples.append(cells[~np.isnan(cells)])
+        cells = np.concatenate(samples)
+        low, high = np.percentile(cells, (0.5, 99.5)) if len(cells) else (minimum, maximum)
+        return CosineRange(minimum, float(low), float(high), maximum)
 
-    def _class_means(self) -> Means:
+    def _class_means(self) -> ClassMeans:
         if not (self.queries.bands and self.gallery.bands):
-            return Means(None, None)
+            return ClassMeans(None, None)
         columns = {band.label: _sum(self.gallery, band) for band in self.gallery.bands}
         total = np.sum([_sum(self.queries, band) for band in self.queries.bands], axis=0) @ np.sum(
             list(columns.values()), axis=0
@@ -155,44 +154,44 @@ class SimilarityMatrix:
                 same += float(_sum(self.queries, band) @ columns[band.label])
                 same_cells += (band.stop - band.start) * counts[band.label]
         other, other_cells = float(total) - same, cells - same_cells
-        for row, column in self._selves().items():
+        for row, column in self._self_columns().items():
             cosine = float(self.queries.vectors[row].astype(np.float64) @ self.gallery.vectors[column])
             if self.queries.rows[row].label == self.gallery.rows[column].label:
                 same, same_cells = same - cosine, same_cells - 1
             else:
                 other, other_cells = other - cosine, other_cells - 1
-        return Means(same / same_cells if same_cells else None, other / other_cells if other_cells else None)
+        return ClassMeans(same / same_cells if same_cells else None, other / other_cells if other_cells else None)
 
-    def _selves(self) -> dict[int, int]:
-        """The column of each query that is in the gallery, too."""
-        places = {path: column for column, path in enumerate(self.gallery.paths)}
-        return {row: places[path] for row, path in enumerate(self.queries.paths) if path in places}
+    def _self_columns(self) -> dict[int, int]:
+        """The column of each query that is also in the gallery, by row."""
+        columns = {path: column for column, path in enumerate(self.gallery.paths)}
+        return {row: columns[path] for row, path in enumerate(self.queries.paths) if path in columns}
 
 
 def _means(vectors: NDArray[np.float32], parts: int) -> NDArray[np.float64]:
-    """The means of ``parts`` about equal runs of ``vectors`` (n, d): float64 (parts, d)."""
+    """The means of ``vectors`` (n, d) over ``parts`` runs of about equal length: float64 (parts, d)."""
     starts = -(-np.arange(parts) * len(vectors) // parts)
     sums = np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
     means: NDArray[np.float64] = sums / np.diff(starts, append=len(vectors))[:, np.newaxis]
     return means
 
 
-def _sum(side: Side, band: Band) -> NDArray[np.float64]:
+def _sum(axis: MatrixAxis, band: Band) -> NDArray[np.float64]:
     """The sum of a band's vectors: float64 (d,). Sums of cosines are products of such sums."""
-    total: NDArray[np.float64] = side.vectors[band.start : band.stop].sum(axis=0, dtype=np.float64)
+    total: NDArray[np.float64] = axis.vectors[band.start : band.stop].sum(axis=0, dtype=np.float64)
     return total
 
 
-def similarity_of(queries: EmbeddedDataset, gallery: EmbeddedDataset) -> SimilarityMatrix:
-    """The similarity matrix of two embedded sets of pictures; raises ``ValueError`` if their encoders differ."""
+def similarity_matrix(queries: EmbeddedDataset, gallery: EmbeddedDataset) -> SimilarityMatrix:
+    """The similarity matrix of two embedded sets of images; raises ``ValueError`` if their encoders differ."""
     if queries.spec != gallery.spec:
-        raise ValueError("queries and gallery are embedded by different encoders, which can't be compared")
-    return SimilarityMatrix(_side(queries), _side(gallery))
+        raise ValueError("queries and gallery must be embedded with the same encoder")
+    return SimilarityMatrix(_axis(queries), _axis(gallery))
 
 
-def _side(embedded: EmbeddedDataset) -> Side:
+def _axis(embedded: EmbeddedDataset) -> MatrixAxis:
     rows = embedded.rows
     order = sorted(range(len(rows)), key=lambda number: (rows[number].label, os.fsencode(rows[number].path)))
-    chosen = tuple(rows[number] for number in order)
-    paths = tuple(os.path.realpath(embedded.dataset.file(row)) for row in chosen)
-    return Side(embedded, chosen, embedded.vectors[order], paths)
+    ordered = tuple(rows[number] for number in order)
+    paths = tuple(os.path.realpath(embedded.dataset.file(row)) for row in ordered)
+    return MatrixAxis(embedded, ordered, embedded.vectors[order], paths)

@@ -1,4 +1,4 @@
-"""The figures that the method was published with, which say neither their metric nor their split."""
+"""The accuracies published with the method, which state neither metric nor split."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 HEADING: Final = "Published (metric and split not stated; not comparable)"
-"""What stands above these figures wherever they are shown."""
+"""The heading of these numbers in every report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One row of the published table: accuracy in %, of queries that show cats and that show dogs."""
+    """One row of the published table: accuracy in % for cat queries and for dog queries."""
 
     name: str
     cat: int
@@ -24,4 +24,4 @@ PUBLISHED: Final = (
     Published("VGG", 90, 89),
     Published("CLIP-Retrieval", 94, 92),
 )
-"""The rows of the published table, in its order."""
+"""The rows of the published table, in order."""

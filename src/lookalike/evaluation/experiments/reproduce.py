@@ -1,4 +1,4 @@
-"""Reproduce: both experiments of the published method, repeated on the user's own datasets."""
+"""Repeat both experiments of the published method on the user's own datasets."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lookalike.embedding import Progress
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import EncoderError, EvaluationError
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
-from lookalike.evaluation.data.kept_embeddings import embed_kept
+from lookalike.evaluation.data.embedding_cache import embed_with_cache
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
-from lookalike.evaluation.data.sampling import drawn, subset
+from lookalike.evaluation.data.sampling import seeded_key, subset
 from lookalike.evaluation.experiments.angle_results import Angles
 from lookalike.evaluation.experiments.angles import angles
-from lookalike.evaluation.experiments.compare import Comparison, compare, everything_known
-from lookalike.evaluation.experiments.inspect import DatasetDisplay, display_dataset
-from lookalike.evaluation.ranking.near_copies import NEAR_ENCODER
+from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
+from lookalike.evaluation.experiments.inspect import DatasetInspection, inspect_dataset
+from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
 from lookalike.evaluation.robustness.results import Robustness
 from lookalike.evaluation.robustness.robustness import robustness
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.evaluation.scoring.score import Progress, silent
+from lookalike.evaluation.scoring.score import StageProgress, ignore_progress
 
-TITLES: Final = {"catsdogs": "Cats vs. Dogs", "rail": "Railway photographs"}
-"""The datasets of the published experiments, by the names that they are given under."""
+TITLES: Final = {"catsdogs": "Cats vs. Dogs", "rail": "Railway images"}
+"""The datasets of the published experiments, by option name."""
 
 LIMIT: Final = 200
-"""Pictures of each class for robustness, unless asked for otherwise: every one is encoded some two hundred times."""
+"""The default number of images per class for robustness, where each image is encoded about two hundred times."""
 
 QUICK_LIMIT: Final = 40
 QUICK_ROBUSTNESS_LIMIT: Final = 10
@@ -42,60 +43,62 @@ QUICK_CORRUPTIONS: Final = (
     *("gaussian_noise", "motion_horizontal", "darkness", "low_sun", "fog", "rain", "jpeg_twice", "rotation", "yaw"),
     *("boxes_centre", "background_other_class"),
 )
-"""What a quick run measures: a look at every family, not figures to quote."""
+"""What a quick run measures: a sample of every family, for a preview and not for publication."""
 
 _GRID_ROWS: Final = 12
 _WORST_ROWS: Final = 6
 _SCENE_ROWS: Final = 8
-_SHEET: Final = 8
+_SHEET_IMAGES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
-    """All that was measured on one dataset.
+    """All results on one dataset.
 
-    ``name`` is the key of ``TITLES``, ``display`` what the dataset looks like, ``comparison`` every encoder on it,
-    ``robustness``, ``evaluation`` and ``angles`` are of the encoder that is studied; ``angles`` is None where it can't
-    be measured, and ``no_angles`` says why. ``queries`` and ``worst`` are numbers of queries whose rankings are shown:
-    some drawn for each class, and those of least AP; ``scenes`` are those of ``angles``, drawn as well.
+    ``name`` is the key in ``TITLES``, ``inspection`` describes the dataset, and ``comparison`` covers every encoder;
+    ``evaluation``, ``robustness`` and ``angles`` are of the studied encoder. ``angles`` is None where it can't be
+    measured, for the reason in ``angles_problem``. ``queries`` and ``worst`` are the numbers of queries whose rankings
+    are shown: a random sample of each class, and those of lowest AP. ``scenes`` is a random sample of the queries of
+    ``angles``.
     """
 
     name: str
     dataset: Dataset
-    display: DatasetDisplay
+    inspection: DatasetInspection
     comparison: Comparison
     evaluation: Evaluation
     robustness: Robustness
     angles: Angles | None
-    no_angles: str
+    angles_problem: str
     queries: tuple[int, ...]
     worst: tuple[int, ...]
     scenes: tuple[int, ...]
 
     @property
     def title(self) -> str:
-        """What the dataset is called in the report."""
+        """The title of the dataset in the report."""
         return TITLES[self.name]
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """Something that the report would have and hasn't, and the way to get it."""
+class MissingInput:
+    """A part that the report lacks (``what``), and the option or command that adds it (``fix``)."""
 
     what: str
-    remedy: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reproduction:
-    """Both experiments on the datasets that were given.
+    """The result of :func:`reproduce`: both experiments on each dataset.
 
-    ``encoder`` is the one that is studied for robustness and shown in rankings. ``missing`` says what isn't there.
+    ``encoder`` is the studied encoder, used for robustness and the rankings shown. ``missing`` lists what the report
+    lacks.
     """
 
     encoder: EncoderSpec
     experiments: tuple[Experiment, ...]
-    missing: tuple[Missing, ...]
+    missing: tuple[MissingInput, ...]
     quick: bool
     limit: int
     seed: int
@@ -110,28 +113,27 @@ def reproduce(
     quick: bool = False,
     limit: int = LIMIT,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     command: str | None = None,
     load: Callable[[str | os.PathLike[str]], Encoder] = load_encoder,
     near_encoder: Encoder | None = None,
 ) -> Reproduction:
     """Repeat the published experiments on ``datasets``: ``catsdogs``, ``rail``, or both.
 
-    Every one of ``encoders`` (by default all that the catalogue knows) is compared; the first that can be made ready is
-    studied further. Robustness takes at most ``limit`` pictures of each class. ``quick`` takes few pictures and
-    corruptions of everything, to see what the report will look like. Vectors are kept in ``folder``, so that a run that
-    is stopped goes on from there. ``load`` makes an encoder ready, ``near_encoder`` tells near copies (by default the
-    one that comes with Lookalike, in fp32).
+    All ``encoders`` (by default the whole catalogue) are compared; the first that can be loaded is studied further.
+    Robustness uses at most ``limit`` images per class. ``quick`` uses few images and corruptions, for a preview of the
+    report. Vectors are cached in ``folder``, so that an interrupted run can resume. ``load`` loads an encoder by name
+    or path; ``near_encoder`` defines near duplicates (by default the encoder bundled with Lookalike, in fp32).
 
-    Raises :class:`~lookalike.errors.EvaluationError` where no dataset is given or no encoder can be made ready, and
-    what :func:`compare` and :func:`robustness` do.
+    Raises :class:`~lookalike.errors.EvaluationError` where no dataset is given or no encoder can be loaded, and the
+    errors of :func:`compare` and :func:`robustness`.
     """
     unknown = [name for name in datasets if name not in TITLES]
     if unknown or not datasets:
-        raise EvaluationError(f"give at least one dataset, as {' or '.join(TITLES)}")
-    names = everything_known() if encoders is None else list(encoders)
-    found = {name: given if isinstance(given, Dataset) else load_dataset(given) for name, given in datasets.items()}
-    choice, encoder = _first_ready(names, load)
+        raise EvaluationError(f"no known dataset given. Name at least one: {' or '.join(TITLES)}")
+    names = known_encoders() if encoders is None else list(encoders)
+    loaded = {name: one if isinstance(one, Dataset) else load_dataset(one) for name, one in datasets.items()}
+    choice, encoder = _first_available(names, load)
     study = _Study(
         names=names,
         encoder=encoder,
@@ -141,12 +143,12 @@ def reproduce(
         quick=quick,
         limit=QUICK_ROBUSTNESS_LIMIT if quick else limit,
         seed=seed,
-        progress=progress or silent,
+        progress=progress or ignore_progress,
     )
     return Reproduction(
         encoder=encoder.spec,
-        experiments=tuple(study.experiment(name, found[name]) for name in TITLES if name in found),
-        missing=tuple(_missing(found, encoder.spec)),
+        experiments=tuple(study.experiment(name, loaded[name]) for name in TITLES if name in loaded),
+        missing=tuple(_missing_inputs(loaded, encoder.spec)),
         quick=quick,
         limit=study.limit,
         seed=seed,
@@ -154,31 +156,31 @@ def reproduce(
     )
 
 
-def shown_queries(evaluation: Evaluation, *, seed: int) -> tuple[int, ...]:
-    """Numbers of scored queries to show, drawn by ``seed`` for each class in turn, so that nobody picks the best."""
+def sample_queries(evaluation: Evaluation, *, seed: int) -> tuple[int, ...]:
+    """The numbers of a random sample of scored queries, up to three of each class, drawn by ``seed``."""
     by_class: defaultdict[str, list[int]] = defaultdict(list)
     for query in evaluation.queries():
         if query.relevant:
             by_class[query.label].append(query.number)
-    rows = evaluation.figures.table.rows
+    rows = evaluation.metrics.per_query.rows
     for numbers in by_class.values():
-        numbers.sort(key=lambda number: drawn(seed, b"shown", os.fsencode(evaluation.rows[rows[number]].path)))
+        numbers.sort(key=lambda number: seeded_key(seed, b"shown", os.fsencode(evaluation.rows[rows[number]].path)))
     each = max(1, min(3, _GRID_ROWS // max(1, len(by_class))))
     return tuple(number for label in sorted(by_class)[: _GRID_ROWS + 1] for number in by_class[label][:each])
 
 
-def shown_scenes(found: Angles, *, seed: int) -> tuple[int, ...]:
-    """Numbers of scored queries to show, one for each of some scenes, both drawn by ``seed``."""
+def sample_scenes(result: Angles, *, seed: int) -> tuple[int, ...]:
+    """The numbers of a random sample of scored queries of different scenes, drawn by ``seed``."""
     by_scene: dict[str | None, int] = {}
-    scored = (query for query in found.queries() if query.relevant)
-    for query in sorted(scored, key=lambda one: drawn(seed, b"scene", os.fsencode(one.row.path))):
+    scored = (query for query in result.queries() if query.relevant)
+    for query in sorted(scored, key=lambda one: seeded_key(seed, b"scene", os.fsencode(one.row.path))):
         by_scene.setdefault(query.row.group, query.number)
     return tuple(by_scene.values())[:_SCENE_ROWS]
 
 
 @dataclass(frozen=True, slots=True)
 class _Study:
-    """How the experiments are made."""
+    """The settings of all experiments."""
 
     names: Sequence[str | os.PathLike[str]]
     encoder: Encoder
@@ -188,12 +190,12 @@ class _Study:
     quick: bool
     limit: int
     seed: int
-    progress: Progress
+    progress: StageProgress
 
     def experiment(self, name: str, dataset: Dataset) -> Experiment:
-        """All of it on one dataset."""
+        """Run all experiments on one dataset."""
 
-        def tell(stage: str, done: int, total: int) -> None:
+        def progress(stage: str, done: int, total: int) -> None:
             self.progress(f"{name}: {stage}", done, total)
 
         dataset = subset(dataset, QUICK_LIMIT, seed=self.seed) if self.quick else dataset
@@ -201,50 +203,50 @@ class _Study:
             dataset,
             self.names,
             seed=self.seed,
-            progress=tell,
+            progress=progress,
             load=self.load,
             embed=self._embed,
         )
         evaluation = next(one for one in comparison.evaluations if one.encoder == self.encoder.spec)
-        near = self._embed(dataset, self.near_encoder, progress=lambda done, total: tell("near copies", done, total))
-        found, problem = self._angles(self._embed(dataset, self.encoder), near)
-        robust = robustness(
+        near = self._embed(
+            dataset, self.near_encoder, progress=lambda done, total: progress("near duplicates", done, total)
+        )
+        angle_results, problem = self._angles(self._embed(dataset, self.encoder), near)
+        robustness_results = robustness(
             subset(dataset, self.limit, seed=self.seed),
             self.encoder,
             corruptions=QUICK_CORRUPTIONS if self.quick else (),
             severities=QUICK_SEVERITIES if self.quick else (1, 2, 3, 4, 5),
             seed=self.seed,
             folder=self.folder / "robustness",
-            progress=lambda stage, done, total: tell(f"robustness, {stage}", done, total),
+            progress=lambda stage, done, total: progress(f"robustness, {stage}", done, total),
         )
         return Experiment(
             name=name,
             dataset=dataset,
-            display=display_dataset(near, pictures=_SHEET, seed=self.seed),
+            inspection=inspect_dataset(near, images=_SHEET_IMAGES, seed=self.seed),
             comparison=comparison,
             evaluation=evaluation,
-            robustness=robust,
-            angles=found,
-            no_angles=problem,
-            queries=shown_queries(evaluation, seed=self.seed),
+            robustness=robustness_results,
+            angles=angle_results,
+            angles_problem=problem,
+            queries=sample_queries(evaluation, seed=self.seed),
             worst=tuple(query.number for query in evaluation.worst(_WORST_ROWS)),
-            scenes=() if found is None else shown_scenes(found, seed=self.seed),
+            scenes=() if angle_results is None else sample_scenes(angle_results, seed=self.seed),
         )
 
     def _angles(self, embedded: EmbeddedDataset, near: EmbeddedDataset) -> tuple[Angles | None, str]:
-        """Same scene, other frame; or nothing, and why."""
+        """The result of the experiment ``angles``, or None and the reason."""
         try:
             return angles(embedded, near, seed=self.seed), ""
         except EvaluationError as error:
             return None, str(error)
 
-    def _embed(
-        self, dataset: Dataset, encoder: Encoder, /, *, progress: Callable[[int, int], None] | None = None
-    ) -> EmbeddedDataset:
-        return embed_kept(dataset, encoder, self.folder / "embeddings", progress=progress)
+    def _embed(self, dataset: Dataset, encoder: Encoder, /, *, progress: Progress | None = None) -> EmbeddedDataset:
+        return embed_with_cache(dataset, encoder, self.folder / "embeddings", progress=progress)
 
 
-def _first_ready(
+def _first_available(
     names: Sequence[str | os.PathLike[str]], load: Callable[[str | os.PathLike[str]], Encoder]
 ) -> tuple[str | os.PathLike[str], Encoder]:
     problems = []
@@ -253,17 +255,17 @@ def _first_ready(
             return name, load(name)
         except EncoderError as error:
             problems.append(str(error))
-    raise EvaluationError(f"no encoder can be made ready; {'; '.join(problems)}")
+    raise EvaluationError(f"no encoder can be loaded: {'; '.join(problems)}")
 
 
-def _missing(datasets: Mapping[str, Dataset], encoder: EncoderSpec) -> Iterator[Missing]:
+def _missing_inputs(datasets: Mapping[str, Dataset], encoder: EncoderSpec) -> Iterator[MissingInput]:
     for name, title in TITLES.items():
         if name not in datasets:
-            yield Missing(f"{title}: not given, so nothing in this report is about them", f"--{name} DATASET")
+            yield MissingInput(f"{title}: no dataset given, so this report does not cover them", f"--{name} DATASET")
     if encoder.clip is None:
-        own, best = "clip-vit-b-32", catalog.PREFERRED[0]
-        yield Missing(
-            f"a CLIP encoder: the weights of none that was asked for are on this machine, so {encoder.name} was "
-            "studied in its place, and what is shown isn't CLIP's",
-            f"lookalike encoders pull {own} (the method's own), or lookalike encoders pull {best}",
+        published, best = "clip-vit-b-32", catalog.PREFERRED[0]
+        yield MissingInput(
+            f"a CLIP encoder: none of those requested has its weights on this machine, so {encoder.name} was studied "
+            "instead, and the results are not those of CLIP",
+            f"lookalike encoders pull {published} (the method's own), or lookalike encoders pull {best}",
         )

@@ -1,1 +1,5 @@
-"""The exact ranking of a gallery for many queries, ties in an order that is drawn, and near copies."""
+"""Exact rankings of a gallery for many queries, and near duplicates.
+
+Scores are independent of the order of summation, and ties are in a seeded random order, so that rankings are the same
+on every machine.
+"""

@@ -1,9 +1,9 @@
-"""Cosines that come out the same to the last bit, whatever sums them up.
+"""Cosines that are identical to the last bit, regardless of the order of summation.
 
-A BLAS adds products in an order that depends on the sizes of its blocks and on its threads, so that equal vectors can
-get different scores. Here vectors are first snapped to a grid of 2^-26, finer than float32 resolves cosines. Then
-every product of two components is a whole number of 2^-52, and so is every partial sum, none of which exceeds 2:
-float64 holds them all exactly, and no order of summation makes a difference.
+The order in which a BLAS adds products depends on its block sizes and threads, so equal vectors can get different
+scores. Here vectors are first rounded to a grid of 2^-26, finer than the resolution of float32 cosines. Every product
+of two components is then a multiple of 2^-52, and so is every partial sum, none of which exceeds 2: float64 represents
+them all exactly, and the order of summation makes no difference.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from lookalike.search.similarity import blocks
 
 _GRID: Final = 2.0**26
 
-# Scores are whole numbers of this: what float32 resolves just below 1. Float32 holds each of them exactly.
 STEP: Final = 2.0**-24
+"""Scores are multiples of this, the resolution of float32 just below 1, so float32 represents each of them exactly."""
 
-_UNIT: Final = 1e-3
+_LENGTH_TOLERANCE: Final = 1e-3
 """How far from 1 the length of a unit vector may be."""
 
 
-def snapped(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit ``vectors`` (n, d) with their components brought to the grid, none of them by more than 2^-27.
+def snap(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unit ``vectors`` (n, d) with every component rounded to the grid, which changes it by at most 2^-27.
 
-    Raises ``ValueError`` where they aren't of length 1, or aren't two-dimensional.
+    Raises ``ValueError`` where they are not of length 1 or not two-dimensional.
     """
     if vectors.ndim != 2:  # noqa: PLR2004 - rows and components
-        raise ValueError(f"vectors are rows of a matrix, not an array of shape {vectors.shape}")
+        raise ValueError(f"vectors must be the rows of a matrix, not an array of shape {vectors.shape}")
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
-    if not (np.abs(lengths - 1) <= _UNIT).all():
-        raise ValueError("vectors are to be of length 1")
+    if not (np.abs(lengths - 1) <= _LENGTH_TOLERANCE).all():
+        raise ValueError("vectors must be of length 1")
     result = np.multiply(vectors, np.float32(_GRID), dtype=np.float32)
     np.rint(result, out=result)
     result /= np.float32(_GRID)
@@ -41,7 +41,7 @@ def snapped(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def products(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Exact cosines (q, n) of :func:`snapped` ``queries`` (q, d) with snapped ``gallery`` (n, d)."""
+    """Exact cosines (q, n) of :func:`snap` ``queries`` (q, d) with snapped ``gallery`` (n, d)."""
     result = np.empty((len(queries), len(gallery)))
     wide = queries.astype(np.float64)
     for part in blocks(len(gallery), wide.itemsize * wide.shape[1]):
@@ -52,19 +52,19 @@ def products(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDAr
 def pair_products(
     queries: NDArray[np.float32], gallery: NDArray[np.float32], pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
 ) -> NDArray[np.float64]:
-    """The same cosines of ``pairs`` only: float64 (p,) of places (p,) of queries and places (p,) in the gallery."""
-    of_queries, in_gallery = pairs
-    result = np.empty(len(of_queries))
+    """The same cosines for ``pairs`` only: float64 (p,), of positions (p,) in ``queries`` and (p,) in ``gallery``."""
+    query_places, gallery_places = pairs
+    result = np.empty(len(query_places))
     for part in blocks(len(result), 2 * 8 * queries.shape[1]):
-        left, right = queries[of_queries[part]], gallery[in_gallery[part]]
+        left, right = queries[query_places[part]], gallery[gallery_places[part]]
         np.einsum("pd,pd->p", left, right, dtype=np.float64, out=result[part])
     return result
 
 
 def levels(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The steps of 2^-24 nearest to ``cosines``, whole numbers: what is equally similar has the same.
+    """``cosines`` rounded to integer multiples of 2^-24; equal cosines have equal levels.
 
-    Clipped to what cosines can be: vectors are of length 1 only as nearly as float32 can say it.
+    Clipped to -1 to 1, which rounding of the vectors' lengths can exceed.
     """
     steps = cosines / STEP
     np.rint(steps, out=steps)
@@ -73,5 +73,5 @@ def levels(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def scores(steps: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The cosines that :func:`levels` stand for, exactly as they were judged."""
+    """The cosines of ``steps`` from :func:`levels`, exactly."""
     return (steps * STEP).astype(np.float32)

@@ -1,13 +1,13 @@
-"""The exact ranking of a gallery for many queries: first places, and the ranks of all that is relevant.
+"""The exact ranking of a gallery for many queries: the first places, and the ranks of all relevant images.
 
-Equal scores are what :mod:`~lookalike.evaluation.ranking.exact_scores` says, in the order that
-:mod:`~lookalike.evaluation.ranking.ties` draws. Nothing depends on the size of blocks, on threads, or on the machine.
+:mod:`~lookalike.evaluation.ranking.exact_scores` defines which scores are equal, and
+:mod:`~lookalike.evaluation.ranking.ties` the order of equal scores. The result does not depend on block sizes, threads
+or the machine.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -15,17 +15,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.embedding import Progress
 from lookalike.evaluation.data.relevance import Relevance
-from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snapped
-from lookalike.evaluation.ranking.first_places import Places, first_places
-from lookalike.evaluation.ranking.ties import in_drawn_order
+from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snap
+from lookalike.evaluation.ranking.first_places import RankingRequest, first_places
+from lookalike.evaluation.ranking.ties import break_ties
 from lookalike.evaluation.statistics.metrics import average_precision, average_precision_at_r
 
-Progress = Callable[[int, int], None]
-"""Told how many of how many queries are done, now and then."""
-
-# Cells of a block of scores, all threads together: they bound memory. More rows a block would make its product hardly
-# faster. A cell of the full ranking takes 8 bytes, one of the first places 4.
+# Scores per block, over all threads: this bounds memory, at 8 bytes a score for full rankings and 4 for first places.
+# Larger blocks are hardly faster.
 _CELLS: Final = 16_000_000
 
 _REMOVED: Final = np.iinfo(np.int64).max
@@ -34,16 +32,18 @@ _PLACE_BITS: Final = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rankings:
-    """What ranking the gallery for q queries came to, self and junk removed.
+    """The rankings of the gallery for q queries, with self and junk removed.
 
-    ``queries`` are their row numbers (q,). Of the first k places, ``rows`` are the row numbers int64 (q, k), -1 where
-    the gallery ends; ``scores`` the cosines float32 (q, k), nan there; ``relevant`` bool (q, k), False there. ``R`` and
-    ``size`` int64 (q,) count what is relevant and what there is at all.
-    From the full ranking come ``ap`` and ``ap_at_r`` (AP and AP@R: float64 (q,), nan where R = 0) and
-    ``first_relevant``, the rank of the first relevant picture (int64 (q,), 0 where R = 0). Where only the first places
-    were ranked, the former are nan, and the latter is 0 where none of those places is relevant.
-    ``tied_share`` (0 to 1) is the share of equal scores among all comparisons of neighbours in the rankings of queries
-    with R > 0, of which only the draw decided the order: in the full ranking, or up to the place after the first k.
+    ``queries`` are the queries' row numbers (q,). Of the first k places, ``rows`` are the row numbers int64 (q, k), -1
+    where the gallery ends; ``scores`` the cosines float32 (q, k), nan there; ``relevant`` bool (q, k), False there.
+    ``R`` and ``size`` int64 (q,) count the relevant images and all images of each query's gallery.
+
+    ``ap`` and ``ap_at_r`` are AP and AP@R on the full ranking (float64 (q,), nan where R = 0), ``first_relevant`` the
+    rank of the first relevant image (int64 (q,), 0 where R = 0). If only the first places were ranked, AP and AP@R are
+    nan, and ``first_relevant`` is 0 where none of those places is relevant.
+
+    ``tied_share`` (0 to 1) is the share of adjacent pairs with equal scores, ordered by the seeded hash alone, in the
+    rankings of queries with R > 0: over the full ranking, or up to the place after the first k.
     """
 
     queries: NDArray[np.intp]
@@ -69,20 +69,20 @@ def rank_gallery(
     progress: Progress | None = None,
     threads: int | None = None,
 ) -> Rankings:
-    """Rank ``gallery`` (n, d) by falling cosine for each of ``queries`` (q, d): unit vectors, float32.
+    """Rank ``gallery`` (n, d) by descending cosine for each of ``queries`` (q, d): unit vectors, float32.
 
-    They are the vectors of ``relevance.queries`` and ``relevance.gallery``, in that order; damaged queries are judged
-    by the rows of the clean ones. ``full=False`` ranks the first k places only, which is several times as fast.
-    ``threads`` is by default one a processor. Raises ``ValueError`` where shapes don't fit one another, vectors aren't
-    of length 1, or ``k`` is less than 1.
+    These are the vectors of ``relevance.queries`` and ``relevance.gallery``, in that order; the vectors of corrupted
+    queries go with the rows of the clean ones. ``full=False`` ranks the first k places only, which is several times
+    faster. ``progress`` is called with the numbers of queries done and in total. ``threads`` defaults to one per
+    processor. Raises ``ValueError`` where shapes do not match, vectors are not of length 1, or ``k`` is less than 1.
     """
     if len(queries) != len(relevance.queries) or len(gallery) != len(relevance.gallery):
-        raise ValueError("there is to be one vector for each query and each gallery row of the relevance")
+        raise ValueError("relevance must have one row for each query and each gallery vector")
     if k < 1:
-        raise ValueError("k is at least 1")
+        raise ValueError("k must be at least 1")
     same = queries is gallery
-    gallery = snapped(gallery)
-    job = _Job(gallery if same else snapped(queries), gallery, relevance, k=k, seed=seed, full=full)
+    gallery = snap(gallery)
+    job = _Job(gallery if same else snap(queries), gallery, relevance, k=k, seed=seed, full=full)
     workers = threads or _processors()
     step = max(1, _CELLS // workers // max(1, len(gallery)))
     parts = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
@@ -97,7 +97,7 @@ def rank_gallery(
 
 
 class _Job:
-    """Ranks blocks of queries, each into its own part of the results."""
+    """Ranks blocks of queries, writing each to its own part of the results."""
 
     def __init__(
         self,
@@ -110,17 +110,17 @@ class _Job:
         full: bool,
     ) -> None:
         if queries.shape[1] != gallery.shape[1]:
-            raise ValueError("queries and gallery are to be of one dimension")
+            raise ValueError("queries and gallery must have the same dimension")
         self._queries, self._gallery, self._relevance = queries, gallery, relevance
         self._k, self._seed, self._full = k, seed, full
-        number = len(queries)
-        # Counted before any thread starts, so that none counts them a second time.
+        count = len(queries)
+        # Computed here, before threads start, so that they are computed only once.
         self._size, self._total = relevance.size, relevance.R
-        self._rows = np.full((number, k), -1, np.int64)
-        self._levels = np.zeros((number, k), np.int64)
-        self._ap, self._ap_at_r = np.full(number, np.nan), np.full(number, np.nan)
-        self._first_relevant = np.zeros(number, np.int64)
-        self._tied, self._compared = np.zeros(number, np.int64), np.zeros(number, np.int64)
+        self._rows = np.full((count, k), -1, np.int64)
+        self._levels = np.zeros((count, k), np.int64)
+        self._ap, self._ap_at_r = np.full(count, np.nan), np.full(count, np.nan)
+        self._first_relevant = np.zeros(count, np.int64)
+        self._tied, self._compared = np.zeros(count, np.int64), np.zeros(count, np.int64)
 
     def rank(self, part: slice) -> None:
         """Rank the gallery for one block of queries."""
@@ -131,16 +131,15 @@ class _Job:
         else:
             excluded = [self._relevance.excluded(query) for query in range(part.start, part.stop)]
             rows = self._relevance.queries[part]
-            found = first_places(
-                self._queries[part], self._gallery, excluded, Places(self._k, self._seed, rows, self._relevance.gallery)
-            )
-            self._rows[part], self._levels[part] = found.rows, found.levels
-            self._tied[part], self._compared[part] = found.tied, found.compared
+            request = RankingRequest(self._k, self._seed, rows, self._relevance.gallery)
+            first = first_places(self._queries[part], self._gallery, excluded, request)
+            self._rows[part], self._levels[part] = first.rows, first.levels
+            self._tied[part], self._compared[part] = first.tied, first.compared
 
     def _rank_fully(self, query: int, cosines: NDArray[np.float64]) -> None:
-        """Rank the gallery for the query at place ``query``: what takes time here takes it a query at a time."""
+        """Rank the whole gallery for the query at position ``query``."""
         relevance, k = self._relevance, self._k
-        # Steps and place in one number: sorting those is twice as fast as finding the order of the steps.
+        # Sorting steps and positions packed into one integer is twice as fast as an argsort of the steps.
         keys = (-levels(cosines) << _PLACE_BITS) | np.arange(len(cosines))
         keys[relevance.excluded(query)] = _REMOVED
         keys.sort()
@@ -152,24 +151,24 @@ class _Job:
         if equal.any():
             matters = equal & (relevant[1:] != relevant[:-1])
             matters[:k] |= equal[:k]
-            order = in_drawn_order(
+            order = break_ties(
                 equal, matters, relevance.gallery[places], seed=self._seed, query_row=int(relevance.queries[query])
             )
             places, relevant = places[order], relevant[order]
         self._tied[query], self._compared[query] = np.count_nonzero(equal), len(equal)
-        kept = min(k, len(places))
-        self._rows[query, :kept] = relevance.gallery[places[:kept]]
-        self._levels[query, :kept] = steps[:kept]
+        count = min(k, len(places))
+        self._rows[query, :count] = relevance.gallery[places[:count]]
+        self._levels[query, :count] = steps[:count]
         ranks = np.flatnonzero(relevant) + 1
         self._ap[query], self._ap_at_r[query] = average_precision(ranks), average_precision_at_r(ranks)
         self._first_relevant[query] = ranks[0] if len(ranks) else 0
 
     def rankings(self) -> Rankings:
-        """Everything that was found."""
+        """The results of all queries."""
         relevance = self._relevance
         labels = relevance.rows.labels
-        wanted = labels[relevance.queries][:, np.newaxis]
-        relevant = (labels[self._rows] == wanted) & (wanted >= 0) & (self._rows >= 0)
+        query_labels = labels[relevance.queries][:, np.newaxis]
+        relevant = (labels[self._rows] == query_labels) & (query_labels >= 0) & (self._rows >= 0)
         if not self._full:
             self._first_relevant[:] = np.where(relevant.any(axis=1), relevant.argmax(axis=1) + 1, 0)
         scored = self._total > 0
@@ -189,5 +188,5 @@ class _Job:
 
 
 def _processors() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

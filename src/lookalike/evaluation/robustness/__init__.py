@@ -1,1 +1,5 @@
-"""How retrieval holds when pictures are damaged: the grid, the run, the figures."""
+"""Robustness: how well retrieval works when images are corrupted.
+
+``grid`` lists the cells (corruption x severity), ``runner`` encodes the corrupted images, ``scoring`` ranks them, and
+``robustness`` puts the results together.
+"""

@@ -1,4 +1,4 @@
-"""Damaged pictures to look at, exactly as the encoder is given them."""
+"""Example images under every corruption, exactly as the encoder receives them."""
 
 from __future__ import annotations
 
@@ -9,45 +9,46 @@ from dataclasses import dataclass
 from PIL import Image
 
 from lookalike.evaluation.corruptions import CORRUPTIONS, Context
-from lookalike.evaluation.data.dataset import Dataset, Row
-from lookalike.evaluation.data.sampling import drawn
-from lookalike.evaluation.robustness.donors import Donors
-from lookalike.evaluation.robustness.jobs import Source
+from lookalike.evaluation.data.dataset import Dataset
+from lookalike.evaluation.data.sampling import seeded_key
+from lookalike.evaluation.robustness.donors import DonorPlan
+from lookalike.evaluation.robustness.jobs import LazyImage
 from lookalike.evaluation.robustness.results import Robustness
 from lookalike.images.files import Skipped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """One picture in one corruption: its clean form, then each of the severities that were measured."""
+    """One image under one corruption: pairs of severity and image, the clean image (severity 0) first."""
 
     corruption: str
     family: str
-    pictures: tuple[tuple[int, Image.Image], ...]
+    images: tuple[tuple[int, Image.Image], ...]
 
 
 def example_row(robustness: Robustness) -> int:
-    """The number of the picture to show, the first by a seeded draw."""
+    """The row number of the image to show, drawn by the seed."""
     rows = robustness.rows
-    return min(range(len(rows)), key=lambda number: drawn(robustness.seed, b"example", os.fsencode(rows[number].path)))
+    return min(
+        range(len(rows)), key=lambda number: seeded_key(robustness.seed, b"example", os.fsencode(rows[number].path))
+    )
 
 
 def examples(robustness: Robustness, row: int) -> Iterator[Example]:
-    """The picture of ``row`` under every corruption that was measured, in their order; none if it can't be read now."""
-    decoded = Source(robustness.dataset, robustness.rows[row]).get()
+    """The image of ``row`` under every measured corruption, in their order; nothing if it can no longer be read."""
+    decoded = LazyImage(robustness.dataset, robustness.rows[row]).load()
     if isinstance(decoded, Skipped):
         return
     image, mask = decoded
     digest = robustness.digests[row]
-    for result in robustness.findings.corruptions:
+    for result in robustness.results.corruptions:
         corruption = CORRUPTIONS[result.name]
         donor = None
         if corruption.donor is not None and robustness.donors is not None:
-            place = robustness.donors.digests.index(digest)
-            donor = _first(
-                robustness.dataset, robustness.donors, robustness.donors.candidates(place, corruption.donor, 1)
-            )
-        damaged = (
+            number = robustness.donors.digests.index(digest)
+            candidates = robustness.donors.candidates(number, corruption.donor, 1)
+            donor = _first_readable(robustness.dataset, robustness.donors, candidates)
+        corrupted = (
             (
                 cell.severity,
                 corruption.apply(
@@ -56,14 +57,13 @@ def examples(robustness: Robustness, row: int) -> Iterator[Example]:
             )
             for cell in result.cells
         )
-        yield Example(result.name, result.family, ((0, image), *damaged))
+        yield Example(result.name, result.family, ((0, image), *corrupted))
 
 
-def _first(dataset: Dataset, donors: Donors, places: Sequence[int]) -> Image.Image | None:
-    """The first of the donors that can be read."""
-    for place in places:
-        row: Row = donors.rows[place]
-        decoded = Source(dataset, row).get()
+def _first_readable(dataset: Dataset, donors: DonorPlan, numbers: Sequence[int]) -> Image.Image | None:
+    """The first of these donors that can be read."""
+    for number in numbers:
+        decoded = LazyImage(dataset, donors.rows[number]).load()
         if not isinstance(decoded, Skipped):
             return decoded[0]
     return None

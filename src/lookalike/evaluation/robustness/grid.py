@@ -1,4 +1,4 @@
-"""Which cells a robustness run has: damaged versions of every picture, for the side that is asked about."""
+"""The grid of a robustness run: its cells (corruption x severity), and the image versions that they need."""
 
 from __future__ import annotations
 
@@ -12,23 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import EvaluationError
-from lookalike.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption, find, generator_for, of_family
+from lookalike.evaluation.corruptions import (
+    CORRUPTIONS,
+    SEVERITIES,
+    Corruption,
+    corruptions_of_family,
+    find_corruption,
+    generator_for,
+)
 
-Side = Literal["query", "gallery", "both", "mixed"]
-"""What is damaged: the queries, the gallery, both (drawn independently), or each gallery picture with p = 0.5."""
+Target = Literal["query", "gallery", "both", "mixed"]
+"""What is corrupted: the queries, the gallery, both (with separate draws), or each gallery image with p = 0.5."""
 
-SIDES: Final[tuple[Side, ...]] = ("query", "gallery", "both", "mixed")
+TARGETS: Final[tuple[Target, ...]] = ("query", "gallery", "both", "mixed")
 
-MIXED_SHARE: Final = 0.5
-"""The probability with which a gallery picture is damaged where the side is ``mixed``."""
+MIXED_PROBABILITY: Final = 0.5
+"""The probability that a gallery image is corrupted when the target is ``mixed``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of every picture: clean (severity 0), or damaged by ``corruption`` at ``severity``.
+    """One version of every image: clean (severity 0), or corrupted by ``corruption`` at ``severity``.
 
-    ``draw`` tells apart damages of the same kind with random numbers of their own: 1, or 2 where the same picture needs
-    another damage as a gallery picture than it has as a query.
+    ``draw`` selects the random numbers: 2 where an image is corrupted differently in the gallery than as a query,
+    otherwise 1.
     """
 
     corruption: str = ""
@@ -37,12 +44,12 @@ class Version:
 
     @property
     def name(self) -> str:
-        """What it is stored under: it changes with the corruption's parameters, so that old vectors aren't reused."""
+        """The name it is stored under. It depends on the corruption's parameters, so stale vectors are not reused."""
         if not self.severity:
             return "clean"
         parameters = dict(CORRUPTIONS[self.corruption].parameters(self.severity))
-        told = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
-        return f"{self.corruption} {self.severity} draw {self.draw} {told}"
+        fingerprint = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
+        return f"{self.corruption} {self.severity} draw {self.draw} {fingerprint}"
 
 
 CLEAN: Final = Version()
@@ -50,50 +57,54 @@ CLEAN: Final = Version()
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One place of the grid: a corruption at a severity."""
+    """One cell of the grid: a corruption at a severity."""
 
     corruption: str
     severity: int
 
-    def queries(self, side: Side) -> Version:
-        """The version that queries have in this cell (damaged ones, where the side is ``mixed``)."""
-        return CLEAN if side == "gallery" else Version(self.corruption, self.severity)
+    def query_version(self, target: Target) -> Version:
+        """The version of the queries in this cell; the corrupted one if the target is ``mixed``."""
+        return CLEAN if target == "gallery" else Version(self.corruption, self.severity)
 
-    def gallery(self, side: Side) -> Version:
-        """The version that gallery pictures have in this cell (damaged ones, where the side is ``mixed``).
+    def gallery_version(self, target: Target) -> Version:
+        """The version of the gallery images in this cell; the corrupted one if the target is ``mixed``.
 
-        A query's own row is never in its gallery, so one damage for each picture leaves queries and gallery independent
-        of one another; ``both`` still draws a second time, so that no two rankings share a damaged picture either.
+        A query's own row is never in its gallery, so one draw per image keeps queries and gallery independent. ``both``
+        still uses a second draw, so that no two rankings share a corrupted image either.
         """
-        if side == "query":
+        if target == "query":
             return CLEAN
-        return Version(self.corruption, self.severity, 2 if side == "both" else 1)
+        return Version(self.corruption, self.severity, 2 if target == "both" else 1)
 
 
-def chosen(names: Iterable[str] = (), families: Iterable[str] = (), *, controls: bool = True) -> tuple[Corruption, ...]:
-    """The corruptions of these names and families, all if neither is given, in the catalogue's order.
+def select_corruptions(
+    names: Iterable[str] = (), families: Iterable[str] = (), *, controls: bool = True
+) -> tuple[Corruption, ...]:
+    """The corruptions with these names and of these families, in catalogue order; all if neither is given.
 
-    ``controls`` adds the controls of those named. Raises :class:`~lookalike.errors.UnknownCorruptionError`.
+    ``controls`` adds the controls of the selected ones. Raises :class:`~lookalike.errors.UnknownCorruptionError`.
     """
-    wanted = {find(name).name for name in names}
-    wanted |= {corruption.name for family in families for corruption in of_family(family)}
-    if not wanted:
+    selected = {find_corruption(name).name for name in names}
+    selected |= {corruption.name for family in families for corruption in corruptions_of_family(family)}
+    if not selected:
         return tuple(CORRUPTIONS.values())
     return tuple(
         corruption
         for corruption in CORRUPTIONS.values()
-        if corruption.name in wanted or (controls and corruption.control_of in wanted)
+        if corruption.name in selected or (controls and corruption.control_of in selected)
     )
 
 
 def grid(corruptions: Sequence[Corruption], severities: Sequence[int] = SEVERITIES) -> tuple[Cell, ...]:
     """A cell for each corruption and each of the ``severities`` that it has.
 
-    Raises :class:`~lookalike.errors.EvaluationError` for a severity that nothing has, and where nothing is left.
+    Raises :class:`~lookalike.errors.EvaluationError` for an invalid severity, and if no cell remains.
     """
     for severity in severities:
         if severity not in SEVERITIES:
-            raise EvaluationError(f"there is no severity {severity}; there are {SEVERITIES[0]} to {SEVERITIES[-1]}")
+            raise EvaluationError(
+                f"invalid severity {severity}: severities go from {SEVERITIES[0]} to {SEVERITIES[-1]}"
+            )
     cells = tuple(
         Cell(corruption.name, severity)
         for corruption in corruptions
@@ -102,30 +113,32 @@ def grid(corruptions: Sequence[Corruption], severities: Sequence[int] = SEVERITI
     )
     if not cells:
         names = ", ".join(corruption.name for corruption in corruptions)
-        raise EvaluationError(f"nothing to do: {names or 'no corruption'} at none of the severities asked for")
+        raise EvaluationError(f"nothing to measure: {names or 'no corruption'} has none of the requested severities")
     return cells
 
 
-def without_severities(corruptions: Sequence[Corruption], severities: Sequence[int]) -> list[str]:
-    """What has none of the ``severities`` and is in no figure therefore, in words."""
-    left = [one.name for one in corruptions if not set(severities) & set(one.severities)]
-    return [f"left out, having none of the severities asked for: {', '.join(left)}"] if left else []
+def severity_notes(corruptions: Sequence[Corruption], severities: Sequence[int]) -> list[str]:
+    """A note that names the corruptions left out because they have none of the ``severities``."""
+    omitted = [one.name for one in corruptions if not set(severities) & set(one.severities)]
+    return (
+        [f"not measured, because they have none of the requested severities: {', '.join(omitted)}"] if omitted else []
+    )
 
 
-def versions_of(cells: Sequence[Cell], side: Side) -> tuple[Version, ...]:
-    """All versions that these cells need, the clean one first, each once."""
-    needed = [CLEAN]
+def versions_of(cells: Sequence[Cell], target: Target) -> tuple[Version, ...]:
+    """All versions that these cells need, each once, the clean one first."""
+    versions = [CLEAN]
     for cell in cells:
-        needed += [cell.queries(side), cell.gallery(side)]
-    return tuple(dict.fromkeys(needed))
+        versions += [cell.query_version(target), cell.gallery_version(target)]
+    return tuple(dict.fromkeys(versions))
 
 
-def identity(digest: bytes, draw: int) -> bytes:
-    """What a picture is known by when its damage is drawn: its content, and which of its draws."""
+def image_key(digest: bytes, draw: int) -> bytes:
+    """The key that seeds an image's random numbers: its content digest, and which draw it is."""
     return digest if draw == 1 else digest + f" draw {draw}".encode()
 
 
-def damaged_of_mixed(digests: Sequence[bytes], corruption: str, *, seed: int) -> NDArray[np.bool_]:
-    """Which gallery pictures are damaged where the side is ``mixed``: bool (n,), the same at all severities."""
+def mixed_gallery_mask(digests: Sequence[bytes], corruption: str, *, seed: int) -> NDArray[np.bool_]:
+    """Which gallery images are corrupted when the target is ``mixed``: bool (n,), the same at all severities."""
     draws = (generator_for(digest + b" mixed", corruption, seed=seed).random() for digest in digests)
-    return np.fromiter((draw < MIXED_SHARE for draw in draws), np.bool_, len(digests))
+    return np.fromiter((draw < MIXED_PROBABILITY for draw in draws), np.bool_, len(digests))

@@ -1,4 +1,4 @@
-"""What a robustness run has to make, picture by picture: decoded once, damaged in every way, ready for the encoder."""
+"""The work of a robustness run, image by image: decode once, corrupt in every way, prepare for the encoder."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.encoders.encoder import Encoder
-from lookalike.errors import DatasetError, PictureError
+from lookalike.errors import DatasetError, ImageError
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE, Context, standardise
-from lookalike.evaluation.corruptions.background import marked
+from lookalike.evaluation.corruptions.background import object_pixels
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.vector_store import Segment
-from lookalike.evaluation.robustness.donors import Donors
-from lookalike.evaluation.robustness.grid import Version, identity
-from lookalike.images.decode import as_picture, open_picture
+from lookalike.evaluation.robustness.donors import DonorPlan
+from lookalike.evaluation.robustness.grid import Version, image_key
+from lookalike.images.decode import from_pillow, open_image
 from lookalike.images.files import SkipKind, Skipped
-from lookalike.text import shown
+from lookalike.text import printable
 
-NARROWEST: Final = 32
-"""A picture whose longer side is more than so many times its shorter one is skipped: scaled up, it would be huge."""
+MAX_ASPECT_RATIO: Final = 32
+"""Images with a larger ratio of longer to shorter side are skipped: at the standard size they would be huge."""
 
 
-class Source:
-    """One picture in standard form, and the mask of its subject; decoded when first asked for, and once."""
+class LazyImage:
+    """One image in standard form with the mask of its object; decoded once, on first use. Safe to share by threads."""
 
     def __init__(self, dataset: Dataset, row: Row) -> None:
         self._dataset = dataset
@@ -37,8 +37,8 @@ class Source:
         self._lock = threading.Lock()
         self._decoded: tuple[Image.Image, Image.Image | None] | Skipped | None = None
 
-    def get(self) -> tuple[Image.Image, Image.Image | None] | Skipped:
-        """The picture and its mask, or why it can't be used."""
+    def load(self) -> tuple[Image.Image, Image.Image | None] | Skipped:
+        """The image and its mask, or the reason to skip it."""
         with self._lock:
             if self._decoded is None:
                 self._decoded = self._decode()
@@ -47,72 +47,73 @@ class Source:
     def _decode(self) -> tuple[Image.Image, Image.Image | None] | Skipped:
         path = self._row.path
         try:
-            picture = open_picture(self._dataset.file(self._row), least_side=2 * STANDARD_SIDE)
-            longer, shorter = max(picture.size), min(picture.size)
-            if longer > NARROWEST * shorter:
-                reason = f"{longer} x {shorter} pixels are too narrow to be scaled up and damaged"
+            image = open_image(self._dataset.file(self._row), min_side=2 * STANDARD_SIDE)
+            longer, shorter = max(image.size), min(image.size)
+            if longer > MAX_ASPECT_RATIO * shorter:
+                reason = f"too narrow: {longer} x {shorter} pixels (sides may differ by a factor of {MAX_ASPECT_RATIO})"
                 return Skipped(path, SkipKind.TOO_LARGE, reason)
             mask = self._mask()
-            return mask if isinstance(mask, Skipped) else (standardise(picture.pixels), mask)
-        except PictureError as error:
+            return mask if isinstance(mask, Skipped) else (standardise(image.pixels), mask)
+        except ImageError as error:
             return Skipped(path, SkipKind(error.kind), error.reason)
         except MemoryError:
             return Skipped(path, SkipKind.TOO_LARGE, "too large for this machine's memory")
 
     def _mask(self) -> Image.Image | Skipped | None:
-        """The mask of the subject, or why the picture can't be used with it; None where it has none."""
-        place, name = self._dataset.mask(self._row), shown(self._row.mask or "")
-        if place is None:
+        """The mask of the object, or the reason to skip the image; None if the row has no mask."""
+        path, name = self._dataset.mask(self._row), printable(self._row.mask or "")
+        if path is None:
             return None
         try:
-            mask = open_picture(place).pixels
-        except PictureError as error:
+            mask = open_image(path).pixels
+        except ImageError as error:
             return Skipped(self._row.path, SkipKind(error.kind), f"its mask {name}: {error.reason}")
-        if not marked(mask).any():
-            return Skipped(self._row.path, SkipKind.NOT_A_PICTURE, f"its mask {name} marks nothing: it is all black")
+        if not object_pixels(mask).any():
+            return Skipped(self._row.path, SkipKind.NOT_AN_IMAGE, f"its mask {name} is all black")
         return mask
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Some versions of one picture, all of one corruption and draw.
+    """Some versions of one image, all of the same corruption and draw.
 
-    ``last`` where the segment's record of this picture is whole with them. ``donors`` are tried in their order.
+    ``completes_record`` is true for the last job that the segment's record of this image needs. ``donors`` are tried in
+    order.
     """
 
     segment: Segment
-    last: bool
-    source: Source
+    completes_record: bool
+    image: LazyImage
     digest: bytes
     versions: tuple[Version, ...]
-    donors: tuple[Source, ...]
+    donors: tuple[LazyImage, ...]
 
     def run(self, encoder: Encoder, seed: int) -> list[NDArray[np.uint8]] | Skipped:
-        """The network's input for each of the versions; or why the picture can't be used."""
-        decoded = self.source.get()
+        """The network's input for each version, or the reason to skip the image."""
+        decoded = self.image.load()
         if isinstance(decoded, Skipped):
             return decoded
         image, mask = decoded
         first = self.versions[0]
         if not first.severity:
-            return [encoder.prepare(as_picture(image))]
+            return [encoder.prepare(from_pillow(image))]
         corruption = CORRUPTIONS[first.corruption]
         context = Context(self._donor(), mask)
         if corruption.donor is not None and context.donor is None:
             raise DatasetError(
-                f"{corruption.name} lends each picture the surround of one of another class, and of the pictures drawn "
-                "for that none can be used; mend them, or leave this corruption out"
+                f"{corruption.name}: none of the images drawn as background donors can be used. Repair them, or leave "
+                "this corruption out"
             )
-        known = identity(self.digest, first.draw)
-        damaged = (
-            corruption.apply(image, version.severity, corruption.generator(known, seed=seed), context)
+        key = image_key(self.digest, first.draw)
+        corrupted = (
+            corruption.apply(image, version.severity, corruption.generator(key, seed=seed), context)
             for version in self.versions
         )
-        return [encoder.prepare(as_picture(one)) for one in damaged]
+        return [encoder.prepare(from_pillow(one)) for one in corrupted]
 
     def _donor(self) -> Image.Image | None:
         for donor in self.donors:
-            decoded = donor.get()
+            decoded = donor.load()
             if not isinstance(decoded, Skipped):
                 return decoded[0]
         return None
@@ -120,56 +121,60 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is to be made for ``rows`` (contents ``digests``), in the order ``order``.
+    """All work for ``rows`` (content digests ``digests``), in the order ``order``.
 
-    ``versions`` are those asked for, by the name they have in ``segments``.
+    ``versions`` maps the version names used in ``segments`` to the versions.
     """
 
     dataset: Dataset
     rows: Sequence[Row]
     digests: Sequence[bytes]
     order: Sequence[int]
-    donors: Donors | None
+    donors: DonorPlan | None
     segments: Sequence[Segment]
     versions: Mapping[str, Version]
 
     @property
     def remaining(self) -> int:
-        """How many vectors are still to be made."""
+        """The number of vectors that are not stored yet."""
         return sum((len(self.rows) - segment.done) * len(segment.cells) for segment in self.segments)
 
     def jobs(self) -> Iterator[Job]:
-        """All jobs in their order, a picture's together.
+        """All jobs in order; those of one image follow one another.
 
-        A picture is let go of once its jobs are done; those that lend their surround are held for as long as they may
-        be asked for, the pool to the end and a class's pool as long as that class lasts.
+        An image is released after its jobs. Donors are kept as long as they may be needed: the pool to the end, the
+        pool of a class until the next class begins.
         """
-        pool = {place: self._source(place) for place in (self.donors.pool if self.donors else ())}
-        mates: dict[int, Source] = {}
+        pool = {row: self._lazy_image(row) for row in (self.donors.pool if self.donors else ())}
+        class_pool: dict[int, LazyImage] = {}
         label: str | None = None
         starts = [segment.done for segment in self.segments]
-        for number, place in enumerate(self.order):
+        for number, row in enumerate(self.order):
             pending = [segment for segment, start in zip(self.segments, starts, strict=True) if start <= number]
-            if pending and self.donors and self.rows[place].label != label:
-                label = self.rows[place].label
-                mates = {mate: pool.get(mate) or self._source(mate) for mate in self.donors.class_pools[label]}
-            lenders = {**pool, **mates}
-            source = lenders.get(place) or self._source(place)
+            if pending and self.donors and self.rows[row].label != label:
+                label = self.rows[row].label
+                class_pool = {
+                    donor: pool.get(donor) or self._lazy_image(donor) for donor in self.donors.class_pools[label]
+                }
+            donors = {**pool, **class_pool}
+            image = donors.get(row) or self._lazy_image(row)
             for segment in pending:
-                yield from self._of_segment(segment, place, source, lenders)
+                yield from self._segment_jobs(segment, row, image, donors)
 
-    def _source(self, place: int) -> Source:
-        return Source(self.dataset, self.rows[place])
+    def _lazy_image(self, row: int) -> LazyImage:
+        return LazyImage(self.dataset, self.rows[row])
 
-    def _of_segment(self, segment: Segment, place: int, source: Source, lenders: Mapping[int, Source]) -> Iterator[Job]:
+    def _segment_jobs(
+        self, segment: Segment, row: int, image: LazyImage, donors: Mapping[int, LazyImage]
+    ) -> Iterator[Job]:
         versions = [self.versions[name] for name in segment.cells]
         runs = [tuple(run) for _, run in groupby(versions, key=lambda version: (version.corruption, version.draw))]
         for number, run in enumerate(runs, start=1):
-            donors = self._donors_for(place, run[0], lenders)
-            yield Job(segment, number == len(runs), source, self.digests[place], run, donors)
+            candidates = self._donors_for(row, run[0], donors)
+            yield Job(segment, number == len(runs), image, self.digests[row], run, candidates)
 
-    def _donors_for(self, place: int, version: Version, lenders: Mapping[int, Source]) -> tuple[Source, ...]:
+    def _donors_for(self, row: int, version: Version, donors: Mapping[int, LazyImage]) -> tuple[LazyImage, ...]:
         kind = CORRUPTIONS[version.corruption].donor if version.severity else None
         if kind is None or self.donors is None:
             return ()
-        return tuple(lenders[number] for number in self.donors.candidates(place, kind, version.draw))
+        return tuple(donors[number] for number in self.donors.candidates(row, kind, version.draw))

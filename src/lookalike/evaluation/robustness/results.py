@@ -1,4 +1,4 @@
-"""What a robustness run found: figures for every cell of the grid, their means, and what they came from."""
+"""The result of a robustness run: metrics for every cell of the grid, their means, and how they were obtained."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.provenance import Provenance
-from lookalike.evaluation.robustness.donors import Donors
-from lookalike.evaluation.robustness.grid import Side
+from lookalike.evaluation.robustness.donors import DonorPlan
+from lookalike.evaluation.robustness.grid import Target
 from lookalike.images.files import Skipped
 
 if TYPE_CHECKING:
@@ -21,64 +21,63 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """One figure on damaged pictures, beside the same on clean ones.
+class RobustnessMetric:
+    """One metric, with what it retains of its value on clean images.
 
     ``value`` is the mean over scored queries, 0 to 1, with its ``interval``. ``retention`` is (value - chance) /
-    (clean - chance), None where clean - chance is below 0.05, with ``retained``, its interval from groups resampled for
-    both together; ``raw`` is value / clean, None where clean is 0. Intervals are None with fewer than ten groups.
+    (clean - chance), None where clean - chance is below 0.05; ``retention_interval`` is its paired interval, which
+    resamples the same groups for both. ``raw_ratio`` is value / clean, None where clean is 0. Intervals are None with
+    fewer than ten groups.
     """
 
     value: float
     interval: Interval | None
     retention: float | None
-    retained: Interval | None
-    raw: float | None
+    retention_interval: Interval | None
+    raw_ratio: float | None
 
 
-Measures = Mapping[str, Measure]
-"""Measures by figure: ``precision@1``, ``precision@10``, ``map``."""
+RobustnessMetrics = Mapping[str, RobustnessMetric]
+"""Metrics by name: ``precision@1``, ``precision@10``, ``map``."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstHits:
-    """What comes first where half the gallery is damaged; shares 0 to 1, nan where there is nothing to count.
+    """The first hits in a gallery of which half is corrupted; shares from 0 to 1, nan if there is nothing to count.
 
-    ``gallery`` is the share of gallery pictures that are damaged. ``of_damaged`` and ``of_clean`` are the shares of
-    first hits that are damaged, where the query is damaged and where it is clean. ``wrong_alike`` is the share of wrong
-    first hits that are in the query's own condition.
+    ``gallery_share`` is the share of gallery images that are corrupted. ``corrupted_query_share`` and
+    ``clean_query_share`` are the shares of first hits that are corrupted, for corrupted and for clean queries.
+    ``wrong_same_condition`` is the share of wrong first hits that are in the same condition as the query (both clean or
+    both corrupted).
     """
 
-    gallery: float
-    of_damaged: float
-    of_clean: float
-    wrong_alike: float
+    gallery_share: float
+    corrupted_query_share: float
+    clean_query_share: float
+    wrong_same_condition: float
 
     @property
     def pull(self) -> float:
-        """``of_damaged`` - ``of_clean``: 0 where condition doesn't matter, 1 where it alone decides."""
-        return self.of_damaged - self.of_clean
+        """``corrupted_query_share`` - ``clean_query_share``: 0 if condition has no effect, 1 if it alone decides."""
+        return self.corrupted_query_share - self.clean_query_share
 
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One corruption at one severity.
-
-    ``first_hits`` is there only where the side is ``mixed``.
-    """
+    """One corruption at one severity; ``first_hits`` is None unless the target is ``mixed``."""
 
     corruption: str
     severity: int
     parameters: Mapping[str, float]
-    measures: Measures
+    metrics: RobustnessMetrics
     first_hits: FirstHits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CorruptionResult:
-    """One corruption: its cells, and ``measures`` of every query's mean over them.
+    """One corruption: its cells, and ``metrics`` of every query's mean over them.
 
-    ``control_of`` names the corruption that it is the control of, if it is one.
+    ``control_of`` names the corruption that this one is a control of, None if it is not a control.
     """
 
     name: str
@@ -86,29 +85,29 @@ class CorruptionResult:
     summary: str
     control_of: str | None
     cells: tuple[CellResult, ...]
-    measures: Measures
+    metrics: RobustnessMetrics
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyResult:
-    """A family of corruptions, with the mean over them; controls stand among them, and don't count for it.
+    """A family of corruptions, controls included, and ``metrics`` of the mean over those that are not controls.
 
-    ``measures`` is None where the family was measured by controls alone.
+    ``metrics`` is None if only controls were measured.
     """
 
     name: str
     corruptions: tuple[CorruptionResult, ...]
-    measures: Measures | None
+    metrics: RobustnessMetrics | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Findings:
-    """All figures under one junk rule.
+class RuleResults:
+    """All results under one junk rule.
 
-    ``scored`` queries have figures, ``excluded`` have none, for nothing relevant is left to find (R = 0), which
-    ``exclusions`` tell by class and reason. Intervals resample ``groups`` groups (visits where only they are known).
-    ``clean`` and ``chance`` are what damaged figures are set against; ``overall`` is the mean over families, None where
-    there are controls alone. ``tied_share`` is the greatest share of tied comparisons in any of the rankings.
+    ``scored`` queries have metrics; ``excluded`` queries have none because no relevant image is left (R = 0), counted
+    by class and reason in ``exclusions``. Intervals resample ``groups`` groups (visits if only those are known).
+    ``clean`` and ``chance`` are the reference values; ``overall`` is the mean over families, None if only controls were
+    measured. ``tied_share`` is the largest share of tied comparisons in any ranking.
     """
 
     junk: Junk
@@ -116,10 +115,10 @@ class Findings:
     excluded: int
     exclusions: tuple[Exclusion, ...]
     groups: int
-    clean: Measures
+    clean: RobustnessMetrics
     chance: Mapping[str, float]
     families: tuple[FamilyResult, ...]
-    overall: Measures | None
+    overall: RobustnessMetrics | None
     tied_share: float
 
     @property
@@ -127,21 +126,21 @@ class Findings:
         """All corruptions, controls included, family by family."""
         return tuple(corruption for family in self.families for corruption in family.corruptions)
 
-    def ranked(self, key: str) -> tuple[CorruptionResult, ...]:
-        """The corruptions without controls, the one that costs most of the figure ``key`` first."""
+    def ranked(self, metric_name: str) -> tuple[CorruptionResult, ...]:
+        """The corruptions without controls, by rising value of a metric: the most harmful one first."""
         measured = (corruption for corruption in self.corruptions if corruption.control_of is None)
-        return tuple(sorted(measured, key=lambda corruption: corruption.measures[key].value))
+        return tuple(sorted(measured, key=lambda corruption: corruption.metrics[metric_name].value))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Robustness:
-    """How an encoder's retrieval holds when pictures are damaged.
+    """How well an encoder's retrieval works when images are corrupted.
 
-    ``rows`` are the pictures that could be used; ``skipped`` the others; ``gallery`` is how many are searched.
-    ``findings`` are under the junk rule asked for, ``others`` under the other rules that the dataset's columns allow;
-    ``keys`` name the figures in them. ``donors`` says who lent a surround, None where none was needed. ``notes`` say
-    what is left out or differs from the rule. Of the vectors, ``made`` were encoded for this run (in ``seconds``) and
-    ``total`` are behind its figures; they are kept in ``folder``, where they take ``stored`` bytes.
+    ``rows`` are the usable images, ``skipped`` the others; ``gallery`` is the number of images searched. ``results``
+    are under the requested junk rule, ``others`` under the other rules that the dataset's columns allow;
+    ``metric_names`` are the metrics in them. ``donors`` holds the background donors, None if no corruption needed any.
+    ``notes`` say what was left out or could not follow the rules. ``encoded_count`` of the ``vector_count`` vectors
+    were encoded in this run, in ``seconds``; all are stored in ``folder``, where they take ``stored_bytes`` bytes.
     """
 
     encoder: EncoderSpec
@@ -149,18 +148,18 @@ class Robustness:
     rows: tuple[Row, ...] = field(repr=False)
     digests: tuple[bytes, ...] = field(repr=False)
     skipped: tuple[Skipped, ...]
-    side: Side
+    target: Target
     seed: int
-    keys: tuple[str, ...]
+    metric_names: tuple[str, ...]
     severities: tuple[int, ...]
     gallery: int
-    findings: Findings
-    others: tuple[Findings, ...]
-    donors: Donors | None = field(repr=False)
+    results: RuleResults
+    others: tuple[RuleResults, ...]
+    donors: DonorPlan | None = field(repr=False)
     notes: tuple[str, ...]
-    made: int
-    total: int
+    encoded_count: int
+    vector_count: int
     seconds: float
     folder: Path
-    stored: int
+    stored_bytes: int
     provenance: Provenance

@@ -1,4 +1,4 @@
-"""Robustness: how an encoder's retrieval holds when pictures are noisy, blurred, badly lit, turned or covered."""
+"""Robustness: how well retrieval works when images are noisy, blurred, badly lit, rotated or occluded."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from lookalike.evaluation.data.provenance import provenance
 from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.robustness.grid import (
     CLEAN,
-    SIDES,
+    TARGETS,
     Cell,
-    Side,
-    chosen,
+    Target,
     grid,
+    select_corruptions,
+    severity_notes,
     versions_of,
-    without_severities,
 )
 from lookalike.evaluation.robustness.results import (
     CellResult,
     CorruptionResult,
     FamilyResult,
-    Findings,
-    Measures,
     Robustness,
+    RobustnessMetrics,
+    RuleResults,
 )
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
-from lookalike.evaluation.robustness.scoring import CellScores, Judge, Values, mean_values, score_cell
-from lookalike.evaluation.scoring.checks import check, rules
-from lookalike.evaluation.scoring.own_encoder import own_encoder
-from lookalike.evaluation.scoring.score import Progress, silent
+from lookalike.evaluation.robustness.scoring import CellScorer, CellScores, QueryValues, mean_values, score_cell
+from lookalike.evaluation.scoring.checks import check_evaluation, junk_rules
+from lookalike.evaluation.scoring.default_encoder import default_encoder
+from lookalike.evaluation.scoring.score import StageProgress, ignore_progress
 
-_DEEPEST: Final = 10
+_MAX_K: Final = 10
 
 
 def robustness(
@@ -53,110 +53,114 @@ def robustness(
     corruptions: Iterable[str] = (),
     families: Iterable[str] = (),
     severities: Sequence[int] = SEVERITIES,
-    side: Side = "query",
+    target: Target = "query",
     junk: Junk = "group",
     seed: int = 0,
     folder: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     command: str | None = None,
 ) -> Robustness:
-    """Measure retrieval with pictures damaged in every way asked for.
+    """Measure retrieval under every selected corruption and severity.
 
-    ``dataset`` and ``encoder`` are as for :func:`evaluate`. ``corruptions`` and
-    ``families`` name what is measured (with the controls that belong to it), everything if neither is given;
-    ``severities`` are 1 to 5. ``side`` is what is damaged. Self and junk are those of the clean rows on every side.
-    ``seed`` decides all damage, donors, ties and what intervals resample. Vectors are kept below ``folder`` (by default
-    in the user's cache), so that a run that is stopped goes on from there; ``progress`` is told the stage, and how many
-    of how many are done.
+    ``dataset`` and ``encoder`` are as for :func:`evaluate`. ``corruptions`` and ``families`` select what is measured,
+    together with its controls; everything if neither is given. ``severities`` are 1 to 5. ``target`` is what is
+    corrupted. Self and junk always follow from the clean rows. ``seed`` determines all corruptions, donors, tie breaks
+    and resampling. Vectors are stored below ``folder`` (by default in the user's cache), so an interrupted run resumes;
+    ``progress`` is called with the stage and the counts done and total.
 
-    Raises :class:`~lookalike.errors.UnknownCorruptionError`, :class:`~lookalike.errors.DatasetError` for labels that
-    can't be used, :class:`~lookalike.errors.EvaluationError` where nothing can be measured,
-    :class:`~lookalike.errors.EncoderError`, and :class:`~lookalike.errors.OutputError` where vectors can't be kept.
+    Raises :class:`~lookalike.errors.UnknownCorruptionError`, :class:`~lookalike.errors.DatasetError` for unusable
+    labels, :class:`~lookalike.errors.EvaluationError` if nothing can be measured,
+    :class:`~lookalike.errors.EncoderError`, and :class:`~lookalike.errors.OutputError` if vectors can't be stored.
     """
-    if side not in SIDES:
-        raise EvaluationError(f"there is no side {side!r}; there are {', '.join(SIDES)}")
-    asked = chosen(corruptions, families)
-    cells = grid(asked, severities)
-    found = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    if target not in TARGETS:
+        raise EvaluationError(f"unknown target {target!r}: choose from {', '.join(TARGETS)}")
+    selected = select_corruptions(corruptions, families)
+    cells = grid(selected, severities)
+    if not isinstance(dataset, Dataset):
+        dataset = load_dataset(dataset)
     if encoder is None:
-        encoder = own_encoder(found)
+        encoder = default_encoder(dataset)
     elif not isinstance(encoder, Encoder):
         encoder = load_encoder(encoder)
-    tell = progress or silent
-    _check_beforehand(found, encoder, junk)
+    report = progress or ignore_progress
+    _check_before_encoding(dataset, encoder, junk)
     vectors = encode_grid(
-        found,
+        dataset,
         encoder,
-        versions_of(cells, side),
+        versions_of(cells, target),
         seed=seed,
         folder=Path(folder) if folder is not None else cache_folder() / "robustness",
-        progress=lambda done, total: tell("encoding", done, total),
+        progress=lambda done, total: report("encoding", done, total),
     )
-    clean = _clean(found, encoder, vectors)
-    check(clean, (1,), junk)
-    keys, notes = _keys(clean)
-    findings, *others = (
-        _findings(Judge(clean, junk=rule, keys=keys, seed=seed), vectors, cells, side, tell)
-        for rule in rules(found, junk)
+    clean = _clean_images(dataset, encoder, vectors)
+    check_evaluation(clean, (1,), junk)
+    metric_names, notes = _metric_names(clean)
+    results, *others = (
+        _rule_results(
+            CellScorer(clean, junk=rule, metric_names=metric_names, seed=seed), vectors, cells, target, report
+        )
+        for rule in junk_rules(dataset, junk)
     )
     return Robustness(
         encoder=encoder.spec,
-        dataset=found,
+        dataset=dataset,
         rows=vectors.rows,
         digests=vectors.digests,
         skipped=vectors.skipped,
-        side=side,
+        target=target,
         seed=seed,
-        keys=keys,
+        metric_names=metric_names,
         severities=tuple(sorted({cell.severity for cell in cells})),
-        gallery=len(clean.sides()[1]),
-        findings=findings,
+        gallery=len(clean.split_rows()[1]),
+        results=results,
         others=tuple(others),
         donors=vectors.donors,
         notes=(
-            *found.notes,
+            *dataset.notes,
             *notes,
-            *without_severities(asked, severities),
+            *severity_notes(selected, severities),
             *(vectors.donors.notes() if vectors.donors else ()),
         ),
-        made=vectors.made,
-        total=vectors.total,
+        encoded_count=vectors.encoded_count,
+        vector_count=vectors.vector_count,
         seconds=vectors.seconds,
         folder=vectors.folder,
-        stored=vectors.stored,
+        stored_bytes=vectors.stored_bytes,
         provenance=provenance(command),
     )
 
 
-def _findings(judge: Judge, vectors: GridVectors, cells: Sequence[Cell], side: Side, tell: Progress) -> Findings:
-    """All figures under the judge's rule."""
-    if not len(judge.scored):
+def _rule_results(
+    scorer: CellScorer, vectors: GridVectors, cells: Sequence[Cell], target: Target, report: StageProgress
+) -> RuleResults:
+    """All results under the scorer's junk rule."""
+    if not len(scorer.scored):
         raise EvaluationError(
-            f"under the junk rule {judge.junk} no query has anything to find: there is nothing to measure"
+            f"nothing to measure: under the junk rule {scorer.junk}, no query has a relevant image in the gallery"
         )
-    summary = _Summary(judge, vectors.of(CLEAN))
+    averages = _Averages(scorer, vectors.for_version(CLEAN))
     for number, cell in enumerate(cells, start=1):
-        summary.add(cell, score_cell(judge, vectors, cell, side))
-        tell("ranking", number, len(cells))
-    families = summary.families(lambda done, total: tell("intervals", done, total))
-    return Findings(
-        junk=judge.junk,
-        scored=len(judge.scored),
-        excluded=len(judge.queries) - len(judge.scored),
-        exclusions=judge.exclusions,
-        groups=judge.groups,
-        clean=summary.of_clean(),
-        chance={key: float(values.mean()) for key, values in summary.chance.items()},
+        averages.add(cell, score_cell(scorer, vectors, cell, target))
+        report("ranking", number, len(cells))
+    families = averages.families(lambda done, total: report("intervals", done, total))
+    return RuleResults(
+        junk=scorer.junk,
+        scored=len(scorer.scored),
+        excluded=len(scorer.queries) - len(scorer.scored),
+        exclusions=scorer.exclusions,
+        groups=scorer.groups,
+        clean=averages.clean(),
+        chance={name: float(values.mean()) for name, values in averages.chance.items()},
         families=families,
-        overall=summary.overall(),
-        tied_share=summary.tied_share,
+        overall=averages.overall(),
+        tied_share=averages.tied_share,
     )
 
 
-def _check_beforehand(dataset: Dataset, encoder: Encoder, junk: Junk) -> None:
-    """What can't be measured is better known before everything is encoded than after."""
+def _check_before_encoding(dataset: Dataset, encoder: Encoder, junk: Junk) -> None:
+    """Run the checks that need no embeddings, so that errors are raised before the long encoding."""
     count = len(dataset.rows)
-    check(
+    check_evaluation(
         EmbeddedDataset(
             dataset=dataset,
             vectors=np.empty((count, 0), np.float32),
@@ -172,11 +176,11 @@ def _check_beforehand(dataset: Dataset, encoder: Encoder, junk: Junk) -> None:
     )
 
 
-def _clean(dataset: Dataset, encoder: Encoder, vectors: GridVectors) -> EmbeddedDataset:
-    """The pictures in standard form, undamaged: what everything else is set against."""
+def _clean_images(dataset: Dataset, encoder: Encoder, vectors: GridVectors) -> EmbeddedDataset:
+    """The clean images in standard form, which everything is compared with."""
     return EmbeddedDataset(
         dataset=dataset,
-        vectors=vectors.of(CLEAN),
+        vectors=vectors.for_version(CLEAN),
         digests=vectors.digests,
         rows=vectors.rows,
         skipped=vectors.skipped,
@@ -186,68 +190,68 @@ def _clean(dataset: Dataset, encoder: Encoder, vectors: GridVectors) -> Embedded
     )
 
 
-def _keys(clean: EmbeddedDataset) -> tuple[tuple[str, ...], list[str]]:
-    """The figures to take, and what has to be said about those that are left out."""
-    gallery = len(clean.sides()[1]) - (0 if clean.dataset.has_split else 1)
-    if gallery >= _DEEPEST:
-        return ("precision@1", f"precision@{_DEEPEST}", "map"), []
-    return ("precision@1", "map"), [f"precision@{_DEEPEST} is left out: a query has only {gallery} pictures to search"]
+def _metric_names(clean: EmbeddedDataset) -> tuple[tuple[str, ...], list[str]]:
+    """The metrics to compute, and a note about one that is left out."""
+    gallery = len(clean.split_rows()[1]) - (0 if clean.dataset.has_split else 1)
+    if gallery >= _MAX_K:
+        return ("precision@1", f"precision@{_MAX_K}", "map"), []
+    return ("precision@1", "map"), [f"precision@{_MAX_K} is left out: each query has only {gallery} images to search"]
 
 
-class _Summary:
-    """Collects the cells' figures, and averages them: within corruptions, then families, then over the families.
+class _Averages:
+    """Averages the metrics of cells: first within corruptions, then within families, then over families.
 
-    All averages are taken query by query, so that paired intervals hold for them as well. Every retention has the same
-    denominator, so the retention of such an average is the average of the retentions.
+    All averages are taken per query, so paired intervals hold for them too. Every retention has the same denominator,
+    so the retention of an average is the average of the retentions.
     """
 
-    def __init__(self, judge: Judge, vectors: NDArray[np.float32]) -> None:
-        clean = judge.score(vectors, vectors)
-        self.chance = judge.chance()
-        self._judge = judge
+    def __init__(self, scorer: CellScorer, vectors: NDArray[np.float32]) -> None:
+        clean = scorer.score(vectors, vectors)
+        self.chance = scorer.chance()
+        self._scorer = scorer
         self._clean = clean.values
-        self._ties = [clean.tied_share]
+        self._tied_shares = [clean.tied_share]
         self._cells: dict[str, dict[Cell, CellScores]] = {}
-        self._families: dict[str, Values] = {}
+        self._families: dict[str, QueryValues] = {}
 
     @property
     def tied_share(self) -> float:
-        """The greatest share of tied comparisons in any of the rankings."""
-        return max(self._ties)
+        """The largest share of tied comparisons in any ranking."""
+        return max(self._tied_shares)
 
     def add(self, cell: Cell, scores: CellScores) -> None:
-        """Take in what a cell came to; cells come in the order of the catalogue."""
+        """Add the scores of a cell; cells come in catalogue order."""
         self._cells.setdefault(cell.corruption, {})[cell] = scores
-        self._ties.append(scores.tied_share)
+        self._tied_shares.append(scores.tied_share)
 
-    def of_clean(self) -> Measures:
-        """The clean figures."""
-        return self._measure(self._clean)
+    def clean(self) -> RobustnessMetrics:
+        """The metrics on clean images."""
+        return self._summarise(self._clean)
 
-    def families(self, tell: Callable[[int, int], None]) -> tuple[FamilyResult, ...]:
-        """Every family that was measured, in the catalogue's order."""
-        results, done = [], 0
+    def families(self, report: Callable[[int, int], None]) -> tuple[FamilyResult, ...]:
+        """Every measured family, in catalogue order."""
+        families, done = [], 0
         for family in FAMILIES:
             corruptions = [CORRUPTIONS[name] for name in self._cells if CORRUPTIONS[name].family == family]
-            made = []
+            results = []
             for corruption in corruptions:
-                made.append(self._corruption(corruption))
+                results.append(self._corruption(corruption))
                 done += 1
-                tell(done, len(self._cells))
-            if made:
-                results.append(FamilyResult(family, tuple(made), self._family(family, corruptions)))
-        return tuple(results)
+                report(done, len(self._cells))
+            if results:
+                families.append(FamilyResult(family, tuple(results), self._family(family, corruptions)))
+        return tuple(families)
 
-    def overall(self) -> Measures | None:
-        """The mean over the families, once they are there."""
-        return self._measure(mean_values(list(self._families.values()))) if self._families else None
+    def overall(self) -> RobustnessMetrics | None:
+        """The mean over the families; call :meth:`families` first."""
+        return self._summarise(mean_values(list(self._families.values()))) if self._families else None
 
-    def _family(self, family: str, corruptions: Sequence[Corruption]) -> Measures | None:
-        counted = [self._mean_of(corruption.name) for corruption in corruptions if corruption.control_of is None]
-        if not counted:
+    def _family(self, family: str, corruptions: Sequence[Corruption]) -> RobustnessMetrics | None:
+        means = [self._mean_of(corruption.name) for corruption in corruptions if corruption.control_of is None]
+        if not means:
             return None
-        self._families[family] = mean_values(counted)
-        return self._measure(self._families[family])
+        self._families[family] = mean_values(means)
+        return self._summarise(self._families[family])
 
     def _corruption(self, corruption: Corruption) -> CorruptionResult:
         cells = tuple(
@@ -255,7 +259,7 @@ class _Summary:
                 corruption=cell.corruption,
                 severity=cell.severity,
                 parameters=dict(corruption.parameters(cell.severity)),
-                measures=self._measure(scores.values),
+                metrics=self._summarise(scores.values),
                 first_hits=scores.first_hits,
             )
             for cell, scores in self._cells[corruption.name].items()
@@ -266,11 +270,11 @@ class _Summary:
             summary=corruption.summary,
             control_of=corruption.control_of,
             cells=cells,
-            measures=self._measure(self._mean_of(corruption.name)),
+            metrics=self._summarise(self._mean_of(corruption.name)),
         )
 
-    def _mean_of(self, corruption: str) -> Values:
+    def _mean_of(self, corruption: str) -> QueryValues:
         return mean_values([scores.values for scores in self._cells[corruption].values()])
 
-    def _measure(self, values: Values) -> Measures:
-        return self._judge.measure(values, self._clean, self.chance)
+    def _summarise(self, values: QueryValues) -> RobustnessMetrics:
+        return self._scorer.summarise(values, self._clean, self.chance)

@@ -1,4 +1,4 @@
-"""Encode every damaged version of every picture: damage runs ahead of the encoder, vectors are kept as they come."""
+"""Encode all versions of every image: corruption runs ahead of the encoder, and vectors are stored as they arrive."""
 
 from __future__ import annotations
 
@@ -17,72 +17,79 @@ from numpy.typing import NDArray
 from lookalike.embedding import Progress
 from lookalike.encoders.encoder import Encoder
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
-from lookalike.evaluation.corruptions.corruption import Donor
-from lookalike.evaluation.data.contents import contents_of, nothing_usable
+from lookalike.evaluation.corruptions.corruption import DonorKind
+from lookalike.evaluation.data.contents import hash_dataset, no_usable_images
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.provenance import provenance
 from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
-from lookalike.evaluation.robustness.donors import Donors, plan_donors
+from lookalike.evaluation.robustness.donors import DonorPlan, plan_donors
 from lookalike.evaluation.robustness.grid import CLEAN, Version
 from lookalike.evaluation.robustness.jobs import Job, Plan
 from lookalike.images.files import Skipped
 
-# Damage is mostly array work outside the interpreter's lock; more threads than these only wait for one another.
+# Corruptions are mostly array operations that release the interpreter lock; more threads only wait for one another.
 _WORKERS: Final = 2
-# How many jobs run ahead of the encoder. It bounds memory: a job gives at most five prepared pictures.
-_AHEAD: Final = 12
+# How many jobs run ahead of the encoder. This bounds memory: a job returns at most five prepared images.
+_JOBS_AHEAD: Final = 12
 _FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridVectors:
-    """The vectors of every version of a dataset's pictures.
+    """The vectors of every version of a dataset's images.
 
-    ``rows`` are the pictures that could be used, in the dataset's order, ``digests`` the SHA-256 of their files;
-    ``skipped`` the others. ``donors`` says who lent a surround, None where no corruption needed one. ``made`` of all
-    ``total`` vectors were encoded now, in ``seconds``; the others were in ``folder`` already, which takes ``stored``
-    bytes.
+    ``rows`` are the usable images in the dataset's order, ``digests`` the SHA-256 of their files, ``skipped`` the other
+    images. ``donors`` holds the background donors, None if no corruption needed any. ``encoded_count`` of all
+    ``vector_count`` vectors were encoded now, in ``seconds``; the others were already in ``folder``, which takes
+    ``stored_bytes`` bytes.
     """
 
     rows: tuple[Row, ...]
     digests: tuple[bytes, ...]
     skipped: tuple[Skipped, ...]
-    donors: Donors | None
-    made: int
-    total: int
+    donors: DonorPlan | None
+    encoded_count: int
+    vector_count: int
     seconds: float
     folder: Path
-    stored: int
+    stored_bytes: int
     _usable: NDArray[np.intp]
-    _places: NDArray[np.intp]
+    _records: NDArray[np.intp]
     _segments: tuple[Segment, ...]
-    _kept: dict[Version, NDArray[np.float32]] = field(default_factory=dict)
-    _lenders: dict[tuple[Donor, int], NDArray[np.intp]] = field(default_factory=dict)
+    _cache: dict[Version, NDArray[np.float32]] = field(default_factory=dict)
+    _donor_rows: dict[tuple[DonorKind, int], NDArray[np.intp]] = field(default_factory=dict)
 
-    def of(self, version: Version) -> NDArray[np.float32]:
-        """The vectors of one version, float32 (n, dimension), for :attr:`rows` in their order."""
-        kept = self._kept.get(version)
-        if kept is not None:
-            return kept
+    def for_version(self, version: Version) -> NDArray[np.float32]:
+        """The vectors of one version, float32 (n, dimension), in the order of :attr:`rows`."""
+        cached = self._cache.get(version)
+        if cached is not None:
+            return cached
         segment = next(segment for segment in self._segments if version.name in segment.cells)
-        vectors = np.ascontiguousarray(segment.vectors(version.name)[self._places])
-        if version == CLEAN:  # asked for again with every cell; the others once or twice
-            self._kept[version] = vectors
+        vectors = np.ascontiguousarray(segment.vectors(version.name)[self._records])
+        if version == CLEAN:  # needed for every cell, the other versions only once or twice
+            self._cache[version] = vectors
         return vectors
 
-    def lenders(self, version: Version) -> NDArray[np.intp]:
-        """For each of :attr:`rows`, the row that lent it its surround in this version: (n,), -1 where none did."""
+    def donor_rows(self, version: Version) -> NDArray[np.intp]:
+        """For each of :attr:`rows`, the number of its background donor in this version: (n,), -1 where it has none."""
         kind = CORRUPTIONS[version.corruption].donor if version.severity else None
         if kind is None or self.donors is None:
             return np.full(len(self.rows), -1, np.intp)
-        if (kind, version.draw) not in self._lenders:
-            place = {int(row): number for number, row in enumerate(self._usable)}
-            found = (
-                next((place[one] for one in self.donors.candidates(int(row), kind, version.draw) if one in place), -1)
+        if (kind, version.draw) not in self._donor_rows:
+            number_of = {int(row): number for number, row in enumerate(self._usable)}
+            donors = (
+                next(
+                    (
+                        number_of[one]
+                        for one in self.donors.candidates(int(row), kind, version.draw)
+                        if one in number_of
+                    ),
+                    -1,
+                )
                 for row in self._usable
             )
-            self._lenders[kind, version.draw] = np.fromiter(found, np.intp, len(self._usable))
-        return self._lenders[kind, version.draw]
+            self._donor_rows[kind, version.draw] = np.fromiter(donors, np.intp, len(self._usable))
+        return self._donor_rows[kind, version.draw]
 
 
 def encode_grid(
@@ -94,79 +101,79 @@ def encode_grid(
     folder: Path,
     progress: Progress | None = None,
 ) -> GridVectors:
-    """Encode all ``versions`` of every picture, and keep the vectors below ``folder``.
+    """Encode all ``versions`` of every image, and store the vectors below ``folder``.
 
-    What an earlier run with the same pictures, encoder and seed has left there isn't made again. ``progress`` is told
-    how many of the vectors still to make are made. Raises :class:`~lookalike.errors.DatasetError` where no picture can
-    be used, and :class:`~lookalike.errors.OutputError` where the vectors can't be kept.
+    Vectors stored by an earlier run with the same images, encoder and seed are reused. ``progress`` is called with the
+    number of vectors encoded and to encode. Raises :class:`~lookalike.errors.DatasetError` if no image can be used, and
+    :class:`~lookalike.errors.OutputError` if the vectors can't be stored.
     """
     started = time.monotonic()
-    contents = contents_of(dataset, encoder)
+    contents = hash_dataset(dataset, encoder)
     rows, digests = contents.rows, contents.digests
-    # Class by class, so that the donors of one class have to be held only as long as it lasts.
-    order = sorted(range(len(rows)), key=lambda place: (rows[place].label, place))
-    lending = any(version.severity and CORRUPTIONS[version.corruption].donor for version in versions)
-    donors = plan_donors(rows, digests, seed=seed) if lending else None
-    # With another version of this package the same parameters may make other pictures.
+    # Class by class, so that the donor pool of a class can be released at its end.
+    order = sorted(range(len(rows)), key=lambda row: (rows[row].label, row))
+    needs_donors = any(version.severity and CORRUPTIONS[version.corruption].donor for version in versions)
+    donors = plan_donors(rows, digests, seed=seed) if needs_donors else None
+    # Another version of this package may make other images from the same parameters.
     settings = [_FORMAT, provenance().versions.get("lookalike"), STANDARD_SIDE, seed, encoder.spec.to_json()]
     store = VectorStore(folder / contents.fingerprint(settings), VectorShape(len(rows), encoder.spec.dimension))
-    with store.locked():
+    with store.lock():
         segments = store.segments_for([version.name for version in versions])
         plan = Plan(dataset, rows, digests, order, donors, segments, {version.name: version for version in versions})
-        made = plan.remaining
-        _fill(plan, encoder, seed, progress)
+        encoded_count = plan.remaining
+        _encode_missing(plan, encoder, seed, progress)
     skipped = {skip.path: skip for segment in segments for skip in segment.skipped}
-    usable = [place for place in range(len(rows)) if rows[place].path not in skipped]
+    usable = [row for row in range(len(rows)) if rows[row].path not in skipped]
     if not usable:
-        raise nothing_usable(dataset, next(iter(skipped.values())))
+        raise no_usable_images(dataset, next(iter(skipped.values())))
     return GridVectors(
-        rows=tuple(rows[place] for place in usable),
-        digests=tuple(digests[place] for place in usable),
+        rows=tuple(rows[row] for row in usable),
+        digests=tuple(digests[row] for row in usable),
         skipped=(*dataset.skipped, *contents.skipped, *skipped.values()),
         donors=donors,
-        made=made,
-        total=len(rows) * len(versions),
+        encoded_count=encoded_count,
+        vector_count=len(rows) * len(versions),
         seconds=time.monotonic() - started,
         folder=store.folder,
-        stored=store.bytes,
+        stored_bytes=store.bytes,
         _usable=np.array(usable, np.intp),
-        _places=np.argsort(np.array(order, np.intp))[usable],
+        _records=np.argsort(np.array(order, np.intp))[usable],
         _segments=tuple(segments),
     )
 
 
-def _fill(plan: Plan, encoder: Encoder, seed: int, progress: Progress | None) -> None:
-    """Do all the plan's jobs. A picture's batches are the same whenever it is done, so that its vectors are, too."""
-    tell = progress or (lambda *_: None)
+def _encode_missing(plan: Plan, encoder: Encoder, seed: int, progress: Progress | None) -> None:
+    """Run all jobs of the plan. Batches never mix images, so an image's vectors don't depend on where a run started."""
+    report = progress or (lambda *_: None)
     total, done = plan.remaining, 0
-    tell(done, total)
+    report(done, total)
     waiting: list[NDArray[np.uint8]] = []
     record: list[NDArray[np.float32]] = []
-    for job, prepared in _ahead(plan, encoder, seed):
+    for job, prepared in _run_ahead(plan, encoder, seed):
         if isinstance(prepared, Skipped):
-            if job.last:
+            if job.completes_record:
                 job.segment.append_skipped(prepared)
                 done += len(job.segment.cells)
-                tell(done, total)
+                report(done, total)
             continue
         waiting += prepared
-        while len(waiting) >= encoder.batch or (job.last and waiting):
+        while len(waiting) >= encoder.batch or (job.completes_record and waiting):
             record.append(encoder.embed_prepared(waiting[: encoder.batch]))
             done += len(record[-1])
             del waiting[: encoder.batch]
-            tell(done, total)
-        if job.last:
+            report(done, total)
+        if job.completes_record:
             job.segment.append(np.concatenate(record))
             record.clear()
 
 
-def _ahead(plan: Plan, encoder: Encoder, seed: int) -> Iterator[tuple[Job, list[NDArray[np.uint8]] | Skipped]]:
-    """Every job and what came of it, in order, done up to ``_AHEAD`` jobs before it is asked for."""
+def _run_ahead(plan: Plan, encoder: Encoder, seed: int) -> Iterator[tuple[Job, list[NDArray[np.uint8]] | Skipped]]:
+    """Every job with its result, in order; up to ``_JOBS_AHEAD`` jobs run before their result is needed."""
     jobs = plan.jobs()
     pending: deque[tuple[Job, Future[list[NDArray[np.uint8]] | Skipped]]] = deque()
-    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="damage")
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="corrupt")
     try:
-        pending.extend((job, pool.submit(job.run, encoder, seed)) for job in islice(jobs, _AHEAD))
+        pending.extend((job, pool.submit(job.run, encoder, seed)) for job in islice(jobs, _JOBS_AHEAD))
         while pending:
             job, future = pending.popleft()
             yield job, future.result()

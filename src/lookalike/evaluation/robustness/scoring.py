@@ -1,4 +1,4 @@
-"""Figures of damaged pictures: every cell ranked anew, judged by the clean rows, set against the clean figures."""
+"""Score the cells of the grid: rank corrupted images, with the relevance of the clean rows, and compare with clean."""
 
 from __future__ import annotations
 
@@ -12,169 +12,175 @@ from numpy.typing import NDArray
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.relevance import Junk, Relevance
 from lookalike.evaluation.ranking.full_ranking import rank_gallery
-from lookalike.evaluation.robustness.grid import CLEAN, Cell, Side, Version, damaged_of_mixed
-from lookalike.evaluation.robustness.results import FirstHits, Measure
+from lookalike.evaluation.robustness.grid import CLEAN, Cell, Target, Version, mixed_gallery_mask
+from lookalike.evaluation.robustness.results import FirstHits, RobustnessMetric
 from lookalike.evaluation.robustness.runner import GridVectors
-from lookalike.evaluation.scoring.averages import deepest, per_query
-from lookalike.evaluation.scoring.score import count_units, exclusions, resampled
+from lookalike.evaluation.scoring.averages import query_metrics, required_depth
+from lookalike.evaluation.scoring.score import count_units, exclusions, resampling_units
 from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.intervals import intervals
 from lookalike.evaluation.statistics.retention import retention
 
-Values = Mapping[str, NDArray[np.float64]]
-"""Each scored query's figures, float64 (s,), by key."""
+QueryValues = Mapping[str, NDArray[np.float64]]
+"""The metrics of each scored query, float64 (s,), by metric name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """Figures of one cell, with what came first: ``first`` int64 (s,) row numbers, -1 where there is no hit."""
+class RankedCell:
+    """Per-query metrics of one ranking, and its first hits: ``first`` int64 (s,) row numbers, -1 if there is no hit."""
 
-    values: Values
+    values: QueryValues
     first: NDArray[np.int64]
     tied_share: float
 
 
-class Judge:
-    """Ranks any version of the pictures against any other; who is relevant and who is junk the clean rows say."""
+class CellScorer:
+    """Ranks any version of the images against any other; relevance and junk follow from the clean rows."""
 
-    def __init__(self, clean: EmbeddedDataset, *, junk: Junk, keys: Sequence[str], seed: int) -> None:
-        """Judge by the rows of ``clean``; ``keys`` are the figures to take."""
-        self.keys = tuple(keys)
+    def __init__(self, clean: EmbeddedDataset, *, junk: Junk, metric_names: Sequence[str], seed: int) -> None:
+        """Take relevance and junk from the rows of ``clean``; compute the metrics ``metric_names``."""
+        self.metric_names = tuple(metric_names)
         self.junk = junk
         self.seed = seed
-        self.queries, self.gallery = clean.sides()
-        self._rows = clean.statistics_rows()
+        self.queries, self.gallery = clean.split_rows()
+        self._rows = clean.row_codes()
         self._relevance = Relevance(self._rows, junk=junk, queries=self.queries, gallery=self.gallery)
-        self._ks = sorted({int(key.partition("@")[2]) for key in keys if key.startswith("precision@")})
+        self._ks = sorted({int(name.partition("@")[2]) for name in metric_names if name.startswith("precision@")})
         self.is_scored = self._relevance.R > 0
         self.scored = self.queries[self.is_scored]
         self.labels = self._rows.labels[self.scored]
-        self.units = resampled(clean)[self.scored]
+        self.units = resampling_units(clean)[self.scored]
         labels = np.array([clean.rows[number].label for number in self.queries], np.str_)
         self.exclusions = exclusions(clean, self._relevance, labels)
 
     @property
     def groups(self) -> int:
-        """How many groups the scored queries come from."""
+        """The number of groups that the scored queries come from."""
         return count_units(self.units)
 
-    def chance(self) -> Values:
-        """What a random order of each scored query's gallery would give."""
+    def chance(self) -> QueryValues:
+        """The expected metrics of each scored query under a random order of its gallery."""
         levels = chance_levels(self._relevance, self._ks)
-        return {key: levels[key][self.is_scored] for key in self.keys}
+        return {name: levels[name][self.is_scored] for name in self.metric_names}
 
     def score(
-        self, queries: NDArray[np.float32], gallery: NDArray[np.float32], out: Mapping[int, Sequence[int]] | None = None
-    ) -> Scored:
-        """Rank ``gallery`` for ``queries``: both are vectors (n, d) of all rows, of which each side's are taken.
+        self,
+        queries: NDArray[np.float32],
+        gallery: NDArray[np.float32],
+        extra_junk: Mapping[int, Sequence[int]] | None = None,
+    ) -> RankedCell:
+        """Rank ``gallery`` for ``queries``: both hold vectors (n, d) of all rows, of which the split selects a part.
 
-        ``out`` are rows that are junk besides for a query's row, unless they are all that it could find.
+        ``extra_junk`` maps a query's row to rows that are also junk, unless that would leave it nothing to find.
         """
         rankings = rank_gallery(
             queries[self.queries],
             gallery[self.gallery],
-            self._without(out) if out else self._relevance,
-            k=deepest(self._ks),
+            self._relevance_without(extra_junk) if extra_junk else self._relevance,
+            k=required_depth(self._ks),
             seed=self.seed,
         )
-        values = per_query(rankings, self._ks, self._rows.labels)
-        return Scored(
-            {key: values[key][self.is_scored] for key in self.keys},
+        values = query_metrics(rankings, self._ks, self._rows.labels)
+        return RankedCell(
+            {name: values[name][self.is_scored] for name in self.metric_names},
             rankings.rows[self.is_scored, 0],
             rankings.tied_share,
         )
 
-    def _without(self, out: Mapping[int, Sequence[int]]) -> Relevance:
-        """The relevance with ``out`` removed as well, but for queries that would have nothing left to find."""
+    def _relevance_without(self, extra_junk: Mapping[int, Sequence[int]]) -> Relevance:
+        """The relevance with ``extra_junk`` removed too, except for queries that would have nothing left to find."""
 
-        def judged(out: Mapping[int, Sequence[int]]) -> Relevance:
+        def without(extra_junk: Mapping[int, Sequence[int]]) -> Relevance:
             return Relevance(
                 self._rows,
                 junk=self.junk,
                 queries=self.queries,
                 gallery=self.gallery,
-                also_junk=lambda row: np.array(out.get(row, ()), np.intp),
+                extra_junk=lambda row: np.array(extra_junk.get(row, ()), np.intp),
             )
 
-        relevance = judged(out)
+        relevance = without(extra_junk)
         emptied = set(self.queries[self.is_scored & (relevance.R == 0)].tolist())
-        return judged({row: rows for row, rows in out.items() if row not in emptied}) if emptied else relevance
+        if not emptied:
+            return relevance
+        return without({row: junk for row, junk in extra_junk.items() if row not in emptied})
 
-    def measure(self, values: Values, clean: Values, chance: Values) -> dict[str, Measure]:
-        """``values`` beside the ``clean`` ones, with paired intervals."""
+    def summarise(self, values: QueryValues, clean: QueryValues, chance: QueryValues) -> dict[str, RobustnessMetric]:
+        """Means of ``values`` over queries, and their retention against ``clean``, with paired intervals."""
         limits = intervals(values, self.units, self.labels, seed=self.seed)
-        measured = {}
-        for key in self.keys:
-            kept = retention(values[key], clean[key], chance[key], self.units, self.labels, seed=self.seed)
-            measured[key] = Measure(float(values[key].mean()), limits[key], kept.value, kept.interval, kept.raw)
-        return measured
+        metrics = {}
+        for name in self.metric_names:
+            retained = retention(values[name], clean[name], chance[name], self.units, self.labels, seed=self.seed)
+            mean = float(values[name].mean())
+            metrics[name] = RobustnessMetric(mean, limits[name], retained.value, retained.interval, retained.raw)
+        return metrics
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellScores:
-    """What one cell came to, before it is set against the clean figures."""
+    """The per-query metrics of one cell, before they are compared with the clean ones."""
 
-    values: Values
+    values: QueryValues
     first_hits: FirstHits | None
     tied_share: float
 
 
-def score_cell(judge: Judge, vectors: GridVectors, cell: Cell, side: Side) -> CellScores:
+def score_cell(scorer: CellScorer, vectors: GridVectors, cell: Cell, target: Target) -> CellScores:
     """Rank the gallery of one cell for its queries.
 
-    Where the side is ``mixed``, every query is asked twice, clean and damaged, and its figures are the means of both.
-    Pictures that share a surround because one lent it to the other are junk to one another.
+    With the target ``mixed`` every query is searched twice, clean and corrupted, and its metrics are the means of both.
+    An image and the donor of its background are junk to each other.
     """
-    queries = cell.queries(side)
-    gallery = vectors.of(cell.gallery(side))
-    if side == "mixed":
-        damaged = damaged_of_mixed(vectors.digests, cell.corruption, seed=judge.seed)
-        gallery = np.where(damaged[:, np.newaxis], gallery, vectors.of(CLEAN))
-        asked_clean = judge.score(vectors.of(CLEAN), gallery, _lenders(vectors, CLEAN, cell.gallery(side), damaged))
-        out = _lenders(vectors, queries, cell.gallery(side), damaged)
-        asked_damaged = judge.score(vectors.of(queries), gallery, out)
-        values = {key: (asked_clean.values[key] + asked_damaged.values[key]) / 2 for key in judge.keys}
-        hits = _first_hits(judge, asked_clean, asked_damaged, damaged)
-        tied = (asked_clean.tied_share + asked_damaged.tied_share) / 2
-        return CellScores(values, hits, tied)
-    scored = judge.score(vectors.of(queries), gallery, _lenders(vectors, queries, cell.gallery(side)))
-    return CellScores(scored.values, None, scored.tied_share)
+    queries, gallery = cell.query_version(target), cell.gallery_version(target)
+    if target != "mixed":
+        junk = _shared_background(vectors, queries, gallery)
+        ranked = scorer.score(vectors.for_version(queries), vectors.for_version(gallery), junk)
+        return CellScores(ranked.values, None, ranked.tied_share)
+    mask = mixed_gallery_mask(vectors.digests, cell.corruption, seed=scorer.seed)
+    clean_vectors = vectors.for_version(CLEAN)
+    mixed_vectors = np.where(mask[:, np.newaxis], vectors.for_version(gallery), clean_vectors)
+    clean = scorer.score(clean_vectors, mixed_vectors, _shared_background(vectors, CLEAN, gallery, mask))
+    junk = _shared_background(vectors, queries, gallery, mask)
+    corrupted = scorer.score(vectors.for_version(queries), mixed_vectors, junk)
+    values = {name: (clean.values[name] + corrupted.values[name]) / 2 for name in scorer.metric_names}
+    first_hits = _first_hits(scorer, clean, corrupted, mask)
+    return CellScores(values, first_hits, (clean.tied_share + corrupted.tied_share) / 2)
 
 
-def mean_values(many: Sequence[Values]) -> Values:
-    """Every query's mean over ``many``: what averaging first within corruptions, then families, is made of."""
-    return {key: np.mean([values[key] for values in many], axis=0) for key in many[0]}
+def mean_values(many: Sequence[QueryValues]) -> QueryValues:
+    """Every query's mean over ``many``; averages over corruptions and families are built from it."""
+    return {name: np.mean([values[name] for values in many], axis=0) for name in many[0]}
 
 
-def _first_hits(judge: Judge, clean: Scored, damaged: Scored, is_damaged: NDArray[np.bool_]) -> FirstHits:
-    there = (clean.first >= 0) & (damaged.first >= 0)
-    of_clean, of_damaged = (is_damaged[scored.first[there]] for scored in (clean, damaged))
-    wrong = [scored.values[judge.keys[0]][there] == 0 for scored in (clean, damaged)]
-    alike = np.concatenate([~of_clean[wrong[0]], of_damaged[wrong[1]]])
+def _first_hits(scorer: CellScorer, clean: RankedCell, corrupted: RankedCell, mask: NDArray[np.bool_]) -> FirstHits:
+    both = (clean.first >= 0) & (corrupted.first >= 0)
+    hit_of_clean, hit_of_corrupted = (mask[ranked.first[both]] for ranked in (clean, corrupted))
+    wrong = [ranked.values[scorer.metric_names[0]][both] == 0 for ranked in (clean, corrupted)]
+    same_condition = np.concatenate([~hit_of_clean[wrong[0]], hit_of_corrupted[wrong[1]]])
     return FirstHits(
-        gallery=_share(is_damaged[judge.gallery]),
-        of_damaged=_share(of_damaged),
-        of_clean=_share(of_clean),
-        wrong_alike=_share(alike),
+        gallery_share=_share(mask[scorer.gallery]),
+        corrupted_query_share=_share(hit_of_corrupted),
+        clean_query_share=_share(hit_of_clean),
+        wrong_same_condition=_share(same_condition),
     )
 
 
-def _lenders(
-    vectors: GridVectors, queries: Version, gallery: Version, damaged: NDArray[np.bool_] | None = None
+def _shared_background(
+    vectors: GridVectors, queries: Version, gallery: Version, mask: NDArray[np.bool_] | None = None
 ) -> dict[int, list[int]]:
-    """For each row as a query, the rows it would find by a surround they share: its lender, and those it lent to.
+    """For each query row, the rows that share its background: its own donor, and the images it is the donor of.
 
-    ``damaged`` says which gallery pictures are in the version ``gallery``, by default all.
+    ``mask`` says which gallery images are in the version ``gallery``; all by default.
     """
-    out: defaultdict[int, list[int]] = defaultdict(list)
-    for row, lender in enumerate(vectors.lenders(queries)):
-        if lender >= 0:
-            out[row].append(int(lender))
-    for row, lender in enumerate(vectors.lenders(gallery)):
-        if lender >= 0 and (damaged is None or damaged[row]):
-            out[int(lender)].append(row)
-    return out
+    sharing: defaultdict[int, list[int]] = defaultdict(list)
+    for row, donor in enumerate(vectors.donor_rows(queries)):
+        if donor >= 0:
+            sharing[row].append(int(donor))
+    for row, donor in enumerate(vectors.donor_rows(gallery)):
+        if donor >= 0 and (mask is None or mask[row]):
+            sharing[int(donor)].append(row)
+    return sharing
 
 
-def _share(true: NDArray[np.bool_]) -> float:
-    return float(true.mean()) if len(true) else float("nan")
+def _share(values: NDArray[np.bool_]) -> float:
+    return float(values.mean()) if len(values) else float("nan")

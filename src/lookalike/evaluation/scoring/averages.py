@@ -1,4 +1,4 @@
-"""The figures of an evaluation: every measure of every query, and their means over queries and over classes."""
+"""The metrics of every query, and their means over queries and over classes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from lookalike.evaluation.statistics.metrics import (
 )
 
 VOTERS: Final = 10
-"""How many of the nearest vote on a query's class."""
+"""How many of the nearest images vote on a query's class."""
 
 _AT_K: Final = ("precision", "ceiling", "recall", "hit_rate", "ndcg")
 
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """Means of per-query figures.
+    """Means of per-query metrics.
 
-    ``micro`` is over all scored queries, ``classes`` over each label's, ``macro`` over those classes' means, each class
-    counting alike. ``excluded`` counts each label's queries that were not scored; classes without a scored query are
-    in it, and not in ``classes``. Means of nothing are nan.
+    ``micro`` is the mean over all scored queries, ``classes`` the means over those of each label, and ``macro`` the
+    mean of ``classes``, each weighted equally. ``excluded`` counts the queries of each label that were not scored; a
+    class without a scored query is in ``excluded`` but not in ``classes``. A mean over no queries is nan.
     """
 
     micro: dict[str, float]
@@ -40,28 +40,30 @@ class Averages:
     excluded: dict[Any, int]
 
 
-def figure_names(ks: Sequence[int]) -> tuple[str, ...]:
-    """The keys of all figures.
+def metric_names(ks: Sequence[int]) -> tuple[str, ...]:
+    """The keys of all metrics.
 
     "precision@k", "ceiling@k", "recall@k", "hit_rate@k" and "ndcg@k" for each k, then "map", "map@r" and "accuracy".
     """
     return (*(f"{name}@{k}" for name in _AT_K for k in ks), "map", "map@r", "accuracy")
 
 
-def deepest(ks: Sequence[int]) -> int:
-    """How many first places a ranking must keep for the figures at ``ks``."""
+def required_depth(ks: Sequence[int]) -> int:
+    """The number of first places that a ranking must keep for the metrics at ``ks``."""
     return max(*ks, VOTERS)
 
 
-def per_query(rankings: Rankings, ks: Sequence[int], labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """Every figure of every query: float64 (q,) for each of :func:`figure_names`, 0 to 1, nan where R = 0.
+def query_metrics(rankings: Rankings, ks: Sequence[int], labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """All metrics of every query: float64 (q,) for each of :func:`metric_names`, 0 to 1, nan where R = 0.
 
-    ``labels`` (rows,) are those of all the dataset's rows. "map" and "map@r" hold AP and AP@R; they are nan throughout
-    where only the first places were ranked. Raises ``ValueError`` where the rankings keep fewer places than
-    :func:`deepest` says.
+    ``labels`` (rows,) are the label codes of all rows of the dataset. "map" and "map@r" are AP and AP@R; they are nan
+    for all queries if only the first places were ranked. Raises ``ValueError`` where the rankings keep fewer places
+    than :func:`required_depth`.
     """
-    if rankings.rows.shape[1] < deepest(ks):
-        raise ValueError(f"figures at {list(ks)} need rankings of {deepest(ks)} places, not {rankings.rows.shape[1]}")
+    if rankings.rows.shape[1] < required_depth(ks):
+        raise ValueError(
+            f"metrics at {list(ks)} need rankings of {required_depth(ks)} places, not {rankings.rows.shape[1]}"
+        )
     relevant, total = rankings.relevant, rankings.R
     values: dict[str, NDArray[np.float64]] = {}
     for k in ks:
@@ -75,27 +77,27 @@ def per_query(rankings: Rankings, ks: Sequence[int], labels: NDArray[np.int64]) 
     first = rankings.rows[:, :VOTERS]
     nearest = np.where(first >= 0, labels[first], -1)
     values["accuracy"] = accuracy(nearest, labels[rankings.queries], total)
-    return {name: values[name] for name in figure_names(ks)}
+    return {name: values[name] for name in metric_names(ks)}
 
 
 def averages(values: Mapping[str, NDArray[np.float64]], labels: NDArray[Any], scored: NDArray[np.bool_]) -> Averages:
     """Micro and macro means of ``values`` (each (q,)) over the ``scored`` queries (q,).
 
-    The queries' ``labels`` (q,) may be codes or names: they are the keys of ``classes`` and ``excluded``.
+    ``labels`` (q,) of the queries may be codes or names; they are the keys of ``classes`` and ``excluded``.
     """
-    everyone = np.unique(labels)
+    distinct = np.unique(labels)
     classes = {
-        label.item(): {name: float(figures[chosen].mean()) for name, figures in values.items()}
-        for label in everyone
-        if (chosen := scored & (labels == label)).any()
+        label.item(): {name: float(metric[of_class].mean()) for name, metric in values.items()}
+        for label in distinct
+        if (of_class := scored & (labels == label)).any()
     }
     return Averages(
-        micro={name: _mean(figures[scored]) for name, figures in values.items()},
+        micro={name: _mean(metric[scored]) for name, metric in values.items()},
         macro={name: _mean(np.array([means[name] for means in classes.values()])) for name in values},
         classes=classes,
-        excluded={label.item(): int(np.count_nonzero(~scored & (labels == label))) for label in everyone},
+        excluded={label.item(): int(np.count_nonzero(~scored & (labels == label))) for label in distinct},
     )
 
 
-def _mean(figures: NDArray[np.float64]) -> float:
-    return float(figures.mean()) if len(figures) else float("nan")
+def _mean(metric: NDArray[np.float64]) -> float:
+    return float(metric.mean()) if len(metric) else float("nan")

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures under a junk rule, each query's own, what was left out, and what it came from."""
+"""The result of an evaluation: metrics under a junk rule and per query, excluded queries, and provenance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lookalike.images.files import Skipped
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedHit:
-    """One picture of a query's ranking: ``score`` is the cosine, ``right`` whether it has the query's label."""
+    """One image of a query's ranking: ``score`` is the cosine, ``right`` is True where it has the query's label."""
 
     rank: int
     path: str
@@ -30,9 +30,9 @@ class EvaluatedHit:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedQuery:
-    """One query: ``relevant`` is R, ``size`` its gallery's size, both once self and junk are removed.
+    """One query: ``relevant`` is R and ``size`` the size of its gallery, both after removal of self and junk.
 
-    ``figures`` are its own, by key, 0 to 1; empty where R = 0, for nothing could be found.
+    ``metrics`` are its own, by key, 0 to 1; empty where R = 0.
     """
 
     number: int
@@ -42,12 +42,12 @@ class EvaluatedQuery:
     visit: str | None
     relevant: int
     size: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """How many queries of a class have no figures, and why, in words that go on from "excluded:"."""
+    """The number of queries of a class that are excluded from metrics, and the reason, to follow "excluded:"."""
 
     label: str
     count: int
@@ -56,9 +56,9 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Confusion:
-    """Scored queries by their class (row) and their first hit's (column).
+    """Counts of scored queries by class (rows) and class of the first hit (columns).
 
-    ``labels`` are those of the queries and of any first hit, sorted; ``counts`` is int64 (c, c).
+    ``labels`` are the classes of queries and first hits, sorted; ``counts`` is int64 (c, c).
     """
 
     labels: tuple[str, ...]
@@ -66,13 +66,13 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class QueryTable:
-    """Every query's own results, scored or not, in the dataset's order; q of them.
+class QueryResults:
+    """The results of all q queries, scored or not, in the dataset's order.
 
-    ``rows`` are the queries' row numbers, ``relevant`` their R, ``sizes`` how many pictures their galleries have once
-    self and junk are removed. ``values`` are their figures by key, float64 (q,), nan where R = 0. ``hits`` are the
-    first pictures of their rankings as row numbers (q, k), -1 where there are fewer; ``scores`` (cosines) and
-    ``right`` go with them.
+    ``rows`` are the queries' row numbers, ``relevant`` their R, ``sizes`` the sizes of their galleries after removal of
+    self and junk. ``values`` are their metrics by key, float64 (q,), nan where R = 0. ``hits`` are the first images of
+    their rankings as row numbers (q, k), -1 where there are fewer; ``scores`` (q, k) are the cosines of the hits, and
+    ``right`` (q, k) is True where a hit has the query's label.
     """
 
     rows: NDArray[np.intp]
@@ -85,19 +85,19 @@ class QueryTable:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Figures:
-    """All figures under one junk rule; every share is 0 to 1.
+class MetricSet:
+    """All metrics under one junk rule, 0 to 1.
 
     Keys are ``precision@k``, ``recall@k``, ``hit_rate@k`` and ``ndcg@k`` for each k, ``map``, ``map@r`` and
     ``accuracy``. ``micro`` is the mean over scored queries, ``macro`` the mean of ``classes``, which has the classes
-    with a scored query. ``ceilings`` are the precision@k that a perfect encoder would reach, ``chance`` what a random
-    order would give. ``intervals`` (of micro), ``macro_intervals`` and ``class_intervals`` are 95 % intervals,
+    with a scored query. ``ceilings`` are the precision@k of a perfect encoder, ``chance`` the expectation under a
+    random order. ``intervals`` (of micro), ``macro_intervals`` and ``class_intervals`` are 95 % confidence intervals,
     None with fewer than ten groups.
 
-    ``gallery`` is the number of pictures searched, ``groups`` the number of groups that intervals resample (visits
-    where only they are known), ``scored`` the queries with figures, ``excluded`` the others, ``short`` how many scored
-    queries have fewer pictures to search than the greatest k. ``tied_share`` is the share of neighbours in the rankings
-    whose similarities are equal, so that only the seeded hash decided their order.
+    ``gallery`` is the number of images searched, ``groups`` the number of groups that intervals resample (visits if
+    the dataset has no groups), ``scored`` the number of queries with metrics, ``excluded`` the other queries, and
+    ``short`` the number of scored queries that search fewer images than the largest k. ``tied_share`` is the share of
+    adjacent images in the rankings with equal similarities, whose order is decided by the seeded hash alone.
     """
 
     junk: Junk
@@ -118,22 +118,22 @@ class Figures:
     class_intervals: Mapping[str, Mapping[str, Interval | None]]
     tied_share: float
     confusion: Confusion
-    table: QueryTable = field(repr=False)
+    per_query: QueryResults = field(repr=False)
 
     @property
-    def left_out(self) -> int:
-        """How many queries have no figures."""
+    def excluded_count(self) -> int:
+        """The number of queries without metrics."""
         return sum(exclusion.count for exclusion in self.excluded)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """What an encoder retrieves from a dataset: :func:`lookalike.evaluation.experiments.evaluate.evaluate` makes one.
+    """The result of :func:`lookalike.evaluation.experiments.evaluate.evaluate`: one encoder on one dataset.
 
-    ``rows`` are the pictures that could be used, which every row number refers to; ``skipped`` the others. ``split``
-    tells whether the dataset names its queries and gallery; else each picture is the query once and all others are
-    its gallery. ``figures`` are under the junk rule asked for, ``others`` under the other rules that the dataset's
-    columns allow. ``images_per_second`` is how fast pictures were decoded and encoded; None where nothing was.
+    ``rows`` are the usable images, to which all row numbers refer; ``skipped`` are the others. ``split`` is True where
+    the dataset is divided into queries and gallery; otherwise each image is a query against all others. ``metrics`` are
+    those under the requested junk rule, ``others`` those under the other rules that the dataset's columns allow.
+    ``images_per_second`` is the speed of decoding and encoding; None where all embeddings were reused.
     """
 
     encoder: EncoderSpec
@@ -143,53 +143,53 @@ class Evaluation:
     split: bool
     ks: tuple[int, ...]
     seed: int
-    figures: Figures
-    others: tuple[Figures, ...]
+    metrics: MetricSet
+    others: tuple[MetricSet, ...]
     images_per_second: float | None
     provenance: Provenance
 
     def query(self, number: int) -> EvaluatedQuery:
         """The ``number``-th query, counted from 0 in the dataset's order."""
-        table = self.figures.table
-        row = self.rows[table.rows[number]]
-        relevant = int(table.relevant[number])
-        figures = {key: float(values[number]) for key, values in table.values.items()} if relevant else {}
+        results = self.metrics.per_query
+        row = self.rows[results.rows[number]]
+        relevant = int(results.relevant[number])
+        metrics = {key: float(values[number]) for key, values in results.values.items()} if relevant else {}
         return EvaluatedQuery(
-            number, row.path, row.label, row.group, row.visit, relevant, int(table.sizes[number]), figures
+            number, row.path, row.label, row.group, row.visit, relevant, int(results.sizes[number]), metrics
         )
 
     def queries(self) -> Iterator[EvaluatedQuery]:
         """All queries, scored or not, in the dataset's order."""
-        return (self.query(number) for number in range(len(self.figures.table.rows)))
+        return (self.query(number) for number in range(len(self.metrics.per_query.rows)))
 
     def hits(self, number: int) -> tuple[EvaluatedHit, ...]:
-        """The first pictures of the ``number``-th query's ranking, up to the greatest k (at least ten)."""
-        table = self.figures.table
-        found = zip(table.hits[number], table.scores[number], table.right[number], strict=True)
+        """The first images of the ``number``-th query's ranking, up to the largest k (at least ten)."""
+        results = self.metrics.per_query
+        hits = zip(results.hits[number], results.scores[number], results.right[number], strict=True)
         return tuple(
             EvaluatedHit(rank, self.rows[hit].path, self.rows[hit].label, float(score), bool(right))
-            for rank, (hit, score, right) in enumerate(found, start=1)
+            for rank, (hit, score, right) in enumerate(hits, start=1)
             if hit >= 0
         )
 
     def best(self, count: int = 6) -> tuple[EvaluatedQuery, ...]:
-        """The scored queries of greatest AP, best first; equal ones by path."""
+        """The ``count`` scored queries of highest AP, best first; ties by path."""
         return self._by_precision(count, -1.0)
 
     def worst(self, count: int = 6) -> tuple[EvaluatedQuery, ...]:
-        """The scored queries of least AP, worst first; equal ones by path."""
+        """The ``count`` scored queries of lowest AP, worst first; ties by path."""
         return self._by_precision(count, 1.0)
 
     def failures(self) -> tuple[EvaluatedQuery, ...]:
-        """The scored queries whose first hit is wrong, the most similar wrong hits first; equal ones by path."""
-        table = self.figures.table
-        numbers = np.flatnonzero((table.relevant > 0) & ~table.right[:, 0])
-        return self._sorted(numbers, -table.scores[:, 0].astype(np.float64))
+        """The scored queries whose first hit is wrong, most similar wrong hits first; ties by path."""
+        results = self.metrics.per_query
+        numbers = np.flatnonzero((results.relevant > 0) & ~results.right[:, 0])
+        return self._sorted(numbers, -results.scores[:, 0].astype(np.float64))
 
     def _by_precision(self, count: int, sign: float) -> tuple[EvaluatedQuery, ...]:
-        table = self.figures.table
-        return self._sorted(np.flatnonzero(table.relevant > 0), sign * table.values["map"])[:count]
+        results = self.metrics.per_query
+        return self._sorted(np.flatnonzero(results.relevant > 0), sign * results.values["map"])[:count]
 
-    def _sorted(self, numbers: NDArray[np.intp], by: NDArray[np.float64]) -> tuple[EvaluatedQuery, ...]:
+    def _sorted(self, numbers: NDArray[np.intp], keys: NDArray[np.float64]) -> tuple[EvaluatedQuery, ...]:
         queries = (self.query(int(number)) for number in numbers)
-        return tuple(sorted(queries, key=lambda query: (by[query.number], os.fsencode(query.path))))
+        return tuple(sorted(queries, key=lambda query: (keys[query.number], os.fsencode(query.path))))

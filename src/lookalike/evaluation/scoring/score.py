@@ -1,4 +1,4 @@
-"""All figures of one encoder on one dataset under one junk rule."""
+"""All metrics of one encoder on one dataset under one junk rule."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.data.embedded import EmbeddedDataset
-from lookalike.evaluation.data.relevance import ALONE, Junk, Relevance
+from lookalike.evaluation.data.relevance import MISSING, Junk, Relevance
 from lookalike.evaluation.ranking.full_ranking import Rankings, rank_gallery
-from lookalike.evaluation.scoring.averages import averages, deepest, per_query
-from lookalike.evaluation.scoring.results import Confusion, Exclusion, Figures, QueryTable
+from lookalike.evaluation.scoring.averages import averages, query_metrics, required_depth
+from lookalike.evaluation.scoring.results import Confusion, Exclusion, MetricSet, QueryResults
 from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.intervals import Interval, intervals
 
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, in words, and how many of how many are done."""
+StageProgress = Callable[[str, int, int], None]
+"""Called with the name of the stage, and the numbers of items done and in total."""
 
 Values = dict[str, NDArray[np.float64]]
 
@@ -29,35 +29,37 @@ def score(
     *,
     ks: Sequence[int],
     seed: int = 0,
-    progress: Progress | None = None,
-) -> Figures:
-    """Rank the gallery for every query of ``embedded``, junk taken out by the rule ``junk``, and take all figures.
+    progress: StageProgress | None = None,
+) -> MetricSet:
+    """Rank the gallery for every query of ``embedded``, without junk by the rule ``junk``, and compute all metrics.
 
-    ``ks`` are the ranks of precision@k and the like; none may be larger than the gallery. ``seed`` decides the order
-    of ties and what intervals resample. ``progress`` is told how many queries are ranked and intervals drawn.
+    ``ks`` are the cut-offs of precision@k and the like; none may exceed the size of the gallery. ``seed`` determines
+    the order of ties and the bootstrap draws of intervals. ``progress`` is called for queries ranked and intervals
+    computed.
     """
-    tell = progress or silent
-    queries, gallery = embedded.sides()
-    rows = embedded.statistics_rows()
+    progress = progress or ignore_progress
+    queries, gallery = embedded.split_rows()
+    rows = embedded.row_codes()
     relevance = Relevance(rows, junk=junk, queries=queries, gallery=gallery)
     rankings = rank_gallery(
         embedded.vectors[queries],
         embedded.vectors[gallery],
         relevance,
-        k=deepest(ks),
+        k=required_depth(ks),
         seed=seed,
-        progress=lambda done, total: tell("ranking", done, total),
+        progress=lambda done, total: progress("ranking", done, total),
     )
-    values = per_query(rankings, ks, rows.labels)
+    values = query_metrics(rankings, ks, rows.labels)
     ceilings = {key: values.pop(key) for key in [*values] if key.startswith("ceiling@")}
     labels = np.array([embedded.rows[number].label for number in queries], np.str_)
     scored = rankings.R > 0
     means = averages(values, labels, scored)
-    limits = averages(ceilings, labels, scored)
-    units = resampled(embedded)[queries]
+    ceiling_means = averages(ceilings, labels, scored)
+    units = resampling_units(embedded)[queries]
     resampling = _Resampling(values, units, rows.labels[queries], seed)
-    micro, macro, *classes = resampling.every([scored, *(scored & (labels == label) for label in means.classes)], tell)
-    return Figures(
+    by_class = [scored & (labels == label) for label in means.classes]
+    micro, macro, *classes = resampling.intervals([scored, *by_class], progress)
+    return MetricSet(
         junk=junk,
         gallery=len(gallery),
         groups=count_units(units[scored]),
@@ -68,15 +70,15 @@ def score(
         micro=means.micro,
         macro=means.macro,
         classes=means.classes,
-        ceilings=limits.micro,
-        class_ceilings=limits.classes,
+        ceilings=ceiling_means.micro,
+        class_ceilings=ceiling_means.classes,
         chance=_chance(relevance, ks, scored),
         intervals=micro,
         macro_intervals=macro,
         class_intervals=dict(zip(means.classes, classes, strict=True)),
         tied_share=rankings.tied_share,
         confusion=_confusion(embedded, rankings, labels, scored),
-        table=QueryTable(
+        per_query=QueryResults(
             rows=rankings.queries,
             relevant=rankings.R,
             sizes=rankings.size,
@@ -88,41 +90,43 @@ def score(
     )
 
 
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody wants to know."""
+def ignore_progress(_stage: str, _done: int, _total: int) -> None:
+    """Report no progress."""
 
 
-def resampled(embedded: EmbeddedDataset) -> NDArray[np.int64]:
-    """The units that intervals and tests resample whole, int64 (n,): groups; visits where only they are known."""
-    rows = embedded.statistics_rows()
+def resampling_units(embedded: EmbeddedDataset) -> NDArray[np.int64]:
+    """The units that intervals and tests resample, int64 (n,): groups, or visits if there are visits but no groups."""
+    rows = embedded.row_codes()
     return rows.visits if embedded.dataset.has_visits and not embedded.dataset.has_groups else rows.groups
 
 
 def count_units(units: NDArray[np.int64]) -> int:
-    """How many different units (n,) there are, each row without one being alone in its own."""
-    return len(np.unique(units[units != ALONE])) + int(np.count_nonzero(units == ALONE))
+    """The number of distinct ``units`` (n,), where each row without one counts as a unit of its own."""
+    return len(np.unique(units[units != MISSING])) + int(np.count_nonzero(units == MISSING))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Resampling:
-    """Intervals of the scored queries' figures: units (q,), labels as codes (q,), figures by key (q,)."""
+    """Computes intervals from metrics by key (q,), units (q,) and label codes (q,) of the queries."""
 
     values: Values
     units: NDArray[np.int64]
     codes: NDArray[np.int64]
     seed: int
 
-    def every(self, parts: Sequence[NDArray[np.bool_]], tell: Progress) -> list[dict[str, Interval | None]]:
-        """Intervals of the first part's means over queries and over classes, then of each other part's (q,)."""
-        found = [self._of(parts[0])]
-        for chosen in parts:
-            tell("intervals", len(found), 1 + len(parts))
-            found.append(self._of(chosen, macro=chosen is parts[0]))
-        return found
+    def intervals(
+        self, parts: Sequence[NDArray[np.bool_]], progress: StageProgress
+    ) -> list[dict[str, Interval | None]]:
+        """Micro and macro intervals of the first of ``parts`` (masks (q,)), then the micro intervals of the others."""
+        result = [self._intervals(parts[0])]
+        for part in parts:
+            progress("intervals", len(result), 1 + len(parts))
+            result.append(self._intervals(part, macro=part is parts[0]))
+        return result
 
-    def _of(self, chosen: NDArray[np.bool_], *, macro: bool = False) -> dict[str, Interval | None]:
-        part = {key: figures[chosen] for key, figures in self.values.items()}
-        return intervals(part, self.units[chosen], self.codes[chosen], seed=self.seed, macro=macro)
+    def _intervals(self, part: NDArray[np.bool_], *, macro: bool = False) -> dict[str, Interval | None]:
+        values = {key: metric[part] for key, metric in self.values.items()}
+        return intervals(values, self.units[part], self.codes[part], seed=self.seed, macro=macro)
 
 
 def _chance(relevance: Relevance, ks: Sequence[int], scored: NDArray[np.bool_]) -> dict[str, float]:
@@ -131,11 +135,11 @@ def _chance(relevance: Relevance, ks: Sequence[int], scored: NDArray[np.bool_]) 
 
 
 def exclusions(embedded: EmbeddedDataset, relevance: Relevance, labels: NDArray[np.str_]) -> tuple[Exclusion, ...]:
-    """Queries with R = 0 by class, and whether others of their class were there at all."""
-    having = Counter(embedded.rows[number].label for number in relevance.gallery)
+    """The queries with R = 0 by class, with the reason."""
+    by_label = Counter(embedded.rows[number].label for number in relevance.gallery)
     searched = set(relevance.gallery.tolist())
     reasons = Counter(
-        (str(label), having[label] - (row in searched) > 0)
+        (str(label), by_label[label] - (row in searched) > 0)
         for row, label, total in zip(relevance.queries.tolist(), labels, relevance.R, strict=True)
         if not total
     )
@@ -147,15 +151,15 @@ def exclusions(embedded: EmbeddedDataset, relevance: Relevance, labels: NDArray[
 
 def _reason(junk: Junk, *, others: bool) -> str:
     if not others:
-        return "no other picture of the class is in the gallery"
-    copies = "an exact copy"
-    return "all others of the class are " + (copies if junk == "none" else f"of the same {junk}, or {copies}")
+        return "no other image of the class is in the gallery"
+    copies = "exact copies"
+    return "all other images of the class are " + (copies if junk == "none" else f"of the same {junk}, or {copies}")
 
 
 def _confusion(
     embedded: EmbeddedDataset, rankings: Rankings, labels: NDArray[np.str_], scored: NDArray[np.bool_]
 ) -> Confusion:
-    """Scored queries by their class and their first hit's; where the gallery is all junk there is no first hit."""
+    """The confusion matrix of scored queries that have a first hit (one whose gallery is all junk has none)."""
     first = rankings.rows[:, 0]
     pairs = Counter(
         (labels[number], embedded.rows[first[number]].label) for number in np.flatnonzero(scored & (first >= 0))

@@ -1,1 +1,4 @@
-"""Measures of rankings, what chance would score, and how sure a figure is. Arrays in, numbers out."""
+"""Metrics of rankings, chance levels, confidence intervals, retention and significance tests, all on plain arrays.
+
+Docstrings give the formulas and their sources; ``docs/statistics.md`` has the simulations behind the intervals.
+"""

@@ -1,13 +1,13 @@
-"""Confidence limits by resampling groups: the draws, and what is read off them.
+"""Confidence limits by bootstrapping groups.
 
-Pictures of one scene succeed and fail together, so groups are drawn, and every query of a group comes with it. They are
-drawn within strata (classes), as the dataset was put together. Of n groups in a stratum, n - 1 are drawn with
-replacement, each weighing n / (n - 1): plain draws of n understate the variance by that factor (Rao and Wu, "Resampling
-inference with complex survey data", 1988). The limits are those of the bias-corrected and accelerated bootstrap (BCa:
-Efron, "Better bootstrap confidence intervals", 1987; stratified: Davison and Hinkley, "Bootstrap methods", 1997,
-5.3.2), with two changes that simulation calls for (docs/statistics.md): Student's t stands in the place of the normal
-quantile, as the variance too is only estimated from the groups; and where the draws vary less than leaving groups out
-says, as with groups of very unequal size, the limits reach out farther by the ratio of the variances.
+Results of images of one scene are correlated, so whole groups of queries are resampled. They are drawn within strata
+(classes), to match how the dataset was composed. Of n groups in a stratum, n - 1 are drawn with replacement, each with
+weight n / (n - 1): plain draws of n understate the variance by that factor (Rao and Wu, "Resampling inference with
+complex survey data", 1988). The limits are those of the bias-corrected and accelerated bootstrap (BCa: Efron, "Better
+bootstrap confidence intervals", 1987; stratified: Davison and Hinkley, "Bootstrap methods", 1997, 5.3.2), with two
+changes that simulations showed to be necessary (docs/statistics.md). The quantile is Student's t instead of the normal
+one, since the variance is estimated from the groups as well. And where the draws vary less than the jackknife estimate,
+as with groups of very unequal size, the limits are widened by the ratio of the variances.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.data.relevance import ALONE
+from lookalike.evaluation.data.relevance import MISSING
 
-LEVEL: Final = 0.95
+CONFIDENCE: Final = 0.95
 
 Floats = NDArray[np.float64]
 
 Statistic = Callable[[Floats], Floats]
-"""From totals (m, c, f + 1), the last of which counts queries, to figures (m, s)."""
+"""Computes statistics (m, s) from totals (m, c, f + 1), the last of which counts queries."""
 
 _CELLS: Final = 250_000
 
 _ROUNDING: Final = 1e-12
-_NOTHING: Final = 1e-20
-"""A variance below this is what rounding leaves of a figure that doesn't vary."""
+_ZERO_VARIANCE: Final = 1e-20
+"""A variance below this is due to rounding alone."""
 
-_LEAST_FREEDOM: Final = 3.0
+_MIN_FREEDOM: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Groups:
-    """The queries of an evaluation, added up by group and by class.
+class GroupSums:
+    """The metrics of queries, summed by group and by class.
 
-    ``strata`` int64 (g,) numbers the stratum of each group from 0. ``parts`` holds a pair for each class: which groups
-    have queries of it (p,), and the totals (p, f + 1) of f figures and, last, of queries.
+    ``strata`` int64 (g,) is the stratum of each group, numbered from 0. ``parts`` has a pair for each class: the groups
+    with queries of that class (p,), and their totals (p, f + 1) of f metrics and, last, of queries.
     """
 
     strata: NDArray[np.int64]
@@ -52,49 +52,49 @@ class Groups:
     def __len__(self) -> int:
         return len(self.strata)
 
-    def weighted(self, weights: Floats) -> Floats:
-        """Totals (m, c, f + 1) with the groups weighing ``weights`` (m, g)."""
+    def weighted_totals(self, weights: Floats) -> Floats:
+        """Totals (m, c, f + 1) over the groups, weighted by ``weights`` (m, g)."""
         return np.stack([weights[:, members] @ totals for members, totals in self.parts], axis=1)
 
 
-def grouped(values: Floats, groups: NDArray[np.int64], labels: NDArray[np.int64]) -> Groups:
-    """Add up ``values`` (q, f), none of them nan, of queries with ``groups`` (q,) and ``labels`` (q,).
+def group_sums(values: Floats, groups: NDArray[np.int64], labels: NDArray[np.int64]) -> GroupSums:
+    """Sum ``values`` (q, f), without nan, of queries with ``groups`` (q,) and ``labels`` (q,).
 
-    A query without a group is a group of its own. A group's stratum is the label that most of its queries have (the
-    lesser of equals); groups that are the only one of their stratum share one, or go to the smallest of the others.
+    A query without a group forms a group of its own. The stratum of a group is the label of most of its queries (the
+    lowest code if tied); strata of a single group are merged, or a lone one joins the smallest of the others.
     """
-    unit = np.unique(apart(groups), return_inverse=True)[1]
+    unit = np.unique(independent_units(groups), return_inverse=True)[1]
     names, label = np.unique(labels, return_inverse=True)
-    number = int(unit.max(initial=-1)) + 1
-    cells, cell = np.unique(label * number + unit, return_inverse=True)
-    ones = np.column_stack([values, np.ones(len(values))])
-    totals = np.stack([np.bincount(cell, column, minlength=len(cells)) for column in ones.T], axis=1)
-    part, member = np.divmod(cells, number)
-    most = np.zeros(number)
-    strata = np.zeros(number, np.int64)
+    count = int(unit.max(initial=-1)) + 1
+    cells, cell = np.unique(label * count + unit, return_inverse=True)
+    columns = np.column_stack([values, np.ones(len(values))]).T
+    totals = np.stack([np.bincount(cell, column, minlength=len(cells)) for column in columns], axis=1)
+    part, member = np.divmod(cells, count)
+    largest = np.zeros(count)
+    strata = np.zeros(count, np.int64)
     for name in range(len(names)):
-        of, size = member[part == name], totals[part == name, -1]
-        strata[of[size > most[of]]] = name
-        most[of] = np.maximum(most[of], size)
+        members, sizes = member[part == name], totals[part == name, -1]
+        strata[members[sizes > largest[members]]] = name
+        largest[members] = np.maximum(largest[members], sizes)
     parts = tuple((member[part == name], totals[part == name]) for name in range(len(names)))
-    return Groups(_pooled(strata), parts)
+    return GroupSums(_merge_single_groups(strata), parts)
 
 
-def apart(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``groups`` (q,) with a code of its own for every query that has none."""
-    lonely = groups == ALONE
+def independent_units(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``groups`` (q,) with a new code for every query without a group."""
+    missing = groups == MISSING
     codes = groups.copy()
-    codes[lonely] = groups.max(initial=0) + 1 + np.arange(np.count_nonzero(lonely))
+    codes[missing] = groups.max(initial=0) + 1 + np.arange(np.count_nonzero(missing))
     return codes
 
 
-def _pooled(strata: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``strata`` numbered from 0, each with two groups or more if there are as many: one alone shows no variance."""
+def _merge_single_groups(strata: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``strata`` numbered from 0, merged so that each has at least two groups, since one shows no variance."""
     number, sizes = np.unique(strata, return_inverse=True, return_counts=True)[1:]
     single = sizes[number] == 1
     if single.any():
-        pool = len(sizes)
-        number = np.where(single, pool, number)
+        merged = len(sizes)
+        number = np.where(single, merged, number)
         if np.count_nonzero(single) == 1 and len(sizes) > 1:
             others = np.where(sizes > 1, sizes, sizes.max() + 1)
             number[single] = int(others.argmin())
@@ -102,57 +102,63 @@ def _pooled(strata: NDArray[np.int64]) -> NDArray[np.int64]:
     return renumbered
 
 
-def limits(groups: Groups, statistic: Statistic, *, seed: int, draws: int) -> tuple[Floats, Floats, Floats]:
-    """The ``statistic``'s value, lower and upper limit: three float64 (s,), of two ``groups`` or more.
+def confidence_limits(
+    groups: GroupSums, statistic: Statistic, *, seed: int, draws: int
+) -> tuple[Floats, Floats, Floats]:
+    """The value of the ``statistic``, its lower and its upper limit: float64 (s,) each; ``groups`` has at least two.
 
-    A figure that doesn't vary between groups has limits that equal its value.
+    The limits of a statistic that does not vary between groups equal its value.
     """
-    (value,) = statistic(groups.weighted(np.ones((1, len(groups)))))
-    drawn = np.concatenate([statistic(groups.weighted(weights)) for weights in _drawn_weights(groups, seed, draws)])
-    shape = _shape(groups, statistic)
+    (value,) = statistic(groups.weighted_totals(np.ones((1, len(groups)))))
+    samples = np.concatenate(
+        [statistic(groups.weighted_totals(weights)) for weights in _draw_weights(groups, seed, draws)]
+    )
+    jackknife = _jackknife(groups, statistic)
     low, high = value.copy(), value.copy()
-    for place in np.flatnonzero(shape.variance > _NOTHING):
-        short = max(float(shape.variance[place] / drawn[:, place].var()), 1.0) if drawn[:, place].var() else 1.0
-        reach = short * student_quantile((1 + LEVEL) / 2, float(shape.freedom[place]))
-        share = _shares(drawn[:, place], float(value[place]), float(shape.acceleration[place]), reach)
-        low[place], high[place] = np.quantile(drawn[:, place], share)
+    for place in np.flatnonzero(jackknife.variance > _ZERO_VARIANCE):
+        variance = samples[:, place].var()
+        widening = max(float(jackknife.variance[place] / variance), 1.0) if variance else 1.0
+        quantile = widening * student_quantile((1 + CONFIDENCE) / 2, float(jackknife.freedom[place]))
+        shares = _bca_shares(samples[:, place], float(value[place]), float(jackknife.acceleration[place]), quantile)
+        low[place], high[place] = np.quantile(samples[:, place], shares)
     return value, low, high
 
 
-def _shares(drawn: Floats, value: float, acceleration: float, reach: float) -> tuple[float, float]:
-    """Which quantiles of the ``drawn`` are BCa's limits, ``reach`` being the normal quantile or what stands for it."""
+def _bca_shares(samples: Floats, value: float, acceleration: float, quantile: float) -> tuple[float, float]:
+    """The shares of ``samples`` at which the BCa limits lie, for plus and minus the (normal) ``quantile``."""
     normal = NormalDist()
-    below = np.count_nonzero(drawn < value - _ROUNDING) + 0.5 * np.count_nonzero(np.abs(drawn - value) <= _ROUNDING)
-    bias = normal.inv_cdf(min(max(below / len(drawn), 1 / len(drawn)), 1 - 1 / len(drawn)))
+    below = np.count_nonzero(samples < value - _ROUNDING) + 0.5 * np.count_nonzero(np.abs(samples - value) <= _ROUNDING)
+    bias = normal.inv_cdf(min(max(below / len(samples), 1 / len(samples)), 1 - 1 / len(samples)))
 
-    def share(quantile: float) -> float:
-        moved = bias + quantile
-        stretch = 1 - acceleration * moved
-        return normal.cdf(bias + moved / stretch) if stretch > 0 else float(moved > 0)
+    def share(z: float) -> float:
+        shifted = bias + z
+        scale = 1 - acceleration * shifted
+        return normal.cdf(bias + shifted / scale) if scale > 0 else float(shifted > 0)
 
-    return share(-reach), share(reach)
+    return share(-quantile), share(quantile)
 
 
-def _drawn_weights(groups: Groups, seed: int, draws: int) -> Iterator[Floats]:
-    """The weights of the groups in all draws, a block of draws (m, g) at a time."""
-    rng = np.random.default_rng(seed % (1 << 64))  # numpy takes no negative seeds
-    members = [np.flatnonzero(groups.strata == stratum) for stratum in range(int(groups.strata.max()) + 1)]
+def _draw_weights(groups: GroupSums, seed: int, draws: int) -> Iterator[Floats]:
+    """The weights of the groups in each draw, in blocks of draws (m, g)."""
+    rng = np.random.default_rng(seed % (1 << 64))  # numpy rejects negative seeds
+    members = [np.flatnonzero(groups.strata == number) for number in range(int(groups.strata.max()) + 1)]
     block = max(1, _CELLS // len(groups))
     for start in range(0, draws, block):
         weights = np.ones((min(block, draws - start), len(groups)))
-        for of in members:
-            if (size := len(of)) > 1:
-                chosen = rng.integers(0, size, (len(weights), size - 1)) + size * np.arange(len(weights))[:, np.newaxis]
-                times = np.bincount(chosen.ravel(), minlength=len(weights) * size).reshape(-1, size)
-                weights[:, of] = times * (size / (size - 1))
+        for stratum in members:
+            if (size := len(stratum)) > 1:
+                drawn = rng.integers(0, size, (len(weights), size - 1)) + size * np.arange(len(weights))[:, np.newaxis]
+                times = np.bincount(drawn.ravel(), minlength=len(weights) * size).reshape(-1, size)
+                weights[:, stratum] = times * (size / (size - 1))
         yield weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Shape:
-    """What leaving groups out, one at a time, tells of s figures: three float64 (s,).
+class _Jackknife:
+    """Estimates from leaving out one group at a time: float64 (s,) each.
 
-    ``variance`` is the jackknife's, ``acceleration`` BCa's, and ``freedom`` the degrees of freedom of the variance.
+    ``variance`` is the jackknife variance, ``acceleration`` that of BCa, and ``freedom`` the degrees of freedom of the
+    variance.
     """
 
     variance: Floats
@@ -160,40 +166,41 @@ class _Shape:
     freedom: Floats
 
 
-def _shape(groups: Groups, statistic: Statistic) -> _Shape:
-    """Leave each group out.
+def _jackknife(groups: GroupSums, statistic: Statistic) -> _Jackknife:
+    """Leave out each group in turn.
 
-    Two things lessen the degrees of freedom: strata of unequal variance (Satterthwaite's formula), and a variance to
-    which few groups contribute. The latter is seen in the fourth moments, which say how uncertain the variance is.
+    Two things reduce the degrees of freedom: strata of unequal variance (Satterthwaite's formula), and a variance to
+    which few groups contribute, which shows in the fourth moments (the uncertainty of the variance).
     """
     sizes = np.bincount(groups.strata)
-    left = _leaving_out(groups, statistic, sizes)
-    second, third, uncertain, parts, jackknife = np.zeros((5, left.shape[1]))
+    values = _leave_one_out(groups, statistic, sizes)
+    second, third, uncertainty, satterthwaite, jackknife = np.zeros((5, values.shape[1]))
     for stratum, size in enumerate(sizes.tolist()):
-        of = left[groups.strata == stratum]
-        influence = (of.mean(axis=0) - of) * ((size - 1) / size)
+        part = values[groups.strata == stratum]
+        influence = (part.mean(axis=0) - part) * ((size - 1) / size)
         variance = np.square(influence).sum(axis=0)
         second += variance
         third += (influence**3).sum(axis=0)
-        uncertain += (influence**4).sum(axis=0) - np.square(variance) / size
-        parts += np.square(variance) / max(size - 1, 1)
+        uncertainty += (influence**4).sum(axis=0) - np.square(variance) / size
+        satterthwaite += np.square(variance) / max(size - 1, 1)
         jackknife += variance * (size / max(size - 1, 1))
-    varies = second > _NOTHING
+    varies = second > _ZERO_VARIANCE
     square = np.square(second)
 
     def ratio(above: Floats, below: Floats) -> Floats:
         return np.divide(above, below, out=np.full_like(above, np.inf), where=varies & (below > _ROUNDING * square))
 
-    return _Shape(
+    freedom = np.minimum(ratio(square, satterthwaite), ratio(2 * square, uncertainty))
+    return _Jackknife(
         variance=jackknife,
         acceleration=np.divide(third, 6 * second**1.5, out=np.zeros_like(third), where=varies),
-        freedom=np.clip(np.minimum(ratio(square, parts), ratio(2 * square, uncertain)), _LEAST_FREEDOM, len(groups)),
+        freedom=np.clip(freedom, _MIN_FREEDOM, len(groups)),
     )
 
 
-def _leaving_out(groups: Groups, statistic: Statistic, sizes: NDArray[np.int64]) -> Floats:
-    """The statistic (g, s) without each group, the others of its stratum weighing so much more."""
-    without = []
+def _leave_one_out(groups: GroupSums, statistic: Statistic, sizes: NDArray[np.int64]) -> Floats:
+    """The statistic (g, s) without each group, with the weights of the rest of its stratum increased to compensate."""
+    result = []
     block = max(1, _CELLS // len(groups))
     for start in range(0, len(groups), block):
         left_out = np.arange(start, min(start + block, len(groups)))
@@ -201,14 +208,14 @@ def _leaving_out(groups: Groups, statistic: Statistic, sizes: NDArray[np.int64])
         same = groups.strata[left_out][:, np.newaxis] == groups.strata
         weights = np.where(same, size / (size - 1), 1.0)
         weights[np.arange(len(left_out)), left_out] = 0
-        without.append(statistic(groups.weighted(weights)))
-    return np.concatenate(without)
+        result.append(statistic(groups.weighted_totals(weights)))
+    return np.concatenate(result)
 
 
 def student_quantile(share: float, freedom: float) -> float:
     """The quantile of Student's t: Abramowitz and Stegun, "Handbook of mathematical functions", 26.7.5.
 
-    Within 0.004 for 3 degrees of ``freedom`` or more and a ``share`` of 0.975.
+    The error is below 0.004 for at least 3 degrees of ``freedom`` and a ``share`` of 0.975.
     """
     z = NormalDist().inv_cdf(share)
     terms = (

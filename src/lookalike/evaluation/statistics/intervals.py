@@ -1,7 +1,7 @@
-"""95 % confidence intervals of the figures, from the groups of the queries.
+"""95 % confidence intervals of metrics, from bootstrapping the groups of queries.
 
-They say how far a figure could have come out otherwise with other scenes of the same kind as queries. Per-query figures
-are kept as they are, so the intervals are conditional on the gallery.
+They cover the variation between samples of query scenes. Per-query metrics are not recomputed, so the intervals are
+conditional on the gallery.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.statistics.bootstrap import LEVEL, Floats, Groups, grouped, limits
+from lookalike.evaluation.statistics.bootstrap import CONFIDENCE, Floats, GroupSums, confidence_limits, group_sums
 
 DRAWS: Final = 2000
 
-FEWEST: Final = 10
+MIN_GROUPS: Final = 10
 """With fewer groups there is no interval."""
 
 NO_SPREAD: Final = 1e-12
-"""Where all draws are within this of one another, resampling says nothing about how far a figure may be off."""
+"""If all draws differ by less than this, resampling gives no information about the uncertainty of a metric."""
 
-ENOUGH: Final = 30
-"""With fewer groups an interval is only approximate: it covers the truth less often than in 95 % of cases."""
+APPROXIMATE_BELOW: Final = 30
+"""With fewer groups an interval is only approximate: it may cover the true value in fewer than 95 % of cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From ``low`` to ``high``, by resampling so many ``groups``; ``approximate`` where they are fewer than 30."""
+    """The range ``low`` to ``high``, from resampling ``groups`` groups; ``approximate`` if they are fewer than 30."""
 
     low: float
     high: float
@@ -46,54 +46,54 @@ def intervals(
     draws: int = DRAWS,
     macro: bool = False,
 ) -> dict[str, Interval | None]:
-    """The interval of each figure's mean: over queries, or with ``macro`` over the means of the classes.
+    """The interval of the mean of each metric: over queries, or with ``macro`` over the means of classes.
 
-    ``values`` are figures from 0 to 1 (q,), nan where a query has none; ``groups`` and ``labels`` (q,) are codes, and a
-    query without a group is one of its own. Groups are drawn within the class that most of their queries have. None
-    where fewer than 10 groups have a figure, and where all groups have the same, since resampling shows no spread then;
-    but if that is 0 or 1, the limit is the share of groups for which it is just likely enough (Clopper and Pearson's).
+    ``values`` are metrics from 0 to 1 (q,), nan where a query has none; ``groups`` and ``labels`` (q,) are codes, and a
+    query without a group forms a group of its own. Groups are drawn within the class of most of their queries. The
+    interval is None where fewer than 10 groups have a value, and where all groups have the same value, which leaves no
+    spread to resample; but if that value is 0 or 1, the other limit is Clopper and Pearson's for the number of groups.
     """
     result: dict[str, Interval | None] = dict.fromkeys(values)
-    together: dict[bytes, list[str]] = {}
-    for name, figures in values.items():
-        together.setdefault(np.isfinite(figures).tobytes(), []).append(name)
-    for pattern, names in together.items():
-        scored = np.frombuffer(pattern, np.bool_)
+    by_scored: dict[bytes, list[str]] = {}  # metrics of the same queries share their draws
+    for name, metric in values.items():
+        by_scored.setdefault(np.isfinite(metric).tobytes(), []).append(name)
+    for mask, names in by_scored.items():
+        scored = np.frombuffer(mask, np.bool_)
         if not scored.any():
             continue
-        figures = np.column_stack([values[name][scored] for name in names])
-        units = grouped(figures, groups[scored], labels[scored])
-        if len(units) < FEWEST:
+        metrics = np.column_stack([values[name][scored] for name in names])
+        units = group_sums(metrics, groups[scored], labels[scored])
+        if len(units) < MIN_GROUPS:
             continue
-        mean, low, high = limits(units, macro_means if macro else micro_means, seed=seed, draws=draws)
+        mean, low, high = confidence_limits(units, macro_means if macro else micro_means, seed=seed, draws=draws)
         for place, name in enumerate(names):
-            bottom, top = _ends(float(mean[place]), float(low[place]), float(high[place]), units)
+            bottom, top = _limits(float(mean[place]), float(low[place]), float(high[place]), units)
             if top - bottom >= NO_SPREAD:
-                result[name] = Interval(bottom, top, len(units), len(units) < ENOUGH)
+                result[name] = Interval(bottom, top, len(units), len(units) < APPROXIMATE_BELOW)
     return result
 
 
 def micro_means(totals: Floats) -> Floats:
     """Means over queries (m, f) of ``totals`` (m, c, f + 1) by class."""
-    everything = totals.sum(axis=1)
-    means: Floats = everything[:, :-1] / everything[:, -1:]
+    overall = totals.sum(axis=1)
+    means: Floats = overall[:, :-1] / overall[:, -1:]
     return means
 
 
 def macro_means(totals: Floats) -> Floats:
-    """Means over the classes' means (m, f) of ``totals`` (m, c, f + 1); classes that weren't drawn don't count."""
-    number = totals[:, :, -1:]
-    there = number > 0
-    means = np.divide(totals[:, :, :-1], number, out=np.zeros_like(totals[:, :, :-1]), where=there)
-    result: Floats = means.sum(axis=1) / there.sum(axis=1)
+    """Means over the class means (m, f) of ``totals`` (m, c, f + 1); classes that were not drawn are ignored."""
+    count = totals[:, :, -1:]
+    drawn = count > 0
+    means = np.divide(totals[:, :, :-1], count, out=np.zeros_like(totals[:, :, :-1]), where=drawn)
+    result: Floats = means.sum(axis=1) / drawn.sum(axis=1)
     return result
 
 
-def _ends(mean: float, low: float, high: float, units: Groups) -> tuple[float, float]:
-    """The limits within 0 to 1, and those of a figure that is 0 or 1 everywhere."""
-    likely = float(((1 - LEVEL) / 2) ** (1 / len(units)))
+def _limits(mean: float, low: float, high: float, units: GroupSums) -> tuple[float, float]:
+    """``low`` and ``high``, or the Clopper-Pearson limits of a metric that is 0 or 1 in every group."""
+    limit = float(((1 - CONFIDENCE) / 2) ** (1 / len(units)))
     if mean >= 1 - NO_SPREAD:
-        return likely, 1.0
+        return limit, 1.0
     if mean <= NO_SPREAD:
-        return 0.0, 1 - likely
+        return 0.0, 1 - limit
     return low, high

@@ -1,1 +1,4 @@
-"""The store in a folder: SQLite says which pictures exist, an append-only file beside it holds their vectors."""
+"""The store in a local folder: a SQLite database of images and metadata, and an append-only file of their vectors.
+
+Sessions manage locks and transactions; tables, vector files and replacements of the encoder build on them.
+"""

@@ -1,4 +1,4 @@
-"""Open a gallery's SQLite file, for reading or for writing, and say in words what disks and SQLite refuse."""
+"""Open a gallery's SQLite database for reading or writing, and convert SQLite and disk errors to gallery errors."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lookalike.errors import GalleryDamagedError, GalleryError, GalleryLockedError, GalleryWriteError
-from lookalike.text import shown
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 DATABASE: Final = "gallery.sqlite3"
 LOCK: Final = "writer.lock"
-_PATIENCE_SECONDS: Final = 10.0
-_CANNOT_SHARE: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")
-_NO_ROOM: Final = 256 * 1024  # bytes
+_BUSY_TIMEOUT_SECONDS: Final = 10.0
+_NO_SHARED_MEMORY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")
+_FULL_DISK_BYTES: Final = 256 * 1024
 
 
 @contextmanager
 def new_database(folder: Path) -> Iterator[sqlite3.Connection]:
-    """A database to be filled inside; after that it is in ``folder``, durably. A kill meanwhile leaves none there."""
-    for leftover in folder.glob(f"{DATABASE}?*"):  # of a creation that was interrupted, or of a database deleted since
+    """Create a database in ``folder``: the caller fills it inside the context, then it appears there, durably.
+
+    If the process is killed before that, the folder has no database.
+    """
+    for leftover in folder.glob(f"{DATABASE}?*"):  # from an interrupted creation, or a database deleted since
         leftover.unlink()
     unfinished = folder / f"{DATABASE}-new"
     connection = _connect(unfinished.absolute().as_uri())
@@ -42,9 +45,9 @@ def new_database(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def connect_to_write(folder: Path) -> sqlite3.Connection:
-    """Open the database in ``folder`` for the one writer."""
+    """Open the database in ``folder`` for writing; the caller holds the writer's lock."""
     connection = _connect(f"{(folder / DATABASE).absolute().as_uri()}?mode=rw")
-    # WAL lets readers read while a commit is made; FULL makes each commit durable before it returns.
+    # WAL lets readers read during a commit; FULL makes each commit durable before it returns.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -52,9 +55,9 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
-    """Open the database in ``folder`` for reading, also where nothing can be written.
+    """Open the database in ``folder`` for reading, even if the folder is read-only.
 
-    The second value tells whether commits of others are seen through this connection.
+    The second value tells whether the connection sees later commits by other processes.
     """
     address = (folder / DATABASE).absolute().as_uri()
     connection = _connect(f"{address}?mode=ro")
@@ -62,64 +65,69 @@ def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if not error.sqlite_errorname.startswith(_CANNOT_SHARE) or _has_log(folder):
+        if not error.sqlite_errorname.startswith(_NO_SHARED_MEMORY) or _has_pending_log(folder):
             raise
-        # Where nothing may be written, or the disk is full, SQLite can't make the files that readers and writers share.
-        # It then reads the file as if nobody ever changed it.
+        # On a read-only or full disk, SQLite can't create the files that readers and writers share. "immutable" does
+        # without them, and takes the file to be unchanging.
         return _connect(f"{address}?immutable=1"), False
     return connection, True
 
 
-def state_of(folder: Path) -> tuple[int, int, bool]:
-    """What changes when somebody commits: time and size of the database, and whether commits wait in its log."""
+def database_state(folder: Path) -> tuple[int, int, bool]:
+    """A value that changes with every commit: the database's time and size, and whether its log has commits."""
     status = (folder / DATABASE).stat()
-    return status.st_mtime_ns, status.st_size, _has_log(folder)
+    return status.st_mtime_ns, status.st_size, _has_pending_log(folder)
 
 
-def _has_log(folder: Path) -> bool:
-    """Whether commits are waiting in SQLite's log, which a killed writer leaves; "immutable" would overlook them."""
+def _has_pending_log(folder: Path) -> bool:
+    """Whether SQLite's log has commits, as after a killed writer; an "immutable" connection would not see them."""
     log = folder / f"{DATABASE}-wal"
     return log.is_file() and log.stat().st_size > 0
 
 
 def _connect(address: str) -> sqlite3.Connection:
-    return sqlite3.connect(address, uri=True, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(
+        address, uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+    )
 
 
-def locked(folder: Path) -> FileLock:
-    """Take the writer's lock; it is let go by ``release`` or by the end of the process, however that comes."""
+def acquire_lock(folder: Path) -> FileLock:
+    """Take the writer's lock, held until ``release`` or the end of the process, even if it is killed.
+
+    Raises :class:`~lookalike.errors.GalleryLockedError` at once if another process holds it.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / LOCK, thread_local=False)
-    with refusals(folder):
+    with convert_errors(folder):
         try:
             lock.acquire(timeout=0)
-        except Timeout:  # an OSError by inheritance, but the disk has refused nothing
+        except Timeout:  # a subclass of OSError, which convert_errors would report as a disk error
             raise GalleryLockedError(
-                f"{shown(folder)}: another process is writing to this gallery; try again when it has finished"
+                f"{printable(folder)}: another process is writing to this gallery. Try again when it has finished"
             ) from None
     return lock
 
 
 @contextmanager
-def refusals(folder: Path) -> Iterator[None]:
-    """Turn what the disk and SQLite say into errors that name the gallery and the way out."""
+def convert_errors(folder: Path) -> Iterator[None]:
+    """Convert OSError and SQLite errors to :class:`~lookalike.errors.GalleryError` with the gallery and a remedy."""
     try:
         yield
     except sqlite3.ProgrammingError:
-        raise  # a mistake in the program
+        raise  # a bug in the calling code
     except sqlite3.OperationalError as error:
-        raise _refused(folder, getattr(error, "sqlite_errorname", "SQLITE_CORRUPT"), str(error)) from error
+        raise _operational_error(folder, getattr(error, "sqlite_errorname", "SQLITE_CORRUPT"), str(error)) from error
     except sqlite3.DatabaseError as error:
-        raise damaged(folder / DATABASE, f"damaged ({error})") from error
+        raise damage_error(folder / DATABASE, f"damaged ({error})") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _refused(folder, "SQLITE_FULL", str(error)) from error
-        raise _refused(folder, "", error.strerror or str(error)) from error
+            raise _operational_error(folder, "SQLITE_FULL", str(error)) from error
+        raise _operational_error(folder, "", error.strerror or str(error)) from error
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable; on systems that can't, they are so by themselves."""
+    """Make new file names in ``folder`` durable; Windows has no such call and does not need it."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -129,26 +137,29 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def damaged(file: Path, what: str) -> GalleryDamagedError:
-    """The error for a ``file`` of a gallery that can't be used, with the way out."""
+def damage_error(file: Path, problem: str) -> GalleryDamagedError:
+    """The error for a gallery's ``file`` that can't be used, with the remedy."""
     return GalleryDamagedError(
-        f"{shown(file)}: {what}. The photographs are not touched by this: delete {shown(file.with_name(DATABASE))} and "
-        "index again"
+        f"{printable(file)}: {problem}. Your images are not affected. To rebuild the gallery, delete "
+        f"{printable(file.with_name(DATABASE))} and run lookalike index again"
     )
 
 
-def _refused(folder: Path, name: str, detail: str) -> GalleryError:
-    # SQLite says so where it may, but calls it a failing disk where its shared memory doesn't fit.
-    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and shutil.disk_usage(folder).free < _NO_ROOM):
+def _operational_error(folder: Path, name: str, detail: str) -> GalleryError:
+    """The error for the SQLite error code ``name``; empty for errors of the operating system."""
+    # On a full disk, SQLite reports SQLITE_FULL or, if its shared memory does not fit, an I/O error.
+    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and shutil.disk_usage(folder).free < _FULL_DISK_BYTES):
         return GalleryWriteError(
-            f"{shown(folder)}: the disk is full. The gallery is good, with all that was committed before; make room "
-            "and run the same command again"
+            f"{printable(folder)}: the disk is full. Everything committed before is safe. Free some space and run the "
+            "same command again"
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return GalleryLockedError(f"{shown(folder)}: another process keeps this gallery busy; try again in a moment")
+        return GalleryLockedError(
+            f"{printable(folder)}: another program has locked this gallery's database. Try again in a moment"
+        )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")):
-        return damaged(folder / DATABASE, f"damaged ({detail})")
+        return damage_error(folder / DATABASE, f"damaged ({detail})")
     return GalleryWriteError(
-        f"{shown(folder)}: can't be written or read there ({detail}). To keep the gallery elsewhere: lookalike index "
+        f"{printable(folder)}: can't read or write the gallery here ({detail}). To keep it elsewhere: lookalike index "
         "FOLDER --gallery PATH"
     )

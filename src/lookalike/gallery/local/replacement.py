@@ -1,4 +1,4 @@
-"""Another encoder's embeddings in the making, beside those that serve, until they are whole and take their place."""
+"""Replace a gallery's encoder: the new embeddings are stored beside the active ones until they are complete."""
 
 from __future__ import annotations
 
@@ -14,99 +14,103 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.local import tables
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.images.files import FileStat, Found, SkipKind
+from lookalike.images.files import FileStat, FoundFile, SkipKind
 
-_LACKING = "content NOT IN (SELECT content FROM embeddings WHERE stamp = :stamp)"
+_NOT_EMBEDDED = "content NOT IN (SELECT content FROM embeddings WHERE stamp = :stamp)"
 
 
 class LocalReplacement:
     """Another encoder's embeddings of a gallery's contents; a :class:`~lookalike.gallery.store.Replacement`.
 
-    One can be in the making at a time; asked for again, it goes on from what has been embedded so far, and asked for
-    with yet another encoder, it forgets that.
+    A gallery has at most one: opening it again with the same stamp resumes it, with another stamp discards it first.
     """
 
     def __init__(
-        self, session: Session, stamp: EncoderSpec, location: Path | None = None, *, promoted: Callable[[], None]
+        self,
+        session: Session,
+        stamp: EncoderSpec,
+        weights_path: Path | None = None,
+        *,
+        on_activate: Callable[[], None],
     ) -> None:
-        """Begin, or go on; ``promoted`` is called once this encoder serves."""
+        """Start or resume; ``on_activate`` is called once this encoder is the active one."""
         self._session = session
         self._connection = session.connection
-        self._promoted = promoted
-        with session.writing():
-            self._number = self._begun(stamp) or self._begin(stamp, location)
-        self._file = VectorFile(session.folder / tables.vector_file_name(self._number), stamp.dimension)
+        self._on_activate = on_activate
+        with session.transaction():
+            self._stamp_id = self._resume(stamp) or self._start(stamp, weights_path)
+        self._file = VectorFile(session.folder / tables.vector_file_name(self._stamp_id), stamp.dimension)
 
-    def missing(self) -> list[tuple[bytes, Found]]:
+    def pending(self) -> list[tuple[bytes, FoundFile]]:
         """See :class:`~lookalike.gallery.store.Replacement`."""
         with self._session.snapshot():
             return [
-                (digest, Found(os.fsdecode(path), FileStat(*stat)))
+                (digest, FoundFile(os.fsdecode(path), FileStat(*stat)))
                 for digest, path, *stat in self._connection.execute(
-                    "SELECT digest, min(path), size, mtime_ns, inode "
-                    f"FROM entries JOIN contents c ON c.id = content WHERE {_LACKING} GROUP BY content ORDER BY 2",
-                    {"stamp": self._number},
+                    "SELECT digest, min(path), size, mtime_ns, inode FROM entries JOIN contents c ON c.id = content "
+                    f"WHERE {_NOT_EMBEDDED} GROUP BY content ORDER BY 2",
+                    {"stamp": self._stamp_id},
                 )
             ]
 
-    def embed(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
+    def add_vectors(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""
-        with self._session.turn():
-            (first,) = self._connection.execute("SELECT next_row FROM stamps WHERE id = ?", (self._number,)).fetchone()
+        with self._session.exclusive():
+            (first,) = self._session.first_row("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)
             self._file.write(first, np.stack(list(vectors.values())))
-            with self._session.writing():
-                tables.embed(self._connection, self._number, list(vectors), first)
+            with self._session.transaction():
+                tables.add_embeddings(self._connection, self._stamp_id, list(vectors), first)
 
-    def promote(self, reason: str) -> None:
+    def activate(self, reason: str) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""
-        stamp = {"stamp": self._number, "kind": SkipKind.UNREADABLE, "reason": reason}
-        with self._session.writing():
+        values = {"stamp": self._stamp_id, "kind": SkipKind.UNREADABLE, "reason": reason}
+        with self._session.transaction():
             skip = "INSERT OR REPLACE INTO skips SELECT path, :kind, :reason, NULL, NULL, NULL FROM entries"
-            self._connection.execute(f"{skip} WHERE {_LACKING}", stamp)
-            self._connection.execute(f"DELETE FROM entries WHERE {_LACKING}", stamp)
-            _forget(self._connection, "id <> ?", self._number)
+            self._connection.execute(f"{skip} WHERE {_NOT_EMBEDDED}", values)
+            self._connection.execute(f"DELETE FROM entries WHERE {_NOT_EMBEDDED}", values)
+            _delete_stamps(self._connection, "id <> ?", self._stamp_id)
             self._connection.execute("UPDATE stamps SET serving = 1")
-        self._promoted()
-        _tidy(self._session.folder, self._number)
+        self._on_activate()
+        _delete_other_vector_files(self._session.folder, self._stamp_id)
 
-    def _begun(self, stamp: EncoderSpec) -> int | None:
-        row = self._connection.execute("SELECT id, spec FROM stamps WHERE serving = 0").fetchone()
-        if row is None:
+    def _resume(self, stamp: EncoderSpec) -> int | None:
+        """The id of the unfinished replacement by ``stamp``; None if there is none. Deletes one by another stamp."""
+        unfinished = self._session.first_row("SELECT id, spec FROM stamps WHERE serving = 0")
+        if unfinished is None:
             return None
-        self._number = int(row[0])
-        if row[1] == stamp.to_json():
-            return self._number
-        _forget(self._connection, "id = ?", self._number)
+        stamp_id, spec = unfinished
+        if spec == stamp.to_json():
+            return int(stamp_id)
+        _delete_stamps(self._connection, "id = ?", stamp_id)
         return None
 
-    def _begin(self, stamp: EncoderSpec, location: Path | None) -> int:
-        (number,) = self._connection.execute("SELECT max(id) + 1 FROM stamps").fetchone()
-        VectorFile(self._session.folder / tables.vector_file_name(number), stamp.dimension).create()
-        tables.name_stamp(self._connection, number, stamp, location, serving=False)
-        return int(number)
+    def _start(self, stamp: EncoderSpec, weights_path: Path | None) -> int:
+        (stamp_id,) = self._session.first_row("SELECT max(id) + 1 FROM stamps")
+        VectorFile(self._session.folder / tables.vector_file_name(stamp_id), stamp.dimension).create()
+        tables.insert_stamp(self._connection, stamp_id, stamp, weights_path, active=False)
+        return int(stamp_id)
 
 
-def forget_unfinished(session: Session, serving: int) -> None:
-    """Forget what was begun beside the stamp ``serving`` and not finished, and remove its vectors."""
+def discard_unfinished(session: Session, active_id: int) -> None:
+    """Delete an unfinished replacement and its vectors; ``active_id`` is the active stamp."""
     with session.snapshot():
-        begun = session.one("SELECT 1 FROM stamps WHERE serving = 0")
-    if begun is not None:
-        with session.writing():
-            _forget(session.connection, "id <> ?", serving)
-        _tidy(session.folder, serving)
+        unfinished = session.first_row("SELECT 1 FROM stamps WHERE serving = 0")
+    if unfinished is not None:
+        with session.transaction():
+            _delete_stamps(session.connection, "id <> ?", active_id)
+        _delete_other_vector_files(session.folder, active_id)
 
 
-def _forget(connection: sqlite3.Connection, which: str, number: int) -> None:
-    """Forget the stamps of which ``which`` is true, ``number`` standing for its ``?``, and all that is theirs."""
-    stamps = f"SELECT id FROM stamps WHERE {which}"
+def _delete_stamps(connection: sqlite3.Connection, condition: str, stamp_id: int) -> None:
+    """Delete the stamps that fulfil ``condition``, in which ``?`` is ``stamp_id``, and all that belongs to them."""
+    stamps = f"SELECT id FROM stamps WHERE {condition}"
     for table in ("calibration", "embeddings"):
-        connection.execute(f"DELETE FROM {table} WHERE stamp IN ({stamps})", (number,))
-    connection.execute(f"DELETE FROM stamps WHERE {which}", (number,))
+        connection.execute(f"DELETE FROM {table} WHERE stamp IN ({stamps})", (stamp_id,))
+    connection.execute(f"DELETE FROM stamps WHERE {condition}", (stamp_id,))
 
 
-def _tidy(folder: Path, serving: int) -> None:
-    """Remove vector files that belong to no stamp any more."""
-    kept = folder / tables.vector_file_name(serving)
+def _delete_other_vector_files(folder: Path, active_id: int) -> None:
+    active = folder / tables.vector_file_name(active_id)
     for file in folder.glob(tables.vector_file_name("*")):
-        if file != kept:
+        if file != active:
             file.unlink()

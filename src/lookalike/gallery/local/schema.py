@@ -1,4 +1,4 @@
-"""The layout of a gallery's SQLite file, its versions, and how an older one becomes the newest."""
+"""The schema of a gallery's SQLite database, its versions, and the migrations between them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.errors import GalleryError
-from lookalike.gallery.local.database import damaged
-from lookalike.text import shown
+from lookalike.gallery.local.database import damage_error
+from lookalike.text import printable
 
-APPLICATION_ID: Final = 0x4C6F6F6B  # "Look", so that the file says whose it is
+APPLICATION_ID: Final = 0x4C6F6F6B  # "Look" in ASCII: identifies the file as a gallery's
 
-# A stamp is an encoder; one serves, another may be in the making beside it. Paths are blobs, as the file system gives
-# them. A content is what a file's bytes are, whatever its name; its embedding lies at a row of a stamp's vector file.
-# Rows are never used twice, so a reader's older view stays right.
+# stamps: encoders; one is active (serving = 1), and another may be replacing it. entries: image files; paths are blobs,
+# the bytes of the file system. contents: distinct file contents; lot is the content's key in the sampling order.
+# embeddings: the row of each content in a stamp's vector file. Rows are never reused, so that a reader's older view of
+# the file stays valid.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -64,16 +65,16 @@ MIGRATIONS: Final = (
     ) STRICT, WITHOUT ROWID;
     """,
 )
-"""Each script leads from the version before it to the next; version 0 is an empty file."""
+"""Each script migrates from the version before it to the next; version 0 is an empty file."""
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The version of the open file; 0 where it is new."""
+    """The schema version of the open database; 0 if it is new."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the open file, not a newer one, to the newest version, in the transaction that the caller has begun."""
+    """Migrate the open database to the latest version, in the caller's transaction. It must not be newer than that."""
     for script in MIGRATIONS[version(connection) :]:
         for statement in script.split(";"):
             connection.execute(statement)
@@ -81,20 +82,23 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def check_ours(connection: sqlite3.Connection, file: Path) -> None:
-    """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` is a gallery's that this code knows."""
+def check_supported(connection: sqlite3.Connection, file: Path) -> None:
+    """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` is a gallery's, of a supported version."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise damaged(file, "this is not a gallery's file")
+        raise damage_error(file, "not the database of a gallery")
     current = version(connection)
     if current > len(MIGRATIONS):
         raise GalleryError(
-            f"{shown(file)}: the gallery was made by a newer Lookalike (its version is {current}, this program knows "
-            f"up to {len(MIGRATIONS)}): update Lookalike"
+            f"{printable(file)}: this gallery was made by a newer Lookalike (format {current}; this version supports "
+            f"up to {len(MIGRATIONS)}). Update Lookalike"
         )
 
 
-def check_readable(connection: sqlite3.Connection, file: Path) -> None:
-    """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` is of the version that this code reads."""
-    check_ours(connection, file)
+def check_latest(connection: sqlite3.Connection, file: Path) -> None:
+    """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` has the latest version."""
+    check_supported(connection, file)
     if version(connection) < len(MIGRATIONS):
-        raise GalleryError(f"{shown(file)}: the gallery is of an older version; lookalike index brings it up to date")
+        raise GalleryError(
+            f"{printable(file)}: this gallery has an older format. To upgrade it: lookalike index --gallery "
+            f"{printable(file.parent)}"
+        )

@@ -1,4 +1,4 @@
-"""One process's connection to a gallery's SQLite file: what is read belongs to one commit, what is written is one."""
+"""One process's connection to a gallery's SQLite database: consistent reads, atomic writes, and the writer's lock."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lookalike.gallery.local import schema
 from lookalike.gallery.local.database import (
     DATABASE,
     LOCK,
+    acquire_lock,
     connect_to_read,
     connect_to_write,
-    locked,
+    convert_errors,
+    database_state,
     new_database,
-    refusals,
-    state_of,
 )
-from lookalike.text import shown
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,38 +30,38 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """An open gallery file in ``folder``; opened for writing, it holds the writer's lock until closed.
+    """An open database in ``folder``; if opened for writing, it holds the writer's lock until closed.
 
-    It may be used from any thread; threads take turns.
+    It can be used from any thread; a mutex serialises access.
     """
 
     def __init__(
-        self, folder: Path, connection: sqlite3.Connection, lock: FileLock | None = None, *, shared: bool = True
+        self, folder: Path, connection: sqlite3.Connection, lock: FileLock | None = None, *, sees_commits: bool = True
     ) -> None:
         self.folder = folder
         self.connection = connection
         self._lock = lock
-        self._turn = threading.RLock()
-        # Where commits of others aren't seen, the file's own time and size tell of them.
-        self._state = None if shared else state_of(folder)
+        self._mutex = threading.RLock()
+        # A connection that does not see commits by other processes is reopened when the file's state changes.
+        self._state = None if sees_commits else database_state(folder)
         self._reopened = 0
 
     @classmethod
-    def create(cls, folder: Path, ours: Sequence[str], fill: Callable[[sqlite3.Connection], None]) -> Self:
-        """Make a gallery file in ``folder``, open for writing, once ``fill`` has put into it what belongs there.
+    def create(cls, folder: Path, own_prefixes: Sequence[str], fill: Callable[[sqlite3.Connection], None]) -> Self:
+        """Create a database in ``folder``, filled by ``fill``, and open it for writing.
 
-        Names of files that begin like one of ``ours`` may lie in the folder already, left by a creation that was
-        interrupted. Raises :class:`~lookalike.errors.GalleryExistsError`, and
-        :class:`~lookalike.errors.GalleryWriteError` where the folder can't be written to, or holds other things.
+        The folder must be empty, or new, except for files that begin with one of ``own_prefixes``, left by an
+        interrupted creation. Raises :class:`~lookalike.errors.GalleryExistsError`, and
+        :class:`~lookalike.errors.GalleryWriteError` if the folder can't be written to or contains other files.
         """
         folder = folder.absolute()
-        with refusals(folder):
+        with convert_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            _refuse_foreign(folder, (DATABASE, LOCK, *ours))
-        lock = locked(folder)
+            _check_no_other_files(folder, (DATABASE, LOCK, *own_prefixes))
+        lock = acquire_lock(folder)
         try:
-            _refuse_existing(folder)
-            with refusals(folder):
+            _check_no_gallery(folder)
+            with convert_errors(folder):
                 with new_database(folder) as connection:
                     schema.migrate(connection)
                     fill(connection)
@@ -72,21 +72,21 @@ class Session:
 
     @classmethod
     def open(cls, folder: Path, *, writing: bool = False) -> Self:
-        """Open the gallery file in ``folder``; for ``writing``, take the lock and bring an older file up to date.
+        """Open the database in ``folder``; for ``writing``, take the lock and migrate an older database.
 
-        Raises :class:`~lookalike.errors.GalleryLockedError` where another process is writing, and
-        :class:`~lookalike.errors.GalleryDamagedError` where the file can't be read.
+        Raises :class:`~lookalike.errors.GalleryLockedError` if another process is writing, and
+        :class:`~lookalike.errors.GalleryDamagedError` if the file can't be read.
         """
-        lock = locked(folder) if writing else None
+        lock = acquire_lock(folder) if writing else None
         try:
-            with refusals(folder):
-                connection, shared = (connect_to_write(folder), True) if writing else connect_to_read(folder)
-                schema.check_ours(connection, folder / DATABASE)
+            with convert_errors(folder):
+                connection, sees_commits = (connect_to_write(folder), True) if writing else connect_to_read(folder)
+                schema.check_supported(connection, folder / DATABASE)
                 if writing:
                     with connection:
                         connection.execute("BEGIN IMMEDIATE")
                         schema.migrate(connection)
-                return cls(folder, connection, lock, shared=shared)
+                return cls(folder, connection, lock, sees_commits=sees_commits)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -94,17 +94,17 @@ class Session:
 
     @property
     def is_writable(self) -> bool:
-        """Whether it was opened for writing."""
+        """Whether the session was opened for writing."""
         return self._lock is not None
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything read inside belongs to one commit."""
-        with self._turn, refusals(self.folder):
+        """A context in which all reads see the same commit."""
+        with self._mutex, convert_errors(self.folder):
             if self.connection.in_transaction:
                 yield
                 return
-            self._renew()
+            self._reopen_if_changed()
             self.connection.execute("BEGIN")
             try:
                 yield
@@ -112,61 +112,61 @@ class Session:
                 self.connection.rollback()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Nothing that another thread does comes between what is done inside."""
-        with self._turn, refusals(self.folder):
+    def exclusive(self) -> Iterator[None]:
+        """A context that other threads wait for."""
+        with self._mutex, convert_errors(self.folder):
             yield
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Everything written inside is committed together, or not at all."""
+    def transaction(self) -> Iterator[None]:
+        """A context whose writes are committed together, or not at all if it raises."""
         if self._lock is None:
-            raise GalleryError(
-                f"{shown(self.folder)}: this gallery is open for reading only: open it with writing=True"
-            )
-        with self._turn, refusals(self.folder), self.connection:
+            raise read_only_error(self.folder)
+        with self._mutex, convert_errors(self.folder), self.connection:
             self.connection.execute("BEGIN IMMEDIATE")
             yield
 
     @property
     def version(self) -> tuple[int, ...]:
-        """What changes with every commit, one's own or another's."""
-        return self._reopened, self.one("PRAGMA data_version")[0], self.connection.total_changes
+        """A value that changes with every commit of this or another process."""
+        return self._reopened, self.first_row("PRAGMA data_version")[0], self.connection.total_changes
 
-    def _renew(self) -> None:
-        """Open the file anew if somebody has changed it where this connection can't see that."""
-        if self._state is not None and self._state != (state := state_of(self.folder)):
+    def _reopen_if_changed(self) -> None:
+        if self._state is not None and self._state != (state := database_state(self.folder)):
             self.connection.close()
-            self.connection, shared = connect_to_read(self.folder)
-            self._state = None if shared else state
+            self.connection, sees_commits = connect_to_read(self.folder)
+            self._state = None if sees_commits else state
             self._reopened += 1
 
-    def one(self, statement: str, *values: object) -> Any:
-        """The first row that ``statement`` gives, None where there is none."""
+    def first_row(self, statement: str, *values: object) -> Any:
+        """The first row of ``statement``; None if it returns no rows."""
         return self.connection.execute(statement, values).fetchone()
 
     def close(self) -> None:
-        """Let go of the file and of the lock."""
-        with self._turn:
+        """Close the connection and release the lock."""
+        with self._mutex:
             self.connection.close()
             if self._lock is not None:
                 self._lock.release()
 
 
-def read_only(folder: Path) -> GalleryError:
-    """The error for writing to a gallery that was opened for reading."""
-    return GalleryError(f"{shown(folder)}: this gallery is open for reading only; open it with writing=True")
+def read_only_error(folder: Path) -> GalleryError:
+    """The error for writing to a gallery that was opened read-only."""
+    return GalleryError(f"{printable(folder)}: this gallery was opened read-only. Open it with writing=True")
 
 
-def _refuse_foreign(folder: Path, ours: tuple[str, ...]) -> None:
-    """A gallery gets a folder of its own; what an interrupted creation left there is no hindrance."""
-    foreign = next((entry.name for entry in folder.iterdir() if not entry.name.startswith(ours)), None)
-    if foreign is not None:
+def _check_no_other_files(folder: Path, own_prefixes: tuple[str, ...]) -> None:
+    other = next((entry.name for entry in folder.iterdir() if not entry.name.startswith(own_prefixes)), None)
+    if other is not None:
         raise GalleryWriteError(
-            f"{shown(folder)}: other things are in this folder ({shown(foreign)}); give the gallery one of its own"
+            f"{printable(folder)}: this folder contains other files ({printable(other)}). Choose a new or empty "
+            "folder for the gallery: --gallery PATH"
         )
 
 
-def _refuse_existing(folder: Path) -> None:
+def _check_no_gallery(folder: Path) -> None:
     if (folder / DATABASE).exists():
-        raise GalleryExistsError(f"{shown(folder)}: there is a gallery here already")
+        raise GalleryExistsError(
+            f"{printable(folder)}: a gallery already exists here. To update it: lookalike index --gallery "
+            f"{printable(folder)}"
+        )

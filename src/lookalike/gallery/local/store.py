@@ -1,7 +1,8 @@
-"""The first store: SQLite says which pictures exist, their vectors lie in an append-only file beside it.
+"""The store in a local folder: a SQLite database of images, and an append-only file of their vectors.
 
-Both together are the truth. Vectors are written and synced before the transaction that names their rows is committed,
-so a row that is named is there, whenever the power goes; rows that nobody names are overwritten by the next write.
+The two are only valid together. Vectors are written and synced before the transaction that refers to their rows is
+committed, so every row that is referred to exists, even after a power cut. Rows that no transaction refers to are
+overwritten by the next write.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +20,18 @@ from numpy.typing import NDArray
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError
 from lookalike.gallery.local import schema, tables
-from lookalike.gallery.local.database import DATABASE, damaged
-from lookalike.gallery.local.replacement import LocalReplacement, forget_unfinished
+from lookalike.gallery.local.database import DATABASE, damage_error
+from lookalike.gallery.local.replacement import LocalReplacement, discard_unfinished
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import Calibration, Changes, Entry, Write
+from lookalike.gallery.store import Calibration, Changes, Entry, EntryChange
 from lookalike.images.files import Skipped
 from lookalike.search.index import ExactIndex, Vectors
-from lookalike.text import shown
-
-_UNUSED: Final = "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM entries)"
-_SWEEP: Final = (
-    f"CREATE TEMP TABLE unused AS {_UNUSED}",
-    "CREATE TEMP TABLE dead AS SELECT row FROM embeddings WHERE stamp = :stamp AND content IN unused",
-    "DELETE FROM calibration WHERE stamp = :stamp AND (row IN dead OR best_row IN dead)",
-    "DELETE FROM embeddings WHERE content IN unused",
-    "DELETE FROM contents WHERE id IN unused",
-    "DROP TABLE unused",
-    "DROP TABLE dead",
-)
+from lookalike.text import printable
 
 
 class LocalStore:
-    """A gallery in one folder of this machine; implements :class:`~lookalike.gallery.store.Store`.
+    """A gallery in a local folder; implements :class:`~lookalike.gallery.store.Store`.
 
     Opened for reading, it never writes; opened for writing, it holds the writer's lock until closed.
     """
@@ -49,58 +39,56 @@ class LocalStore:
     def __init__(self, session: Session) -> None:
         self._session = session
         try:
-            self._identify()
+            self._load_stamp()
         except BaseException:
             self.close()
             raise
 
-    def _identify(self) -> None:
-        """Read which encoder serves now, and where the photographs are."""
+    def _load_stamp(self) -> None:
+        """Read the active encoder and the image folder from the database."""
         with self.snapshot():
-            schema.check_readable(self._session.connection, self.folder / DATABASE)
-            stamp = self._session.one("SELECT id, spec, location FROM stamps WHERE serving = 1")
-            root = self._session.one("SELECT value FROM meta WHERE key = 'root'")
+            schema.check_latest(self._session.connection, self.folder / DATABASE)
+            stamp = self._session.first_row("SELECT id, spec, location FROM stamps WHERE serving = 1")
+            root = self._session.first_row("SELECT value FROM meta WHERE key = 'root'")
         try:
             self._root = Path(os.path.normpath(self.folder.resolve() / os.fsdecode(root[0])))
-            location = None if stamp[2] is None else Path(os.fsdecode(stamp[2]))
-            self._use(stamp[0], EncoderSpec.from_json(stamp[1]), location)
+            weights_path = None if stamp[2] is None else Path(os.fsdecode(stamp[2]))
+            self._set_stamp(stamp[0], EncoderSpec.from_json(stamp[1]), weights_path)
         except (TypeError, ValueError, KeyError) as error:
-            raise damaged(
-                self.folder / DATABASE, f"it names no encoder or folder that this program knows ({error!r})"
+            raise damage_error(
+                self.folder / DATABASE, f"its encoder or image folder is missing or invalid ({error!r})"
             ) from error
 
-    def _use(self, stamp_id: int, stamp: EncoderSpec, location: Path | None) -> None:
+    def _set_stamp(self, stamp_id: int, stamp: EncoderSpec, weights_path: Path | None) -> None:
         self._stamp_id = stamp_id
         self._stamp = stamp
-        self._location = location
+        self._weights_path = weights_path
         self._file = VectorFile(self.folder / tables.vector_file_name(stamp_id), stamp.dimension)
         self._index: ExactIndex | None = None
         self._index_version: tuple[int, ...] | None = None
 
     @classmethod
-    def create(cls, folder: Path, root: Path, stamp: EncoderSpec, location: Path | None = None) -> Self:
-        """Make an empty gallery of ``root`` in ``folder``, open for writing.
+    def create(cls, folder: Path, root: Path, stamp: EncoderSpec, weights_path: Path | None = None) -> Self:
+        """Create an empty gallery of ``root`` in ``folder``, open for writing.
 
-        ``location`` is the path of the encoder's weights, where they are not those of the catalogue.
-
-        Raises :class:`~lookalike.errors.GalleryExistsError`, and :class:`~lookalike.errors.GalleryWriteError` where
-        the folder can't be written to.
+        ``weights_path`` is None for catalogue encoders. Raises :class:`~lookalike.errors.GalleryExistsError`, and
+        :class:`~lookalike.errors.GalleryWriteError` if the folder can't be written to.
         """
 
         def fill(connection: sqlite3.Connection) -> None:
             VectorFile(folder / vectors, stamp.dimension).create()
-            tables.name_stamp(connection, 1, stamp, location, serving=True)
-            connection.execute("INSERT INTO meta VALUES ('root', ?)", (tables.stored_root(folder, root),))
+            tables.insert_stamp(connection, 1, stamp, weights_path, active=True)
+            connection.execute("INSERT INTO meta VALUES ('root', ?)", (tables.encode_root(folder, root),))
 
         folder, vectors = folder.absolute(), tables.vector_file_name(1)
         return cls(Session.create(folder, [vectors], fill))
 
     @classmethod
     def open(cls, folder: Path, *, writing: bool = False) -> Self:
-        """Open the gallery in ``folder``; for ``writing``, take the lock and bring an older gallery up to date.
+        """Open the gallery in ``folder``; for ``writing``, take the lock and migrate an older gallery.
 
-        Raises :class:`~lookalike.errors.GalleryLockedError` where another process is writing, and
-        :class:`~lookalike.errors.GalleryDamagedError` where the files can't be read.
+        Raises :class:`~lookalike.errors.GalleryLockedError` if another process is writing, and
+        :class:`~lookalike.errors.GalleryDamagedError` if the files can't be read.
         """
         return cls(Session.open(folder, writing=writing))
 
@@ -125,21 +113,21 @@ class LocalStore:
         return self._session.is_writable
 
     @property
-    def location(self) -> Path | None:
+    def weights_path(self) -> Path | None:
         """See :class:`Store`."""
-        return self._location
+        return self._weights_path
 
-    def move_weights(self, location: Path) -> None:
+    def set_weights_path(self, path: Path) -> None:
         """See :class:`Store`."""
-        with self._session.writing():
-            values = (tables.stored_location(location), self._stamp_id)
+        with self._session.transaction():
+            values = (tables.encode_weights_path(path), self._stamp_id)
             self._session.connection.execute("UPDATE stamps SET location = ? WHERE id = ?", values)
-        self._location = location.absolute()
+        self._weights_path = path.absolute()
 
-    def move_root(self, root: Path) -> None:
+    def set_root(self, root: Path) -> None:
         """See :class:`Store`."""
-        with self._session.writing():
-            stored = tables.stored_root(self.folder, root)
+        with self._session.transaction():
+            stored = tables.encode_root(self.folder, root)
             self._session.connection.execute("UPDATE meta SET value = ? WHERE key = 'root'", (stored,))
         self._root = root
 
@@ -150,32 +138,29 @@ class LocalStore:
     def entries(self) -> list[Entry]:
         """See :class:`Store`."""
         with self.snapshot():
-            return list(tables.entries(self._session.connection))
+            return list(tables.read_entries(self._session.connection))
 
     def skips(self) -> list[Skipped]:
         """See :class:`Store`."""
         with self.snapshot():
             try:
-                return list(tables.skips(self._session.connection))
+                return list(tables.read_skips(self._session.connection))
             except ValueError as error:
-                raise damaged(
-                    self.folder / DATABASE, f"a skipped file has a reason that isn't known ({error})"
+                raise damage_error(
+                    self.folder / DATABASE, f"a skipped file has an unknown kind of problem ({error})"
                 ) from error
 
     def paths(self, ids: Sequence[int]) -> list[str]:
         """See :class:`Store`."""
         with self.snapshot():
-            found = (self._session.one("SELECT path FROM entries WHERE id = ?", number) for number in ids)
-            return ["" if row is None else os.fsdecode(row[0]) for row in found]
+            rows = [self._session.first_row("SELECT path FROM entries WHERE id = ?", number) for number in ids]
+            return ["" if row is None else os.fsdecode(row[0]) for row in rows]
 
-    def filter(self, *, digest: bytes) -> NDArray[np.int64]:
+    def ids_of_digest(self, digest: bytes) -> NDArray[np.int64]:
         """See :class:`Store`."""
-        with self.snapshot():
-            return _integers(
-                self._session.connection.execute(
-                    "SELECT e.id FROM entries e JOIN contents c ON c.id = e.content WHERE digest = ?", (digest,)
-                )
-            )
+        return self._read_integers(
+            "SELECT e.id FROM entries e JOIN contents c ON c.id = e.content WHERE digest = ?", digest
+        )
 
     def vectors(self) -> Vectors:
         """See :class:`Store`."""
@@ -188,135 +173,117 @@ class LocalStore:
         try:
             return self._current_index().candidates(query, k, without)
         except ArithmeticError as error:
-            raise damaged(self._file.path, f"damaged ({error})") from error
+            raise damage_error(self._file.path, f"damaged ({error})") from error
 
     def calibration(self) -> Calibration | None:
         """See :class:`Store`."""
         with self.snapshot():
-            stamp = self._session.one("SELECT calibrated_through FROM stamps WHERE id = ?", self._stamp_id)
-            if stamp is None or stamp[0] is None:
-                return None
-            table = self._session.connection.execute(
-                "SELECT row, best_row, score FROM calibration WHERE stamp = ? ORDER BY row", (self._stamp_id,)
-            ).fetchall()
-        rows, best_rows, scores = zip(*table, strict=True) if table else ((), (), ())
-        return Calibration(np.array(rows, np.int64), np.array(best_rows, np.int64), np.array(scores, float), stamp[0])
+            return tables.read_calibration(self._session.connection, self._stamp_id)
 
-    def sample(self, size: int) -> NDArray[np.int64]:
+    def sample_rows(self, size: int) -> NDArray[np.int64]:
+        """See :class:`Store`."""
+        statement = (
+            "SELECT row FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ? ORDER BY lot LIMIT ?"
+        )
+        return np.sort(self._read_integers(statement, self._stamp_id, size))
+
+    def check_vectors(self) -> None:
+        """See :class:`Store`."""
+        self._file.rows(self.row_count())
+
+    def row_count(self) -> int:
         """See :class:`Store`."""
         with self.snapshot():
-            return np.sort(
-                _integers(
-                    self._session.connection.execute(
-                        "SELECT row FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ? "
-                        "ORDER BY lot LIMIT ?",
-                        (self._stamp_id, size),
-                    )
-                )
-            )
-
-    def check(self) -> None:
-        """See :class:`Store`."""
-        self._file.rows(self.written())
-
-    def written(self) -> int:
-        """See :class:`Store`."""
-        with self.snapshot():
-            return int(self._session.one("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)[0])
+            return int(self._session.first_row("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)[0])
 
     def commit(self, changes: Changes) -> None:
         """See :class:`Store`."""
-        with self._session.turn():
-            fresh = self._fresh(changes.writes)
-            first = self.written()
-            if fresh:
-                self._file.write(first, np.stack(list(fresh.values())))
-            with self._session.writing():
-                tables.embed(self._session.connection, self._stamp_id, list(fresh), first)
-                for write in changes.writes:
-                    tables.enter(self._session.connection, write)
-                self._many("DELETE FROM entries WHERE path = ?", [(os.fsencode(path),) for path in changes.removed])
-                self._many("DELETE FROM skips WHERE path = ?", [(os.fsencode(path),) for path in changes.unskipped])
+        connection = self._session.connection
+        with self._session.exclusive():
+            vectors = self._new_vectors(changes.upserts)
+            first_row = self.row_count()
+            if vectors:
+                self._file.write(first_row, np.stack(list(vectors.values())))
+            with self._session.transaction():
+                tables.add_embeddings(connection, self._stamp_id, list(vectors), first_row)
+                for change in changes.upserts:
+                    tables.upsert_entry(connection, change)
+                tables.delete_entries(connection, changes.removed)
+                tables.delete_skips(connection, changes.unskipped)
                 for skipped in changes.skipped:
-                    tables.skip(self._session.connection, skipped)
+                    tables.upsert_skip(connection, skipped)
 
-    def sweep(self) -> None:
+    def delete_unused(self) -> None:
         """See :class:`Store`."""
         with self.snapshot():
-            if self._session.one(f"{_UNUSED} LIMIT 1") is None:
+            if not tables.has_unused(self._session.connection):
                 return
-        with self._session.writing():
-            for statement in _SWEEP:
-                self._session.connection.execute(statement, {"stamp": self._stamp_id})
+        with self._session.transaction():
+            tables.delete_unused(self._session.connection, self._stamp_id)
 
-    def calibrate(self, calibration: Calibration) -> None:
+    def save_calibration(self, calibration: Calibration) -> None:
         """See :class:`Store`."""
-        table = zip(calibration.rows.tolist(), calibration.best_rows.tolist(), calibration.scores.tolist(), strict=True)
-        with self._session.writing():
-            self._session.connection.execute("DELETE FROM calibration WHERE stamp = ?", (self._stamp_id,))
-            self._many("INSERT INTO calibration VALUES (?, ?, ?, ?)", [(self._stamp_id, *row) for row in table])
-            self._session.connection.execute(
-                "UPDATE stamps SET calibrated_through = ? WHERE id = ?", (calibration.through, self._stamp_id)
-            )
+        with self._session.transaction():
+            tables.replace_calibration(self._session.connection, self._stamp_id, calibration)
 
-    def replacement(self, stamp: EncoderSpec, location: Path | None) -> LocalReplacement:
+    def open_replacement(self, stamp: EncoderSpec, weights_path: Path | None) -> LocalReplacement:
         """See :class:`Store`."""
-        return LocalReplacement(self._session, stamp, location, promoted=self._identify)
+        return LocalReplacement(self._session, stamp, weights_path, on_activate=self._load_stamp)
 
-    def forget_replacement(self) -> None:
+    def discard_replacement(self) -> None:
         """See :class:`Store`."""
-        forget_unfinished(self._session, self._stamp_id)
+        discard_unfinished(self._session, self._stamp_id)
 
     def close(self) -> None:
         """See :class:`Store`."""
         self._index = None
         self._session.close()
 
-    def _fresh(self, writes: Iterable[Write]) -> dict[bytes, NDArray[np.float32]]:
-        """The contents that come with a vector and have none here yet."""
+    def _new_vectors(self, changes: Iterable[EntryChange]) -> dict[bytes, NDArray[np.float32]]:
+        """The vectors among ``changes`` that are not stored yet, by digest."""
         return {
-            write.digest: write.vector
-            for write in writes
-            if write.vector is not None
-            and self._session.one(
+            change.digest: change.vector
+            for change in changes
+            if change.vector is not None
+            and self._session.first_row(
                 "SELECT 1 FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ? WHERE digest = ?",
                 self._stamp_id,
-                write.digest,
+                change.digest,
             )
             is None
         }
 
     def _current_index(self) -> ExactIndex:
-        """The index over what is committed now; the last one while nothing has been committed since."""
+        """The index of what is committed now; reused until the next commit."""
         with self.snapshot():
             version = self._session.version
             if self._index is None or self._index_version != version:
-                self._index = ExactIndex(self._load())
+                self._index = ExactIndex(self._load_vectors())
                 self._index_version = version
             return self._index
 
-    def _load(self) -> Vectors:
-        if self._session.one("SELECT 1 FROM stamps WHERE id = ?", self._stamp_id) is None:
+    def _load_vectors(self) -> Vectors:
+        if self._session.first_row("SELECT 1 FROM stamps WHERE id = ?", self._stamp_id) is None:
             raise GalleryError(
-                f"{shown(self.folder)}: this gallery has been moved to another encoder meanwhile; open it again"
+                f"{printable(self.folder)}: another process converted this gallery to another encoder; open it again"
             )
-        # Joined here rather than in SQL, and read packed: on 100,000 pictures that takes a third of the time.
-        ids, wanted = tables.packed(self._session.connection, "SELECT id, content AS number FROM entries ORDER BY path")
-        contents, rows = tables.packed(
+        # On 100,000 images, reading columns and joining them here takes a third of the time of a join in SQL.
+        ids, wanted = tables.read_columns(
+            self._session.connection, "SELECT id, content AS number FROM entries ORDER BY path"
+        )
+        contents, rows = tables.read_columns(
             self._session.connection,
             "SELECT content AS id, row AS number FROM embeddings WHERE stamp = ? ORDER BY content",
             self._stamp_id,
         )
-        places = np.searchsorted(contents, wanted)
-        embedded = np.append(contents, -1)[places] == wanted
-        used, matrix = rows[places[embedded]], self._file.rows(self.written())
+        positions = np.searchsorted(contents, wanted)
+        embedded = np.append(contents, -1)[positions] == wanted
+        used, matrix = rows[positions[embedded]], self._file.rows(self.row_count())
         if len(used) and not 0 <= used.min() <= used.max() < len(matrix):
-            raise damaged(self.folder / DATABASE, "it names vectors that were never written")
+            raise damage_error(self.folder / DATABASE, "refers to vectors that were never written")
         return Vectors(ids[embedded], used, matrix)
 
-    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        self._session.connection.executemany(statement, rows)
-
-
-def _integers(cursor: sqlite3.Cursor) -> NDArray[np.int64]:
-    return np.array(cursor.fetchall(), np.int64).reshape(-1)
+    def _read_integers(self, statement: str, *values: object) -> NDArray[np.int64]:
+        with self.snapshot():
+            records = self._session.connection.execute(statement, values).fetchall()
+        return np.array(records, np.int64).reshape(-1)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from lookalike.report.document.pages import render
 from lookalike.report.document.tables import CEILING, Table
-from lookalike.text import shown
+from lookalike.text import printable
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -182,14 +182,14 @@ def _as_markdown(block: Block, folder: str, numbers: _Numbers) -> Iterator[str]:
         case Listing():
             yield "\n".join(f"- **{_escaped(term)}**: {_escaped(text)}" for term, text in block.items)
         case Code():
-            yield f"```\n{shown(block.text)}\n```"
+            yield f"```\n{printable(block.text)}\n```"
         case Figure():
-            yield _picture(block, folder)
+            yield _image(block, folder)
             yield _caption(f"{numbers.next('Figure')}. ", block)
         case FigureRow():
             for one in block.figures:
                 yield _escaped(one.title)
-                yield _picture(one, folder)
+                yield _image(one, folder)
             yield _caption(f"{numbers.next('Figure')}. ", block)
         case NumberedTable():
             yield _caption(f"{numbers.next('Table')}. " if block.numbered else "", block)
@@ -201,7 +201,7 @@ def _titled(table: Table) -> Iterator[str]:
     """The table with its title, and its remarks in between."""
     yield f"*{_escaped(table.title)}*"
     if table.remarks:
-        yield "\n".join(f"- {_escaped(shown(line))}" for line in table.remarks)
+        yield "\n".join(f"- {_escaped(printable(line))}" for line in table.remarks)
     yield _table(table)
 
 
@@ -209,7 +209,7 @@ def _caption(number: str, block: Figure | FigureRow | NumberedTable) -> str:
     return f"**{number}{_escaped(block.title)}.** {_escaped(block.method)}"
 
 
-def _picture(figure: Figure, folder: str) -> str:
+def _image(figure: Figure, folder: str) -> str:
     return f"![{_escaped(figure.title)}]({folder}/{figure.file})"
 
 
@@ -220,7 +220,7 @@ def _table(table: Table) -> str:
 
 
 def _row(cells: Sequence[str], *, escape: bool = True) -> str:
-    return f"| {' | '.join(_escaped(shown(cell)) if escape else cell for cell in cells)} |"
+    return f"| {' | '.join(_escaped(printable(cell)) if escape else cell for cell in cells)} |"
 
 
 def _escaped(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from lookalike.errors import OutputError
 from lookalike.report.document.json_text import as_text
-from lookalike.text import shown
+from lookalike.text import printable
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
@@ -25,7 +25,7 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OutputError(f"{shown(folder)}: the report can't be written there ({error.strerror})") from error
+        raise OutputError(f"{printable(folder)}: the report can't be written there ({error.strerror})") from error
     return folder
 
 
@@ -34,7 +34,7 @@ def write_text(file: Path, text: str) -> Path:
 
     Raises :class:`~lookalike.errors.OutputError`.
     """
-    with whole(file) as opened:
+    with atomic_writer(file) as opened:
         opened.write(text.encode("utf-8", "backslashreplace"))
     return file
 
@@ -45,7 +45,7 @@ def write_answer(file: Path, answer: dict[str, Any]) -> Path:
 
 
 @contextlib.contextmanager
-def whole(file: Path) -> Iterator[BinaryIO]:
+def atomic_writer(file: Path) -> Iterator[BinaryIO]:
     """A file to write bytes to, which takes the place of ``file`` once all is written, and leaves nothing if it isn't.
 
     Raises :class:`~lookalike.errors.OutputError`.
@@ -56,7 +56,7 @@ def whole(file: Path) -> Iterator[BinaryIO]:
             yield opened
         unfinished.replace(file)
     except OSError as error:
-        raise OutputError(f"{shown(file)}: it can't be written ({error.strerror})") from error
+        raise OutputError(f"{printable(file)}: it can't be written ({error.strerror})") from error
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()

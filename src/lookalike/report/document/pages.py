@@ -1,4 +1,4 @@
-"""What every page of an experiment shares: its templates' setting, and pictures inside it."""
+"""What every page of an experiment shares: its templates' setting, and images inside it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from lookalike.errors import PictureError
+from lookalike.errors import ImageError
 from lookalike.images.thumbnails import thumbnail
-from lookalike.text import counted, shown
+from lookalike.text import plural, printable
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -24,16 +24,16 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(counted=counted)
-    environment.filters.update(shown=shown, share=share, percent=percent, breakable=breakable)
+    environment.globals.update(counted=plural)
+    environment.filters.update(shown=printable, share=share, percent=percent, breakable=breakable)
     return environment.get_template(template).render(values)
 
 
-def picture_source(path: str | os.PathLike[str], side: int) -> str | None:
-    """The picture as a data URI, its longer side at most ``side`` pixels; None where it can't be read any more."""
+def image_source(path: str | os.PathLike[str], side: int) -> str | None:
+    """The image as a data URI, its longer side at most ``side`` pixels; None where it can't be read any more."""
     try:
         return f"data:image/jpeg;base64,{base64.b64encode(thumbnail(path, side)).decode('ascii')}"
-    except PictureError:
+    except ImageError:
         return None
 
 
@@ -49,7 +49,7 @@ def percent(value: float) -> str:
 
 def breakable(text: str) -> Markup:
     """A path or label on one line, escaped, that a browser may break behind its underscores, slashes and dashes."""
-    safe = str(escape(shown(text)))
+    safe = str(escape(printable(text)))
     for sign in "_/-":
         safe = safe.replace(sign, f"{sign}<wbr>")
     return Markup(safe)  # noqa: S704  escaped above

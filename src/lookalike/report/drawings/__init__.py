@@ -1,1 +1,1 @@
-"""Drawings, from numbers that are given: as SVG, or as one picture."""
+"""Drawings, from numbers that are given: as SVG, or as one image."""

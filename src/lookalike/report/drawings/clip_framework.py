@@ -1,4 +1,4 @@
-"""The framework of CLIP: two towers, trained together so that a picture and its words come to lie side by side."""
+"""The framework of CLIP: two towers, trained together so that an image and its words come to lie side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures in labelled rows, as one picture."""
+"""Contact sheets: many small images in labelled rows, as one image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 Cells = Sequence[tuple[str, Image.Image]]
-"""The pictures of a row, each with its caption."""
+"""The images of a row, each with its caption."""
 
 _PAPER: Final = "#ffffff"
 _INK: Final = "#1a1d21"
@@ -33,7 +33,7 @@ class _Style:
 
     @property
     def gap(self) -> int:
-        """Between pictures."""
+        """Between images."""
         return max(2, self.cell // 20)
 
     @property
@@ -51,20 +51,20 @@ class _Style:
         return ImageFont.load_default(round(self.text * scale))
 
     def left(self, column: int) -> int:
-        """Where a column's pictures begin."""
+        """Where a column's images begin."""
         return self.margin + self.label_width + column * (self.cell + self.gap)
 
 
 def contact_sheet(rows: Sequence[tuple[str, Cells]], *, cell: int = 160, title: str = "") -> Image.Image:
-    """Lay out rows of pictures as one RGB picture.
+    """Lay out rows of images as one RGB image.
 
-    ``rows`` are labels (at the left, wrapped) with their pictures, each with a caption; rows may differ in length.
-    Captions that are the same in every row stand once above their columns; otherwise each stands below its picture,
-    cut off where it is too long. A picture keeps its proportions and fills a cell of ``cell`` x ``cell`` pixels one way
-    or the other; a row is as high as its highest picture. Raises ``ValueError`` for a cell below 16 pixels.
+    ``rows`` are labels (at the left, wrapped) with their images, each with a caption; rows may differ in length.
+    Captions that are the same in every row stand once above their columns; otherwise each stands below its image,
+    cut off where it is too long. An image keeps its proportions and fills a cell of ``cell`` x ``cell`` pixels one way
+    or the other; a row is as high as its highest image. Raises ``ValueError`` for a cell below 16 pixels.
     """
     if cell < _LEAST_CELL:
-        raise ValueError(f"a cell of {cell} pixels is too small for a picture; at least {_LEAST_CELL}")
+        raise ValueError(f"a cell of {cell} pixels is too small for an image; at least {_LEAST_CELL}")
     style = _Style(cell, _label_width([label for label, _ in rows], _Style(cell)))
     heads = _shared_captions([cells for _, cells in rows])
     columns = max((len(cells) for _, cells in rows), default=0)
@@ -111,19 +111,19 @@ def _heads(heads: Sequence[str], width: int, style: _Style) -> Image.Image:
 
 
 def _row(label: str, cells: Cells, width: int, style: _Style, *, captions: bool) -> Image.Image:
-    """A hairline, then the label and its pictures."""
-    pictures = [ImageOps.contain(image.convert("RGB"), (style.cell, style.cell)) for _, image in cells]
+    """A hairline, then the label and its images."""
+    images = [ImageOps.contain(image.convert("RGB"), (style.cell, style.cell)) for _, image in cells]
     lines = _wrapped(label, style)
-    high = max([picture.height for picture in pictures] + [len(lines) * style.line])
+    high = max([image.height for image in images] + [len(lines) * style.line])
     below = style.line + style.gap // 2 if captions and any(caption for caption, _ in cells) else 0
     strip, draw = _strip(width, style.gap + high + below + style.gap)
     draw.line((style.margin, 0, width - style.margin - 1, 0), _HAIRLINE)
     for number, line in enumerate(lines):
         top = style.gap + (high - len(lines) * style.line) // 2 + number * style.line
         draw.text((style.margin, top), line, _INK, style.font())
-    for column, (picture, (caption, _)) in enumerate(zip(pictures, cells, strict=True)):
+    for column, (image, (caption, _)) in enumerate(zip(images, cells, strict=True)):
         left, top = style.left(column), style.gap
-        strip.paste(picture, (left + (style.cell - picture.width) // 2, top + (high - picture.height) // 2))
+        strip.paste(image, (left + (style.cell - image.width) // 2, top + (high - image.height) // 2))
         if below:
             where = (left + style.cell // 2, top + high + style.gap // 2)
             draw.text(where, _cut(caption, style.cell, style), _FAINT_INK, style.font(0.85), anchor="ma")
@@ -131,7 +131,7 @@ def _row(label: str, cells: Cells, width: int, style: _Style, *, captions: bool)
 
 
 def _label_width(labels: Sequence[str], style: _Style) -> int:
-    """As much as the longest label needs, up to a cell and a quarter, with room before the pictures."""
+    """As much as the longest label needs, up to a cell and a quarter, with room before the images."""
     if not any(labels):
         return 0
     longest = max(style.font().getlength(label) for label in labels)

@@ -1,4 +1,4 @@
-"""Rankings as one picture: queries at the left, their hits in frames that say which are right and which are wrong."""
+"""Rankings as one image: queries at the left, their hits in frames that say which are right and which are wrong."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class GridRow:
 
 
 def hit_grid(rows: Sequence[GridRow]) -> Image.Image:
-    """The rankings as one RGB picture, a row for each.
+    """The rankings as one RGB image, a row for each.
 
     Right hits have solid green frames and a tick, wrong ones dashed red frames, a cross and their label: colour alone
     says nothing that form doesn't.
@@ -91,7 +91,7 @@ def _hit(sheet: Image.Image, draw: ImageDraw.ImageDraw, hit: GridHit, place: tup
 
 
 def _paste(sheet: Image.Image, image: Image.Image | None, place: tuple[int, int], side: int) -> None:
-    """The whole picture in a square of ``side`` pixels, on a mat."""
+    """The whole image in a square of ``side`` pixels, on a mat."""
     square = Image.new("RGB", (side, side), _MAT)
     if image is not None:
         small = ImageOps.contain(image, (side, side), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""The pipeline of retrieval, drawn from the stamp of the encoder that runs: from photographs to a ranking."""
+"""The pipeline of retrieval, drawn from the stamp of the encoder that runs: from images to a ranking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME_LENGTH: Final = 22
 
 @dataclass(frozen=True, slots=True)
 class PipelineHit:
-    """A hit of the ranking in the figure: ``source`` is a data URI, None where there is no picture to show."""
+    """A hit of the ranking in the figure: ``source`` is a data URI, None where there is no image to show."""
 
     source: str | None
     score: float
@@ -23,7 +23,7 @@ class PipelineHit:
 
 
 def pipeline(spec: EncoderSpec, gallery: int, *, query: str | None = None, hits: Sequence[PipelineHit] = ()) -> str:
-    """The pipeline as SVG: sizes, dimension and precision are those of ``spec``, ``gallery`` the pictures searched.
+    """The pipeline as SVG: sizes, dimension and precision are those of ``spec``, ``gallery`` the images searched.
 
     ``query`` (a data URI) and ``hits`` are a real query and what it found.
     """
@@ -49,7 +49,7 @@ def pipeline(spec: EncoderSpec, gallery: int, *, query: str | None = None, hits:
 
 
 def _preparation(spec: EncoderSpec) -> list[str]:
-    """What is done to a picture before the network sees it, a line each."""
+    """What is done to an image before the network sees it, a line each."""
     preparation = spec.preprocessing
     square = f"{preparation.crop} \N{MULTIPLICATION SIGN} {preparation.crop}"
     return {

@@ -1,8 +1,8 @@
-"""The pictures that are measured with: real photographs, unscaled, alone and in mosaics.
+"""The images used for measuring: crops of photos, and mosaics of such crops.
 
-They come from the folder that ``$LOOKALIKE_DATA`` names, or from scikit-image, which carries a dozen. No 12-megapixel
-photographs are at hand that may be passed on, so those are mosaics of unscaled pieces of smaller ones: an enlarged
-photograph would have no fine detail and flatter a decoder that leaves it out.
+The photos are those in ``$LOOKALIKE_DATA``, or about a dozen in scikit-image. There are no 12-megapixel photos that may
+be redistributed, so large images are mosaics of unscaled crops. Enlarged photos would lack fine detail, which
+would favour decoding at a reduced size.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from lookalike.errors import PictureError
-from lookalike.images.decode import open_picture
-from lookalike.images.walk import find_pictures
+from lookalike.errors import ImageError
+from lookalike.images.decode import open_image
+from lookalike.images.walk import find_images
 
 _Make = Callable[[np.random.Generator], Image.Image]
 
 MOSAIC_SIZE: Final = (4000, 3000)
 _TILE: Final = (400, 300)
 _SMALL: Final = (500, 375)
-_MOST_SOURCES: Final = 300
+_MAX_SOURCES: Final = 300
 _QUALITIES: Final = (75, 85, 92, 95)
 _SUBSAMPLINGS: Final = ("4:2:0", "4:2:2", "4:4:4")
-_PHOTOGRAPHS_OF_SCIKIT_IMAGE: Final = (
+_SCIKIT_IMAGE_FILES: Final = (
     "astronaut.png",
     "brick.png",
     "camera.png",
@@ -48,22 +48,22 @@ _PHOTOGRAPHS_OF_SCIKIT_IMAGE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where benchmarks may write; ``quick`` asks for fewer pictures and rounds."""
+class Workspace:
+    """The folder for files of benchmarks; with ``quick`` they use fewer images and rounds."""
 
     folder: Path
     quick: bool
 
     def mosaics(self, count: int) -> list[Path]:
         """``count`` different mosaics of 12 megapixels, as JPEGs of several qualities and subsamplings."""
-        return _kept(self.folder / "mosaics", count, _mosaic)
+        return _create_missing(self.folder / "mosaics", count, _mosaic)
 
     def small(self, count: int) -> list[Path]:
-        """``count`` different JPEGs of 500 x 375 pixels, pieces of photographs."""
-        return _kept(self.folder / "small", count, _piece)
+        """``count`` different JPEGs of 500 x 375 pixels, crops of photos."""
+        return _create_missing(self.folder / "small", count, _small_image)
 
     def copies(self, name: str, originals: Sequence[Path], count: int) -> Path:
-        """A folder of ``count`` copies; bytes after the picture's end make every file's content another."""
+        """A folder of ``count`` copies; bytes after the end of the image make the content of each file unique."""
         folder = self.folder / name
         folder.mkdir()
         for number in range(count):
@@ -73,36 +73,36 @@ class Place:
 
 
 def source() -> str:
-    """Where the photographs come from, in words."""
+    """The source of the photos: a folder, or scikit-image."""
     return os.environ.get("LOOKALIKE_DATA") or "scikit-image"
 
 
 @cache
 def _sources() -> list[Image.Image]:
-    """Photographs large enough for a tile."""
-    opened = (image for path in _source_files() if (image := _opened(path)) is not None)
-    return [image for image in opened if image.width >= _TILE[0] and image.height >= _TILE[1]]
+    """The photos that are large enough for a tile."""
+    images = (image for path in _source_files() if (image := _open(path)) is not None)
+    return [image for image in images if image.width >= _TILE[0] and image.height >= _TILE[1]]
 
 
 def _source_files() -> list[Path]:
-    chosen = os.environ.get("LOOKALIKE_DATA")
-    if chosen:
-        found, _ = find_pictures(Path(chosen))
-        step = max(1, len(found) // _MOST_SOURCES)
-        return [Path(chosen, file.path) for file in found[::step]]
+    folder = os.environ.get("LOOKALIKE_DATA")
+    if folder:
+        found, _ = find_images(Path(folder))
+        step = max(1, len(found) // _MAX_SOURCES)
+        return [Path(folder, file.path) for file in found[::step]]
     import skimage
 
-    return [Path(skimage.__file__).parent / "data" / name for name in _PHOTOGRAPHS_OF_SCIKIT_IMAGE]
+    return [Path(skimage.__file__).parent / "data" / name for name in _SCIKIT_IMAGE_FILES]
 
 
-def _opened(path: Path) -> Image.Image | None:
+def _open(path: Path) -> Image.Image | None:
     try:
-        return open_picture(path).pixels
-    except PictureError:
+        return open_image(path).pixels
+    except ImageError:
         return None
 
 
-def _kept(folder: Path, count: int, make: _Make) -> list[Path]:
+def _create_missing(folder: Path, count: int, make: _Make) -> list[Path]:
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{number:05}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
@@ -116,7 +116,7 @@ def _kept(folder: Path, count: int, make: _Make) -> list[Path]:
 def _mosaic(rng: np.random.Generator) -> Image.Image:
     mosaic = Image.new("RGB", MOSAIC_SIZE)
     for corner in _corners():
-        mosaic.paste(_cut(rng, _TILE), corner)
+        mosaic.paste(_random_crop(rng, _TILE), corner)
     return mosaic
 
 
@@ -126,14 +126,14 @@ def _corners() -> Iterator[tuple[int, int]]:
             yield left, top
 
 
-def _piece(rng: np.random.Generator) -> Image.Image:
-    return _cut(rng, _SMALL)
+def _small_image(rng: np.random.Generator) -> Image.Image:
+    return _random_crop(rng, _SMALL)
 
 
-def _cut(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
-    """A piece of a photograph drawn at random, where it was drawn at random, mirrored every other time."""
-    enough = [image for image in _sources() if image.width >= size[0] and image.height >= size[1]]
-    image = enough[rng.integers(len(enough))]
+def _random_crop(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+    """A random crop of a random photo, mirrored with probability 0.5."""
+    candidates = [image for image in _sources() if image.width >= size[0] and image.height >= size[1]]
+    image = candidates[rng.integers(len(candidates))]
     left, top = rng.integers(image.width - size[0] + 1), rng.integers(image.height - size[1] + 1)
-    piece = image.crop((left, top, left + size[0], top + size[1]))
-    return piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.integers(2) else piece
+    crop = image.crop((left, top, left + size[0], top + size[1]))
+    return crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.integers(2) else crop

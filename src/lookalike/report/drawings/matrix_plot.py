@@ -1,4 +1,4 @@
-"""A similarity matrix as a picture: cosines as colours, classes' bounds and names, and a scale with numbers."""
+"""A similarity matrix as an image: cosines as colours, classes' bounds and names, and a scale with numbers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lookalike.evaluation.experiments.matrix import Band, Means, Range, Side, SimilarityMatrix
+from lookalike.evaluation.experiments.matrix import Band, ClassMeans, CosineRange, MatrixAxis, SimilarityMatrix
 from lookalike.report.drawings.viridis import viridis
-from lookalike.text import counted, shown
+from lookalike.text import plural, printable
 
 _LONGEST: Final = 1500
 # A cell is never drawn larger; a single query's row is drawn at least so high.
@@ -36,13 +36,13 @@ _LONGEST_SCALE: Final = 420
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One side of the matrix on the picture: its length in pixels, and its classes' names where there is room.
+    """One side of the matrix on the image: its length in pixels, and its classes' names where there is room.
 
     ``names`` are bands with the places of their middles and of their names. ``along`` where names are written along
     the axis, as short ones above columns are.
     """
 
-    side: Side
+    side: MatrixAxis
     cells: int
     length: int
     names: tuple[tuple[Band, float, float], ...]
@@ -60,8 +60,8 @@ class Axis:
         return round(cell * self.length / self.cells)
 
 
-def matrix_picture(matrix: SimilarityMatrix) -> Image.Image:
-    """``matrix`` as an RGB picture: queries from top to bottom, gallery from left to right.
+def matrix_plot(matrix: SimilarityMatrix) -> Image.Image:
+    """``matrix`` as an RGB image: queries from top to bottom, gallery from left to right.
 
     A matrix of more cells than pixels is drawn as means of cells; the caption says of how many.
     """
@@ -78,7 +78,7 @@ def matrix_picture(matrix: SimilarityMatrix) -> Image.Image:
     bottom = max(top + down.length, scale_top + scale)
     sheet = Image.new("RGB", (width, bottom + _GAP + len(caption) * _LINE + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    title = f"Similarity of {shown(matrix.queries.name)} to {shown(matrix.gallery.name)}"
+    title = f"Similarity of {printable(matrix.queries.name)} to {printable(matrix.gallery.name)}"
     draw.text((_MARGIN, _MARGIN - 8), title, _INK, _font(1.5))
     sheet.paste(heat, (left, top))
     _bounds(draw, down, across, left, top)
@@ -106,11 +106,11 @@ def _axes(matrix: SimilarityMatrix) -> tuple[Axis, Axis]:
     return down, replace(across, along=fits)
 
 
-def _heat(matrix: SimilarityMatrix, extent: Range, height: int, width: int) -> Image.Image:
+def _heat(matrix: SimilarityMatrix, extent: CosineRange, height: int, width: int) -> Image.Image:
     rows, columns = matrix.shape
-    values = matrix.shrunk(min(rows, height), min(columns, width))
-    picture = Image.fromarray(viridis(values, extent.low, extent.high))
-    return picture.resize((width, height), Image.Resampling.NEAREST)
+    values = matrix.downsample(min(rows, height), min(columns, width))
+    image = Image.fromarray(viridis(values, extent.low, extent.high))
+    return image.resize((width, height), Image.Resampling.NEAREST)
 
 
 def _placed(bands: Sequence[Band], cells: int, length: int) -> tuple[tuple[Band, float, float], ...]:
@@ -159,14 +159,14 @@ def _names_above(sheet: Image.Image, axis: Axis, left: int, top: int) -> None:
 
 
 def _axis_titles(sheet: Image.Image, down: Axis, across: Axis, left: int, top: int) -> None:
-    above = f"gallery: {counted(across.cells, 'picture')}"
+    above = f"gallery: {plural(across.cells, 'image')}"
     at = (left + max(across.length, _width(above)) / 2, top - across.margin - _LINE)
     ImageDraw.Draw(sheet).text(at, above, _FAINT, _font(), anchor="mm")
     beside = f"{down.cells:,} quer{'y' if down.cells == 1 else 'ies'}"
     _upwards(sheet, beside, _FAINT, (left - down.margin - _LINE, top + down.length / 2), middle=True)
 
 
-def _scale(sheet: Image.Image, extent: Range, left: int, top: int, height: int) -> None:
+def _scale(sheet: Image.Image, extent: CosineRange, left: int, top: int, height: int) -> None:
     """The colours from the highest cosine to the lowest, with round numbers."""
     values = np.linspace(extent.high, extent.low, height)[:, np.newaxis]
     colours = viridis(np.repeat(values, _SCALE_WIDTH, axis=1), extent.low, extent.high)
@@ -190,13 +190,13 @@ def _marks(low: float, high: float) -> list[tuple[float, str]]:
     return [(number * step, f"{number * step:.{digits}f}".replace("-", "\N{MINUS SIGN}")) for number in numbers]
 
 
-def _caption(matrix: SimilarityMatrix, extent: Range, means: Means) -> list[str]:
+def _caption(matrix: SimilarityMatrix, extent: CosineRange, means: ClassMeans) -> list[str]:
     rows, columns = matrix.shape
-    ends = f"{extent.least:.3f} to {extent.greatest:.3f}; colours show {extent.low:.3f} to {extent.high:.3f}"
+    ends = f"{extent.minimum:.3f} to {extent.maximum:.3f}; colours show {extent.low:.3f} to {extent.high:.3f}"
     lines = [f"Cosines of embeddings by {matrix.spec.name}, {ends}, where 99 % lie."]
     if means.same is not None and means.other is not None:
         lines.append(
-            f"Mean of pairs of one class {means.same:.3f}, of two classes {means.other:.3f}, self left out (a picture "
+            f"Mean of pairs of one class {means.same:.3f}, of two classes {means.other:.3f}, self left out (an image "
             "with itself)."
         )
     pixels = max(rows, columns) / _LONGEST
@@ -206,7 +206,7 @@ def _caption(matrix: SimilarityMatrix, extent: Range, means: Means) -> list[str]
 
 
 def _name(band: Band) -> str:
-    return shown(band.label)
+    return printable(band.label)
 
 
 def _cut(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The encoder that a dataset's own gallery was made with."""
+"""The encoder that a dataset is evaluated with by default."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from lookalike.evaluation.data.dataset import Dataset
 from lookalike.gallery.gallery import Gallery
 
 
-def own_encoder(dataset: Dataset) -> Encoder:
-    """The encoder of the gallery that the pictures lie in; where they lie in none, the best on this machine."""
+def default_encoder(dataset: Dataset) -> Encoder:
+    """The encoder of the gallery that contains the images; without a gallery, the best one available."""
     if dataset.gallery is None:
         return load_encoder("auto")
     with Gallery.open(dataset.gallery) as gallery:

@@ -1,59 +1,59 @@
-"""Figures by query and by class, and their means."""
+"""Metrics by query and by class, and their means."""
 
 import numpy as np
 import pytest
 
-from lookalike.evaluation.data.relevance import ALONE, Relevance, Rows
+from lookalike.evaluation.data.relevance import MISSING, Relevance, RowCodes
 from lookalike.evaluation.ranking.full_ranking import rank_gallery
-from lookalike.evaluation.scoring.averages import averages, deepest, figure_names, per_query
+from lookalike.evaluation.scoring.averages import averages, metric_names, query_metrics, required_depth
 
 
 def dataset(labels: list[int], seed: int = 0) -> tuple[np.ndarray, Relevance]:
-    """Unit vectors at random, and nothing but self as junk."""
+    """Random unit vectors, and a relevance without junk other than self."""
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(len(labels), 6))
-    alone = np.full(len(labels), ALONE)
+    alone = np.full(len(labels), MISSING)
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return unit, Relevance(Rows(np.array(labels), alone, alone, np.arange(len(labels))))
+    return unit, Relevance(RowCodes(np.array(labels), alone, alone, np.arange(len(labels))))
 
 
-def test_every_figure_has_its_name():
-    """Per-query figures have the names of the means, whatever is asked at which k."""
-    assert figure_names([1, 10]) == (
+def test_metric_names_match_the_computed_metrics():
+    """The keys of per-query metrics are those of metric_names, for any k."""
+    assert metric_names([1, 10]) == (
         *("precision@1", "precision@10", "ceiling@1", "ceiling@10", "recall@1", "recall@10"),
         *("hit_rate@1", "hit_rate@10", "ndcg@1", "ndcg@10", "map", "map@r", "accuracy"),
     )
     vectors, relevance = dataset([0, 0, 1, 1, 2])
-    values = per_query(rank_gallery(vectors, vectors, relevance, k=10), [1, 3], relevance.rows.labels)
-    assert tuple(values) == figure_names([1, 3])
-    for figures in values.values():
-        assert figures.dtype == np.float64
-        assert np.isfinite(figures).tolist() == [True] * 4 + [False]
+    values = query_metrics(rank_gallery(vectors, vectors, relevance, k=10), [1, 3], relevance.rows.labels)
+    assert tuple(values) == metric_names([1, 3])
+    for metrics in values.values():
+        assert metrics.dtype == np.float64
+        assert np.isfinite(metrics).tolist() == [True] * 4 + [False]
 
 
-def test_rankings_have_to_be_deep_enough():
-    """Figures at 20, and the ten votes for a class, need as many places."""
-    assert deepest([1, 20]) == 20
-    assert deepest([1]) == 10
+def test_too_shallow_rankings_raise_an_error():
+    """Metrics at 20, and the majority vote of ten, need as many places."""
+    assert required_depth([1, 20]) == 20
+    assert required_depth([1]) == 10
     vectors, relevance = dataset([0, 0, 1])
     with pytest.raises(ValueError, match="20 places, not 10"):
-        per_query(rank_gallery(vectors, vectors, relevance, k=10), [20], relevance.rows.labels)
+        query_metrics(rank_gallery(vectors, vectors, relevance, k=10), [20], relevance.rows.labels)
 
 
 def test_k_may_exceed_the_gallery():
-    """Precision divides by k all the same, recall is complete."""
+    """Precision still divides by k, and recall is complete."""
     vectors, relevance = dataset([0, 0, 0, 1])
-    values = per_query(rank_gallery(vectors, vectors, relevance, k=50), [50], relevance.rows.labels)
+    values = query_metrics(rank_gallery(vectors, vectors, relevance, k=50), [50], relevance.rows.labels)
     assert values["precision@50"][:3] == pytest.approx([2 / 50] * 3)
     assert values["ceiling@50"][:3] == pytest.approx([2 / 50] * 3)
     assert values["recall@50"][:3].tolist() == [1, 1, 1]
 
 
-def test_first_places_alone_give_no_ap():
-    """Without the full ranking AP is nan, and all other figures are the same."""
+def test_first_places_give_all_metrics_but_ap():
+    """Without the full ranking AP is nan, and all other metrics are the same."""
     vectors, relevance = dataset([0, 1] * 20)
     full, fast = (
-        per_query(rank_gallery(vectors, vectors, relevance, k=10, full=full), [1, 10], relevance.rows.labels)
+        query_metrics(rank_gallery(vectors, vectors, relevance, k=10, full=full), [1, 10], relevance.rows.labels)
         for full in (True, False)
     )
     for name in full:
@@ -63,8 +63,8 @@ def test_first_places_alone_give_no_ap():
             np.testing.assert_array_equal(full[name], fast[name])
 
 
-def test_macro_counts_every_class_alike():
-    """The micro mean is over queries, the macro mean over those classes that have a scored query."""
+def test_macro_weights_classes_equally():
+    """The micro mean is over queries, the macro mean over the classes with a scored query."""
     values = {"x": np.array([1.0, 0.0, 0.0, 0.0, 1.0, np.nan, np.nan])}
     labels = np.array(["cat", "cat", "cat", "cat", "dog", "dog", "owl"])
     found = averages(values, labels, np.isfinite(values["x"]))
@@ -74,8 +74,8 @@ def test_macro_counts_every_class_alike():
     assert found.excluded == {"cat": 0, "dog": 1, "owl": 1}
 
 
-def test_means_of_nothing_are_nan():
-    """Where no query is scored there are no classes, and no means."""
+def test_means_without_scored_queries_are_nan():
+    """If no query is scored there are no classes, and the means are nan."""
     found = averages({"x": np.array([np.nan])}, np.array([3]), np.array([False]))
     assert np.isnan(found.micro["x"])
     assert np.isnan(found.macro["x"])
