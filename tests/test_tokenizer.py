@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from lookalike.encoders.tokenizer import END, START, clean, load_tokenizer
@@ -19,17 +17,34 @@ PUBLISHED = {
     "CAFÉ naïve résumé": [15304, 1097, 35689, 563, 29106, 7054, 4166],
     "emoji 😀🎉 test": [16327, 12832, 3986, 1628],
 }
-shared_vocabulary = pytest.mark.skipif(
-    sys.version_info >= (3, 13), reason="instant-clip-tokenizer has no wheel for this Python"
-)
+# Computed with instant-clip-tokenizer, an independent implementation: contractions, digits, entities and scripts.
+OTHER_TEXTS = {
+    "It's don't we've I'm they'll he'd o'clock": [
+        585, 568, 847, 713, 649, 1200, 328, 880, 889, 1342, 797, 1896, 334, 262, 6716
+    ],
+    "''s 'S": [8445, 338, 568],
+    "rail &amp;amp; sleeper, 3:45pm": [6879, 261, 28709, 267, 274, 281, 275, 276, 990],
+    "1234567890 12.5% №7 ½ Ⅷ ٣": [
+        272, 273, 274, 275, 276, 277, 278, 279, 280, 271, 272, 273, 269, 276, 260, 8604, 500, 278, 33613, 158, 227, 371,
+        149, 352
+    ],
+    "snake_case-and/slashes (v2.0)!?": [8798, 318, 2068, 268, 537, 270, 2725, 2502, 263, 341, 273, 269, 271, 8, 6004],
+    "supercalifragilisticexpialidocious": [1642, 2857, 13093, 2076, 5868, 26850, 835, 639, 38466],
+    "<|endoftext|>": [27, 347, 40786, 4160, 91, 285],
+    "Привет, мир": [26302, 16370, 29503, 110, 22176, 141, 480, 267, 38018, 16701, 141, 478],
+    "مرحبا بالعالم": [12986, 10948, 25722, 16378, 22625, 16378, 12973, 18843, 12973, 29945],
+    "नमस्ते दुनिया": [3124, 101, 48254, 28505, 19389, 27263, 25130, 29552, 39653, 26090, 26721, 37299, 13343],
+    "👩\u200d👩\u200d👧 ❤️": [26304, 26304, 964, 356, 1752],
+    "ﬁne straße İstanbul": [3797, 1894, 127, 253, 324, 328, 16384, 11231],
+    "": [],
+}  # fmt: skip
 
 
-@shared_vocabulary
-@pytest.mark.parametrize("text", PUBLISHED)
+@pytest.mark.parametrize("text", PUBLISHED | OTHER_TEXTS)
 def test_published_token_ids(tmp_path, text):
     """The ids stand between start and end token, and zeros fill the rest of the 77 positions."""
     (row,) = load_tokenizer(tmp_path / "model.safetensors")([text]).tolist()
-    expected = [START, *PUBLISHED[text], END]
+    expected = [START, *(PUBLISHED | OTHER_TEXTS)[text], END]
     assert row == expected + [0] * (77 - len(expected))
 
 
@@ -43,7 +58,6 @@ def test_the_tokenizer_of_a_checkpoint_is_used(tmp_path):
     assert row.count(END) == 1
 
 
-@shared_vocabulary
 def test_a_truncated_text_keeps_its_end_token(tmp_path):
     """A long text is truncated to 77 ids, the last of which is the end token."""
     (row,) = load_tokenizer(tmp_path / "model.safetensors")(["sleeper " * 200])
@@ -52,7 +66,6 @@ def test_a_truncated_text_keeps_its_end_token(tmp_path):
     assert (row[1:-1] == row[1]).all()
 
 
-@shared_vocabulary
 def test_special_tokens_in_a_query_are_text(tmp_path):
     """A query that contains the end token literally doesn't end early."""
     (row,) = load_tokenizer(tmp_path / "model.safetensors")(["<|endoftext|> rail"])
@@ -79,11 +92,4 @@ def test_another_models_tokenizer_is_rejected(tmp_path):
 
     Tokenizer(WordLevel({"rail": 0, "[UNK]": 1}, unk_token="[UNK]")).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(EncoderError, match="not a CLIP tokenizer"):
-        load_tokenizer(tmp_path / "model.safetensors")
-
-
-def test_without_any_vocabulary_the_error_says_what_to_do(tmp_path, monkeypatch):
-    """Without tokenizer.json and shared vocabulary, the error says how to get one."""
-    monkeypatch.setitem(sys.modules, "instant_clip_tokenizer", None)
-    with pytest.raises(EncoderError, match=r"put the checkpoint's tokenizer\.json beside it"):
         load_tokenizer(tmp_path / "model.safetensors")

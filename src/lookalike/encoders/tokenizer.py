@@ -6,15 +6,19 @@ collapsed, lower case), split by byte-pair encoding, enclosed in the start and e
 
 from __future__ import annotations
 
+import gzip
 import html
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import EncoderError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Model
 
 START: Final = 49406
 END: Final = 49407
@@ -63,7 +67,7 @@ def load_tokenizer(checkpoint: Path, context: int = CONTEXT, vocabulary: int = V
     """Load the tokenizer of a checkpoint: the ``tokenizer.json`` beside it, else the vocabulary shared by all CLIPs.
 
     ``context`` and ``vocabulary`` are the context length and the vocabulary size of the text tower, in tokens. Raises
-    :class:`~lookalike.errors.EncoderError` if there is no tokenizer, or the text tower doesn't fit CLIP's tokenizer.
+    :class:`~lookalike.errors.EncoderError` if the tokenizer is invalid, or the text tower doesn't fit CLIP's tokenizer.
     """
     if vocabulary < VOCABULARY or context < _MIN_CONTEXT:
         raise EncoderError(
@@ -71,13 +75,7 @@ def load_tokenizer(checkpoint: Path, context: int = CONTEXT, vocabulary: int = V
             f"tokenizer needs at least {_MIN_CONTEXT} and {VOCABULARY}. This encoder can search by image only"
         )
     file = checkpoint.parent / "tokenizer.json"
-    encode = _read_tokenizer(file) if file.is_file() else _shared_vocabulary()
-    if encode is None:
-        raise EncoderError(
-            f"{checkpoint}: to search by text, put the checkpoint's tokenizer.json beside it, or (up to Python 3.12) "
-            "pip install instant-clip-tokenizer"
-        )
-    return Tokenizer(encode, context)
+    return Tokenizer(_encoder(_read(file), file) if file.is_file() else _shared_vocabulary(), context)
 
 
 def clean(text: str) -> str:
@@ -87,33 +85,32 @@ def clean(text: str) -> str:
     return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split()).lower()
 
 
-def _read_tokenizer(path: Path) -> Encode:
+def _read(path: Path) -> Model:
     from tokenizers import Tokenizer as Model
 
     try:
-        model = Model.from_file(str(path))
+        return Model.from_file(str(path))
     except Exception as error:  # the library raises bare Exceptions
         raise EncoderError(f"{path}: not a valid tokenizer ({error})") from error
+
+
+def _shared_vocabulary() -> Encode:
+    """CLIP's own vocabulary, which is part of this package (see vocabulary/README.md)."""
+    from tokenizers import Tokenizer as Model
+
+    file = Path(__file__).parent / "vocabulary" / "tokenizer.json.gz"
+    return _encoder(Model.from_buffer(gzip.decompress(file.read_bytes())), file)
+
+
+def _encoder(model: Model, source: Path) -> Encode:
+    """The function that encodes a text with ``model``; raises EncoderError, naming ``source``, if it isn't CLIP's."""
     model.no_truncation()
     model.no_padding()
     model.encode_special_tokens = True  # a query that contains "<|endoftext|>" is encoded as these characters
     if (model.token_to_id("<|startoftext|>"), model.token_to_id("<|endoftext|>")) != (START, END):
-        raise EncoderError(f"{path}: not a CLIP tokenizer (wrong start and end tokens)")
+        raise EncoderError(f"{source}: not a CLIP tokenizer (wrong start and end tokens)")
 
     def encode(text: str) -> list[int]:
         return list(model.encode(text, add_special_tokens=False).ids)
-
-    return encode
-
-
-def _shared_vocabulary() -> Encode | None:
-    try:
-        from instant_clip_tokenizer import Tokenizer as Model
-    except ImportError:
-        return None
-    model = Model()
-
-    def encode(text: str) -> list[int]:
-        return [int(token_id) for token_id in model.encode(text)]
 
     return encode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,19 +13,15 @@ from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.spec import Activation, ClipSettings, EncoderSpec, Precision, Preprocessing, View
 from lookalike.encoders.tokenizer import CONTEXT, VOCABULARY
 from lookalike.encoders.weights.cache import file_sha256
+from lookalike.encoders.weights.folder import checkpoint_file, checkpoint_name
 from lookalike.errors import WeightsError
 
 if TYPE_CHECKING:
+    from lookalike.encoders.networks.clip_tensors import ClipTowers
     from lookalike.encoders.weights.tensors import WeightsFile
 
 # The tensor that identifies each family other than CLIP; its first axis is the dimension of the feature.
 _IMAGE_FAMILIES: Final = {"resnet": "layer4.0.conv3.weight", "vgg": "pre_logits.fc2.weight"}
-
-# The file names that open_clip, transformers and timm use, in order of preference.
-_FILE_NAMES: Final = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.safetensors")
-
-# One of several files; a file named -00001-of-00001 is complete.
-_SHARD: Final = re.compile(r".+-\d+-of-(?!0*1\.)\d+\.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,98 +91,61 @@ def from_catalog(row: CatalogRow, path: Path) -> Checkpoint:
 def read_checkpoint(path: Path, *, activation: Activation | None = None) -> Checkpoint:
     """Read the checkpoint at ``path``: a .safetensors file, or a folder with one and its config.
 
-    Family, naming convention and all sizes are read from the tensors; activation and preprocessing from the config of
-    the library that wrote the checkpoint, if there is one. ``activation`` overrides the config of a CLIP. Raises
+    Family, library and all sizes are read from the tensors; activation, heads and preprocessing from the config of the
+    library that wrote the checkpoint, if there is one. ``activation`` overrides the config of a CLIP. Raises
     :class:`~lookalike.errors.WeightsError` if the checkpoint can't be used, and
     :class:`~lookalike.errors.UnknownActivationError` if the activation is unknown.
     """
     from lookalike.encoders.checkpoints.unsupported import reject_unsupported
-    from lookalike.encoders.networks.clip_tensors import convention_of
+    from lookalike.encoders.networks.clip_tensors import clip_towers
     from lookalike.encoders.weights.safetensors import read_safetensors
 
-    file = _weights_file(path)
-    weights = read_safetensors(file)
+    weights = read_safetensors(checkpoint_file(path))
     reject_unsupported(weights)
-    convention = convention_of(weights)
-    # A file with a standard name is named after its folder.
-    name = file.stem if file.name not in _FILE_NAMES else file.absolute().parent.name
-    if convention is not None:
-        return _clip(name, weights, convention.name, activation)
+    towers = clip_towers(weights)
+    if towers is not None:
+        return _clip(towers, activation)
     for family, marker in _IMAGE_FAMILIES.items():
         if marker in weights.tensors:
-            return _image_only(name, family, weights.floats(marker, 4).shape[0], weights)
+            return _image_only(weights, family, weights.floats(marker, 4).shape[0])
     raise WeightsError(
-        f"{file}: unsupported network; supported are CLIP ViTs saved by open_clip, transformers or timm, ResNets with "
-        "bottleneck blocks, and VGGs"
+        f"{weights.path}: unsupported network; supported are CLIP ViTs saved by open_clip, transformers or timm, "
+        "ResNets with bottleneck blocks, and VGGs"
     )
 
 
-def _weights_file(path: Path) -> Path:
-    if not path.is_dir():
-        if _SHARD.fullmatch(path.name):
-            raise _sharded_error(path)
-        return path
-    for name in _FILE_NAMES:
-        if (path / name).is_file():
-            return path / name
-    files = sorted(path.glob("*.safetensors"))
-    if any(_SHARD.fullmatch(file.name) for file in files):
-        raise _sharded_error(path)
-    if len(files) == 1:
-        return files[0]
-    if any(path.glob("*.safetensors.index.json")):
-        raise _sharded_error(path)
-    if files:
-        raise WeightsError(f"{path}: this folder contains {len(files)} .safetensors files; use the path of one of them")
-    raise WeightsError(
-        f"{path}: this folder contains no .safetensors file (other weights files could run code and are not read)"
-    )
+def _clip(towers: ClipTowers, activation: Activation | None) -> Checkpoint:
+    from lookalike.encoders.checkpoints import open_clip, timm, transformers
 
-
-def _sharded_error(path: Path) -> WeightsError:
-    return WeightsError(
-        f"{path}: this checkpoint is sharded over several files; save it again as one, with "
-        "save_pretrained(folder, max_shard_size='100GB')"
-    )
-
-
-def _clip(name: str, weights: WeightsFile, convention: str, activation: Activation | None) -> Checkpoint:
-    from lookalike.encoders.checkpoints.computation import clip_settings
-    from lookalike.encoders.checkpoints.preprocessing import clip_preprocessing
-    from lookalike.encoders.networks.clip_tensors import has_text, image_sizes, rename_tensors, text_sizes
-
-    tensors = rename_tensors(weights)
-    sizes = image_sizes(tensors)
-    texts = text_sizes(tensors) if has_text(tensors) else None
-    if texts is not None and texts.dimension != sizes.dimension:
-        raise WeightsError(
-            f"{weights.path}: the image tower has {sizes.dimension} dimensions and the text tower {texts.dimension}, "
-            "so they can't be compared; download the checkpoint again"
-        )
-    settings = clip_settings(weights.path, convention, (sizes, texts), activation)
-    preprocessing = clip_preprocessing(weights.path.parent, convention, sizes.side)
-    sha256 = file_sha256(weights.path)
+    libraries = {"open_clip": open_clip, "transformers": transformers, "timm": timm}
+    rules = libraries[towers.library].read_clip_rules(towers, activation)
+    image, text = towers.image, towers.text
     return Checkpoint(
-        name,
-        weights.path,
-        sha256,
+        checkpoint_name(towers.file),
+        towers.file,
+        file_sha256(towers.file),
         "clip-vit",
-        sizes.dimension,
-        preprocessing,
-        settings,
-        has_text=texts is not None,
-        batch=LARGE_BATCH if sizes.tokens < FEW_TOKENS else BATCH,
-        context=CONTEXT if texts is None else texts.tokens,
-        vocabulary=VOCABULARY if texts is None else texts.vocabulary,
+        image.dimension,
+        rules.preprocessing,
+        rules.clip,
+        has_text=text is not None,
+        batch=LARGE_BATCH if image.tokens < FEW_TOKENS else BATCH,
+        context=CONTEXT if text is None else text.tokens,
+        vocabulary=VOCABULARY if text is None else text.vocabulary,
     )
 
 
-def _image_only(name: str, family: str, dimension: int, weights: WeightsFile) -> Checkpoint:
-    from lookalike.encoders.checkpoints.computation import reject_unsupported_resnet
-    from lookalike.encoders.checkpoints.preprocessing import imagenet_preprocessing
+def _image_only(weights: WeightsFile, family: str, dimension: int) -> Checkpoint:
+    from lookalike.encoders.checkpoints import timm
 
-    if family == "resnet":
-        reject_unsupported_resnet(weights.path.parent)
-    preprocessing = imagenet_preprocessing(weights.path.parent)
-    sha256 = file_sha256(weights.path)
-    return Checkpoint(name, weights.path, sha256, family, dimension, preprocessing, None, has_text=False)
+    read_rules = {"resnet": timm.read_resnet_rules, "vgg": timm.read_vgg_rules}[family]
+    return Checkpoint(
+        checkpoint_name(weights.path),
+        weights.path,
+        file_sha256(weights.path),
+        family,
+        dimension,
+        read_rules(weights.path.parent).preprocessing,
+        None,
+        has_text=False,
+    )

@@ -128,21 +128,5 @@ class ConfigObject:
                 return self.count(key)
 
 
-def library_config(folder: Path, convention: str) -> ConfigObject:
-    """The config in ``folder`` that the library of ``convention`` wrote; empty if there is none.
-
-    A folder can contain configs of several libraries: ``open_clip_config.json``, and ``config.json`` of transformers,
-    recognised by ``model_type``, or of timm, recognised by ``architecture``.
-    """
-    if convention == "open_clip":
-        config = ConfigObject.read(folder / "open_clip_config.json")
-        if config and "model_cfg" not in config:
-            raise WeightsError(f"{config.path}: not a config of open_clip, it has no model_cfg; download it again")
-        return config
-    config = ConfigObject.read(folder / "config.json")
-    marker = "model_type" if convention == "transformers" else "architecture"
-    return config if marker in config else ConfigObject(config.path)
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -7,13 +7,13 @@ a common name, ``image.*`` or ``text.*``; it creates references only, without re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from math import isqrt, prod
 from pathlib import Path
 from typing import Final
 
+from lookalike.encoders.networks.clip_names import OPEN_CLIP, TIMM, TRANSFORMERS, Convention, TowerNames
 from lookalike.encoders.weights.safetensors import read_safetensors
 from lookalike.encoders.weights.tensors import TensorRef, WeightsFile
 from lookalike.errors import WeightsError
@@ -24,115 +24,6 @@ TEXT: Final = "text"
 _RGB: Final = 3
 _PARTS: Final = ("weight", "bias")
 _HEADS_INPUTS: Final = ("query", "key", "value")
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Names inside one block. ``attention`` names one tensor for all three inputs, or one tensor for each."""
-
-    norm1: str
-    norm2: str
-    attention: str | tuple[str, str, str]
-    out: str
-    expand: str
-    contract: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Tower:
-    """Names of one tower's tensors; ``contains`` says whether a name belongs to the tower, to find unused tensors."""
-
-    contains: Callable[[str], bool]
-    embeddings: Mapping[str, str]
-    norms: Mapping[str, str]
-    blocks: str
-    projection: str
-
-
-@dataclass(frozen=True, slots=True)
-class Convention:
-    """How one library names and arranges the tensors; ``marker`` is a name that only this library uses."""
-
-    name: str
-    marker: str
-    block: _Block
-    projection_is_transposed: bool
-    image: _Tower
-    text: _Tower | None
-
-
-OPEN_CLIP: Final = Convention(
-    name="open_clip",
-    marker="visual.conv1.weight",
-    block=_Block("ln_1", "ln_2", "attn.in_proj_", "attn.out_proj", "mlp.c_fc", "mlp.c_proj"),
-    projection_is_transposed=True,
-    image=_Tower(
-        contains=lambda name: name.startswith("visual."),
-        embeddings={
-            "patches": "visual.conv1.weight",
-            "class_token": "visual.class_embedding",
-            "positions": "visual.positional_embedding",
-        },
-        norms={"norm_before": "visual.ln_pre", "norm_after": "visual.ln_post"},
-        blocks="visual.transformer.resblocks.{}.",
-        projection="visual.proj",
-    ),
-    text=_Tower(
-        contains=lambda name: not name.startswith(("visual.", "logit_")),
-        embeddings={"tokens": "token_embedding.weight", "positions": "positional_embedding"},
-        norms={"norm_after": "ln_final"},
-        blocks="transformer.resblocks.{}.",
-        projection="text_projection",
-    ),
-)
-TRANSFORMERS: Final = Convention(
-    name="transformers",
-    marker="vision_model.embeddings.patch_embedding.weight",
-    block=_Block(
-        "layer_norm1",
-        "layer_norm2",
-        ("self_attn.q_proj.", "self_attn.k_proj.", "self_attn.v_proj."),
-        "self_attn.out_proj",
-        "mlp.fc1",
-        "mlp.fc2",
-    ),
-    projection_is_transposed=False,
-    image=_Tower(
-        contains=lambda name: name.startswith(("vision_model.", "visual_projection.")),
-        embeddings={
-            "patches": "vision_model.embeddings.patch_embedding.weight",
-            "class_token": "vision_model.embeddings.class_embedding",
-            "positions": "vision_model.embeddings.position_embedding.weight",
-        },
-        norms={"norm_before": "vision_model.pre_layrnorm", "norm_after": "vision_model.post_layernorm"},
-        blocks="vision_model.encoder.layers.{}.",
-        projection="visual_projection.weight",
-    ),
-    text=_Tower(
-        contains=lambda name: name.startswith(("text_model.", "text_projection.")),
-        embeddings={
-            "tokens": "text_model.embeddings.token_embedding.weight",
-            "positions": "text_model.embeddings.position_embedding.weight",
-        },
-        norms={"norm_after": "text_model.final_layer_norm"},
-        blocks="text_model.encoder.layers.{}.",
-        projection="text_projection.weight",
-    ),
-)
-TIMM: Final = Convention(
-    name="timm",
-    marker="patch_embed.proj.weight",
-    block=_Block("norm1", "norm2", "attn.qkv.", "attn.proj", "mlp.fc1", "mlp.fc2"),
-    projection_is_transposed=False,
-    image=_Tower(
-        contains=lambda _: True,
-        embeddings={"patches": "patch_embed.proj.weight", "class_token": "cls_token", "positions": "pos_embed"},
-        norms={"norm_before": "norm_pre", "norm_after": "norm"},
-        blocks="blocks.{}.",
-        projection="head.weight",
-    ),
-    text=None,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +49,39 @@ class TextSizes:
     dimension: int
 
 
-def convention_of(weights: WeightsFile) -> Convention | None:
+@dataclass(frozen=True, slots=True)
+class ClipTowers:
+    """A CLIP as shown by its tensors: its weights file, the library that wrote it, and the sizes of its towers.
+
+    ``library`` is ``"open_clip"``, ``"transformers"`` or ``"timm"``; ``text`` is None if there is no text tower.
+    """
+
+    file: Path
+    library: str
+    image: ImageSizes
+    text: TextSizes | None
+
+
+def clip_towers(weights: WeightsFile) -> ClipTowers | None:
+    """The towers of the CLIP ViT in ``weights``; None if these are the tensors of another network.
+
+    Raises :class:`WeightsError` if the tensors are incomplete, or those of a variant of CLIP.
+    """
+    convention = _convention_of(weights)
+    if convention is None:
+        return None
+    tensors = rename_tensors(weights)
+    image = image_sizes(tensors)
+    text = text_sizes(tensors) if f"{TEXT}.tokens" in tensors.tensors else None
+    if text is not None and text.dimension != image.dimension:
+        raise WeightsError(
+            f"{weights.path}: the image tower has {image.dimension} dimensions and the text tower {text.dimension}, "
+            "so they can't be compared; download the checkpoint again"
+        )
+    return ClipTowers(weights.path, convention.name, image, text)
+
+
+def _convention_of(weights: WeightsFile) -> Convention | None:
     """The convention of the library that named these tensors; None if they aren't a CLIP ViT."""
     conventions = (OPEN_CLIP, TRANSFORMERS, TIMM)
     return next((convention for convention in conventions if convention.marker in weights.tensors), None)
@@ -175,7 +98,7 @@ def read_clip(path: Path) -> WeightsFile:
 
 def rename_tensors(weights: WeightsFile) -> WeightsFile:
     """Give the tensors of ``weights`` their common names; see :func:`read_clip`."""
-    convention = convention_of(weights)
+    convention = _convention_of(weights)
     if convention is None:
         raise WeightsError(f"{weights.path}: not a CLIP ViT")
     tensors = _Renaming(weights, convention).tower(IMAGE, convention.image)
@@ -185,11 +108,6 @@ def rename_tensors(weights: WeightsFile) -> WeightsFile:
     if convention.text is not None and convention.text.embeddings["tokens"] in weights.tensors:
         tensors |= _Renaming(weights, convention).tower(TEXT, convention.text)
     return WeightsFile(weights.path, tensors)
-
-
-def has_text(weights: WeightsFile) -> bool:
-    """Whether renamed ``weights`` include a text tower."""
-    return f"{TEXT}.tokens" in weights.tensors
 
 
 def image_sizes(weights: WeightsFile) -> ImageSizes:
@@ -223,7 +141,7 @@ class _Renaming:
         self.convention = convention
         self.used: set[str] = set()
 
-    def tower(self, prefix: str, tower: _Tower) -> dict[str, TensorRef]:
+    def tower(self, prefix: str, tower: TowerNames) -> dict[str, TensorRef]:
         tensors = {f"{prefix}.{ours}": self._embedding(theirs) for ours, theirs in tower.embeddings.items()}
         for ours, theirs in tower.norms.items():
             self._pair(tensors, f"{prefix}.{ours}", theirs)
@@ -274,7 +192,7 @@ class _Renaming:
             for name, ref in zip(_HEADS_INPUTS, refs, strict=True):
                 tensors[f"{ours}.{name}.{part}"] = ref
 
-    def _reject_additional_tensors(self, tower: _Tower) -> None:
+    def _reject_additional_tensors(self, tower: TowerNames) -> None:
         used = self.used | {"head.bias"}
         extra = [name for name in self.weights.tensors if tower.contains(name) and name not in used]
         extra = [name for name in extra if not name.endswith(("position_ids", "attn_mask"))]

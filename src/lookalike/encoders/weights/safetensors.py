@@ -1,14 +1,13 @@
-"""Read the positions of the tensors in a safetensors file, and reject files with an inconsistent header.
+"""Read the positions of the tensors in a safetensors file.
 
 The format: the header's length (8 bytes, little-endian), the header (a JSON object that maps each tensor name to dtype,
-shape and byte range, counted from the end of the header), then the values, without gaps.
+shape and byte range, counted from the end of the header), then the values, without gaps. The safetensors library
+validates the file; offsets are read here, because the library returns only copies of the tensors.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,8 +31,6 @@ _DTYPES: Final = {
 }
 
 _LENGTH_BYTES: Final = 8
-# A thousand tensors need about 0.15 MB; no encoder has a header longer than this.
-_MAX_HEADER_BYTES: Final = 16_000_000
 
 _OTHER_FORMATS: Final = (
     (b"PK\x03\x04", "it is a torch checkpoint (a zip that contains a pickle, which could run code)"),
@@ -45,7 +42,7 @@ _OTHER_FORMATS: Final = (
     (b"<", "it is a web page, so its download failed"),
 )
 
-_METADATA = "__metadata__"
+_METADATA: Final = "__metadata__"
 
 
 class _FormatError(ValueError):
@@ -56,13 +53,14 @@ def read_safetensors(path: Path) -> WeightsFile:
     """Find every tensor of the safetensors file ``path``.
 
     Raises :class:`WeightsError` if the file is missing, truncated or of another format, or if its header is
-    inconsistent: every byte must belong to exactly one tensor, whose size must match its dtype and shape.
+    inconsistent: every byte must belong to exactly one tensor, whose size must match its dtype and shape. Tensors of
+    unsupported dtypes and unaligned tensors are rejected too.
     """
     try:
-        header, start = _header(path)
-        return WeightsFile(path, _tensors(header, start, path.stat().st_size))
+        _validate(path)
+        return WeightsFile(path, _tensors(path))
     except OSError as error:
-        raise WeightsError(f"{path}: can't be read ({error.strerror})") from error
+        raise WeightsError(f"{path}: can't be read ({error.strerror or error})") from error
     except _FormatError as error:
         raise WeightsError(
             f"{path}: not a valid safetensors file: {error}. Download it again, or save the model again with "
@@ -70,26 +68,36 @@ def read_safetensors(path: Path) -> WeightsFile:
         ) from error
 
 
-def _header(path: Path) -> tuple[Mapping[str, Any], int]:
-    """The header, and the offset in bytes at which the values begin."""
+def _validate(path: Path) -> None:
+    """Let the library check the file; it maps the file into memory and reads only the header."""
+    from safetensors import SafetensorError, safe_open
+
     with path.open("rb") as file:
-        size = path.stat().st_size
-        head = file.read(_LENGTH_BYTES + 24)
-        length = int.from_bytes(head[:_LENGTH_BYTES], "little")
-        if head[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{" or length > _MAX_HEADER_BYTES:
-            other = (what for start, what in _OTHER_FORMATS if head.startswith(start))
-            raise _FormatError(next(other, "it has another format"))
-        if _LENGTH_BYTES + length > size:
-            raise _FormatError(f"it is truncated (its header should have {length} bytes)")
-        file.seek(_LENGTH_BYTES)
-        text = file.read(length)
+        start = file.read(_LENGTH_BYTES + 16)
+    other = next((description for prefix, description in _OTHER_FORMATS if start.startswith(prefix)), None)
+    # A header that begins with "{" decides: the length before it may happen to look like another format.
+    if other is not None and start[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{":
+        raise _FormatError(other)
+    if not start:  # an empty file can't be mapped
+        raise _FormatError("it is empty")
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=_unique_names)
-    except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, _FormatError) else _FormatError("its header is not valid JSON") from error
-    if not isinstance(header, dict):
-        raise _FormatError("its header is not a JSON object")
-    return header, _LENGTH_BYTES + length
+        with safe_open(path, framework="np"):
+            pass
+    except SafetensorError as error:
+        raise _FormatError(str(error).removeprefix("Error while deserializing header: ")) from error
+
+
+def _tensors(path: Path) -> dict[str, TensorRef]:
+    """Every tensor of a validated file, after the checks that the library doesn't make."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        header = json.loads(file.read(length), object_pairs_hook=_unique_names)
+    tensors = {
+        name: _tensor(name, entry, _LENGTH_BYTES + length) for name, entry in header.items() if name != _METADATA
+    }
+    if not tensors:
+        raise _FormatError("it contains no tensor")
+    return tensors
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -99,44 +107,14 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _tensors(header: Mapping[str, Any], start: int, size: int) -> dict[str, TensorRef]:
-    """Every tensor of the header, after a check that they fill the file exactly."""
-    spans: list[tuple[int, int, str]] = []
-    tensors = {}
-    for name, entry in header.items():
-        if name == _METADATA:
-            continue
-        dtype, shape, begin, end = _entry(name, entry)
-        if (start + begin) % dtype.itemsize:  # runtimes read values in place, and may crash on unaligned ones
-            raise _FormatError(f"tensor {name!r} is not aligned; it was written by a very old version of safetensors")
-        spans.append((begin, end, name))
-        tensors[name] = TensorRef(dtype, shape, start + begin)
-    expected = 0
-    for begin, end, name in sorted(spans):
-        if begin != expected:
-            raise _FormatError(f"tensor {name!r} {'overlaps another' if begin < expected else 'follows a gap'}")
-        expected = end
-    if not tensors:
-        raise _FormatError("it contains no tensor")
-    if start + expected != size:
-        problem = "is truncated" if start + expected > size else "has bytes after its last tensor"
-        raise _FormatError(f"it {problem} ({size} bytes, not {start + expected})")
-    return tensors
-
-
-def _entry(name: str, entry: object) -> tuple[np.dtype[np.generic], tuple[int, ...], int, int]:
-    """The dtype, the shape and the byte range (counted from the end of the header) of one tensor."""
-    match entry:
-        case {"dtype": str(kind), "shape": [*shape], "data_offsets": [begin, end]}:
-            pass
-        case _:
-            raise _FormatError(f"tensor {name!r} lacks dtype, shape or data_offsets")
-    if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
-        raise _FormatError(f"tensor {name!r} has a length or an offset that is not a natural number")
-    dtype = _DTYPES.get(kind)
+def _tensor(name: str, entry: dict[str, Any], start: int) -> TensorRef:
+    """The reference for an entry of the header; ``start`` is the offset at which the values begin."""
+    dtype = _DTYPES.get(entry["dtype"])
     if dtype is None:
-        raise _FormatError(f"tensor {name!r} has the unsupported dtype {kind!r}; supported: {', '.join(_DTYPES)}")
-    if end - begin != prod(shape) * dtype.itemsize:
-        needed = prod(shape) * dtype.itemsize
-        raise _FormatError(f"tensor {name!r} has {end - begin} bytes, but {kind} {shape} needs {needed}")
-    return dtype, tuple(shape), begin, end
+        raise _FormatError(
+            f"tensor {name!r} has the unsupported dtype {entry['dtype']!r}; supported: {', '.join(_DTYPES)}"
+        )
+    offset = start + entry["data_offsets"][0]
+    if offset % dtype.itemsize:  # runtimes read values in place, and may crash on unaligned ones
+        raise _FormatError(f"tensor {name!r} is not aligned; it was written by a very old version of safetensors")
+    return TensorRef(dtype, tuple(entry["shape"]), offset)
