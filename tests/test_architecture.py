@@ -39,15 +39,19 @@ ROOMS = {
     "evaluation.robustness": "grid donors results jobs runner scoring examples robustness",
     "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
     "report": (
-        "document drawings evaluation_json evaluation_text evaluation_page comparison_tables comparison_json "
-        "comparison_text comparison_page robustness_definitions robustness_figures robustness_json robustness_text "
-        "robustness_page angles_json angles_text angles_page dataset_json dataset_text dataset_sheet dataset_page "
-        "matrix_files search_json results_page status_json reproduction_parts reproduction"
+        "document drawings sections evaluation comparison robustness angles dataset matrix search status reproduction"
     ),
-    "report.document": "tables definitions json_text files pages blocks",
+    "report.document": "elements blocks numbering values definitions json html_table html markdown terminal files",
     "report.drawings": (
-        "viridis colours drawing heat_map curves pipeline clip_framework contact_sheet hit_grid matrix_plot"
+        "viridis colours drawing raster heat_map curves sizes pipeline clip_framework contact_sheet hit_grid "
+        "matrix_plot"
     ),
+    "report.evaluation": "images json document",
+    "report.comparison": "tables json document",
+    "report.robustness": "definitions figures tables json document",
+    "report.angles": "definitions json document",
+    "report.dataset": "contact_sheet json document",
+    "report.reproduction": "parts rankings document",
     "cli": "arguments output progress encoder_options index search status encoders measuring main",
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
 }

@@ -18,17 +18,17 @@ def plain(colour: tuple[int, int, int], size: tuple[int, int] = (40, 40)) -> Ima
 
 
 def box(sheet: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what has just this colour."""
+    """Left, top, right and bottom of the pixels of this colour."""
     rows, columns = np.nonzero((np.asarray(sheet) == colour).all(axis=2))
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
 def inked(sheet: Image.Image) -> int:
-    """How many pixels aren't paper."""
+    """The number of pixels that aren't background."""
     return int((np.asarray(sheet) != 255).any(axis=2).sum())
 
 
-def test_images_stand_in_rows_and_columns():
+def test_images_are_in_rows_and_columns():
     """A row's images are side by side at one height, the next row's are below in the same columns."""
     rows = [("one", [("a", plain(RED)), ("b", plain(GREEN))]), ("two", [("a", plain(BLUE))])]
     sheet = contact_sheet(rows, cell=CELL)
@@ -53,7 +53,7 @@ def test_margins_are_the_same_all_round():
     assert left == sheet.width - right
 
 
-def test_labels_stand_at_the_left_and_never_under_the_images():
+def test_labels_are_at_the_left_and_never_under_the_images():
     """However long a label is, the images keep their size, and the sheet has room for both."""
     narrow = contact_sheet([("", [("", plain(RED))])], cell=CELL)
     for label in ("short", "rail_break_or_bad_joint " * 4, "W" * 300):
@@ -66,8 +66,8 @@ def test_labels_stand_at_the_left_and_never_under_the_images():
         assert (beside[..., 0] >= beside[..., 1] - 12).all()
 
 
-def test_captions_that_are_the_same_in_every_row_stand_once_above():
-    """Two rows with the same captions need no more height than two without any, but for the one line above."""
+def test_captions_that_all_rows_share_are_above_the_columns():
+    """Two rows with the same captions are only one line higher than two without any."""
     bare = [("a", [("", plain(RED))]), ("b", [("", plain(RED))])]
     same = [("a", [("clean", plain(RED))]), ("b", [("clean", plain(RED))])]
     other = [("a", [("one", plain(RED))]), ("b", [("two", plain(RED))])]
@@ -77,7 +77,7 @@ def test_captions_that_are_the_same_in_every_row_stand_once_above():
 
 
 def test_captions_of_shorter_rows_may_be_the_first_of_longer_ones():
-    """A corruption of one severity stands under the heads of those of five."""
+    """A corruption of one severity is below the heads of those of five."""
     long = ("a", [("clean", plain(RED)), ("1", plain(RED)), ("2", plain(RED))])
     assert (
         contact_sheet([long, ("b", [("clean", plain(RED))])], cell=CELL).height
@@ -85,8 +85,8 @@ def test_captions_of_shorter_rows_may_be_the_first_of_longer_ones():
     )
 
 
-def test_a_title_takes_its_room_above_and_is_never_cut_off():
-    """A title adds height; where it is wider than the images, the sheet grows with it."""
+def test_a_title_is_above_and_never_cut_off():
+    """A title adds height; if it is wider than the images, the sheet grows with it."""
     rows = [("", [("", plain(RED))])]
     bare, titled = contact_sheet(rows, cell=CELL), contact_sheet(rows, cell=CELL, title="A title " * 12)
     assert titled.height > bare.height
@@ -95,12 +95,12 @@ def test_a_title_takes_its_room_above_and_is_never_cut_off():
 
 
 def test_more_text_is_more_ink():
-    """Labels and titles are really written."""
+    """Labels and titles are drawn."""
     rows = [("", [("", plain(RED))])]
     assert inked(contact_sheet([("label", rows[0][1])], cell=CELL)) > inked(contact_sheet(rows, cell=CELL)) + 20
 
 
-def test_images_of_any_mode_are_shown():
+def test_images_of_any_mode_are_drawn():
     """Grey, palette and transparent images are converted."""
     modes = ("1", "L", "P", "RGBA", "CMYK")
     assert contact_sheet([("modes", [(mode, Image.new(mode, (9, 9))) for mode in modes])]).mode == "RGB"
@@ -120,7 +120,7 @@ def test_any_rows_make_a_sheet(rows: list[tuple[str, list[tuple[str, int]]]], ce
     assert contact_sheet(drawn, cell=cell, title=title).mode == "RGB"
 
 
-def test_a_cell_too_small_is_refused():
-    """Below 16 pixels nothing can be told, and the error says so."""
+def test_a_cell_too_small_is_an_error():
+    """A cell has at least 16 pixels."""
     with pytest.raises(ValueError, match="15 pixels is too small"):
         contact_sheet([], cell=15)

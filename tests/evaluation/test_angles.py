@@ -23,8 +23,9 @@ from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.experiments.angles import Angles, angles, check_angles
-from lookalike.report.angles_json import angles_answer, angles_csv
-from lookalike.report.angles_page import angles_page
+from lookalike.report.angles.document import angles_document
+from lookalike.report.angles.json import angles_csv, angles_json
+from lookalike.report.document.html import page as page_of
 
 Cli = Callable[..., Result]
 
@@ -197,11 +198,11 @@ def test_metrics_have_intervals_chance_and_ceilings(result: Angles):
 
 def test_json_and_csv_have_the_same_metrics(result: Angles):
     """The JSON has the metrics with definitions, the CSV a row for each query with its first hit."""
-    answer = json.loads(json.dumps(angles_answer(result)))
+    answer = json.loads(json.dumps(angles_json(result)))
     assert (answer["version"], answer["experiment"]) == (1, "same scene, other frame")
     assert answer["micro"]["map"] == result.micro["map"]
     assert (answer["queries"], answer["excluded"], answer["scenes"]) == (36, 2, 12)
-    assert answer["near_copies"]["threshold"] == 0.999
+    assert answer["near_duplicates"]["threshold"] == 0.999
     assert "whatever their label" in answer["definitions"]["Same scene, other frame"]
     rows = list(csv.DictReader(angles_csv(result).splitlines()))
     assert len(rows) == 38
@@ -212,10 +213,10 @@ def test_json_and_csv_have_the_same_metrics(result: Angles):
 
 def test_the_page_is_self_contained(result: Angles):
     """The page has no external references, states what is measured and excluded, and shows images."""
-    page = angles_page(result)
+    page = page_of(angles_document(result))
     assert not re.search(r'(src|href)="(?!data:)', page)
-    for text in ("same scene, other frame", "2 queries are excluded", "without a group (2)", "bad.png", "scene 3"):
-        assert text in page
+    for words in ("Same scene, other frame", "2 excluded: ", "without a group", "bad.png", "scene 3"):
+        assert words in page
     assert page.count("<img ") > 60
 
 
@@ -223,8 +224,8 @@ def test_the_command_prints_and_writes(scenes: Path, tmp_path: Path, call: Cli):
     """The command prints the metrics, and writes page, JSON and CSV."""
     result = call("angles", scenes, "--encoder", "colours", "--near", "0.999", "--out", tmp_path / "out")
     assert result.code == 0
-    assert result.out.startswith("same scene, other frame: scenes by colours\n36 queries of 12 scenes, 38 images")
-    assert re.search(r"^hit_rate@10 +\d\.\d{3} +~\d\.\d{3} to \d\.\d{3}", result.out, re.MULTILINE)
+    assert result.out.startswith("Same scene, other frame: scenes\n36 queries of 12 scenes, each against all 38 images")
+    assert re.search(r"^Hit rate@10 +\d\.\d{3} +~\d\.\d{3} to \d\.\d{3}", result.out, re.MULTILINE)
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["angles.html", "angles.json", "queries.csv"]
     written = json.loads((tmp_path / "out" / "angles.json").read_text("utf-8"))
     again = call("angles", scenes, "--encoder", "colours", "--near", "0.999", "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,17 @@ from fakes import FakeEncoder
 from lookalike.evaluation.experiments.compare import compare
 from lookalike.evaluation.experiments.evaluate import evaluate
 from lookalike.evaluation.robustness.robustness import robustness
-from lookalike.report.comparison_page import comparison_page
-from lookalike.report.comparison_tables import class_table, overall_table
-from lookalike.report.comparison_text import comparison_markdown, comparison_text
-from lookalike.report.document.tables import CEILING
-from lookalike.report.evaluation_json import evaluation_answer
-from lookalike.report.evaluation_page import evaluation_page
-from lookalike.report.evaluation_text import evaluation_text
-from lookalike.report.robustness_json import robustness_answer
-from lookalike.report.robustness_page import robustness_page
-from lookalike.report.robustness_text import robustness_text
+from lookalike.report.comparison.document import comparison_document
+from lookalike.report.comparison.tables import class_table, overall_table
+from lookalike.report.document.blocks import Document
+from lookalike.report.document.elements import Row, as_cell
+from lookalike.report.document.html import page
+from lookalike.report.document.markdown import markdown
+from lookalike.report.document.terminal import terminal_text
+from lookalike.report.evaluation.document import evaluation_document
+from lookalike.report.evaluation.json import evaluation_json
+from lookalike.report.robustness.document import robustness_document
+from lookalike.report.robustness.json import robustness_json
 
 
 def labelled(folder: Path, *columns: str) -> Path:
@@ -35,30 +37,44 @@ def labelled(folder: Path, *columns: str) -> Path:
     return folder
 
 
+def renderings(document: Document) -> tuple[str, str, str]:
+    """A report as text for a terminal, as Markdown without escapes, and as a page."""
+    return terminal_text(document), re.sub(r"\\(.)", r"\1", markdown(document)), page(document)
+
+
+def texts(row: Row) -> list[str]:
+    """The text of each cell of a row."""
+    return [as_cell(cell).text for cell in row.cells]
+
+
 def test_a_comparison_reports_both_rules(tmp_path: Path):
     """With both columns, text, Markdown and page have the metrics under the other rule as well."""
     found = compare(labelled(tmp_path, "group", "visit"), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
-    for text in (comparison_text(found), comparison_markdown(found), comparison_page(found)):
+    for text in (
+        terminal_text(comparison_document(found)),
+        markdown(comparison_document(found)),
+        page(comparison_document(found)),
+    ):
         assert "Overall under the junk rule visit" in text
     other = found.evaluations[0].others[0]
-    assert f"{other.micro['map']:.3f}" in comparison_text(found)
+    assert f"{other.micro['map']:.3f}" in terminal_text(comparison_document(found))
 
 
 @pytest.mark.parametrize("columns", [(), ("group",)])
 def test_a_rule_without_its_column_is_not_reported(columns: tuple[str, ...], tmp_path: Path):
     """Without visits there is only one rule."""
     found = compare(labelled(tmp_path, *columns), [FakeEncoder("one")], ks=(1, 5))
-    assert "under the junk rule" not in comparison_text(found)
+    assert "under the junk rule" not in terminal_text(comparison_document(found))
 
 
 def test_visits_without_groups(tmp_path: Path):
     """With visits only, the default rule removes copies only and says so; the visit rule is reported as well."""
     found = evaluate(labelled(tmp_path, "visit"), FakeEncoder(), ks=(1, 5))
     assert [metrics.junk for metrics in (found.metrics, *found.others)] == ["group", "visit"]
-    text = evaluation_text(found)
-    assert "junk group: nothing but exact copies of the query, for no groups are given" in text
+    text = terminal_text(evaluation_document(found))
+    assert "Only exact copies of the query are junk, because no groups are given." in text
     assert "resamples visits (3 here; an image without a visit is one of its own)" in text
-    assert "no groups are given" in evaluation_answer(found)["definitions"]["Junk"]
+    assert "no groups are given" in evaluation_json(found)["definitions"]["Junk"]
 
 
 def test_comparisons_report_ceilings_and_ties(tmp_path: Path):
@@ -69,10 +85,14 @@ def test_comparisons_report_ceilings_and_ties(tmp_path: Path):
         overall_table(found),
         *(class_table(found, key) for key in found.metrics),
     )
-    assert overall.rows[-1] == (CEILING, "", f"{metrics.ceilings['ceiling@5']:.3f}", "", "", "", "")
-    assert [row[0] for row in first.rows] == ["one"]
-    assert fifth.rows[-1][-1] == f"{metrics.class_ceilings['a']['ceiling@5']:.3f}"
-    for text in (comparison_text(found), comparison_markdown(found), comparison_page(found)):
+    assert texts(overall.rows[-1]) == ["ceiling", "", f"{metrics.ceilings['ceiling@5']:.3f}", "", "", "", ""]
+    assert [texts(row)[0] for row in first.rows] == ["one"]
+    assert texts(fifth.rows[-1])[-1] == f"{metrics.class_ceilings['a']['ceiling@5']:.3f}"
+    for text in (
+        terminal_text(comparison_document(found)),
+        markdown(comparison_document(found)),
+        page(comparison_document(found)),
+    ):
         assert "ceiling of precision@k is min(k, R) / k" in text
         assert "of neighbours were ties, ordered by a hash with seed 0" in text
 
@@ -80,17 +100,15 @@ def test_comparisons_report_ceilings_and_ties(tmp_path: Path):
 def test_means_come_before_the_classes(tmp_path: Path):
     """Overall and macro come right after the encoder's name, however many classes there are."""
     found = compare(labelled(tmp_path, "group"), [FakeEncoder("one")], ks=(1, 5))
-    assert class_table(found, "map").header == ("Encoder", "Overall", "Macro", "a")
-    head = comparison_page(found).split("By class")[1].split("</thead>")[0]
-    assert head.index("Overall") < head.index("Macro") < head.index(">a<")
+    assert [column.title for column in class_table(found, "map").columns] == ["Encoder", "Overall", "Macro", "a"]
 
 
 def test_macro_and_chance_are_shown_on_narrow_screens(tmp_path: Path):
     """The page repeats them below each metric's name for screens where columns are hidden."""
     found = evaluate(labelled(tmp_path, "group"), FakeEncoder(), ks=(1, 5))
     metrics = found.metrics
-    text = f"macro {metrics.macro['map']:.3f}, chance {metrics.chance['map']:.3f}"
-    assert f'<small class="compact">{text}</small>' in evaluation_page(found)
+    words = f"macro {metrics.macro['map']:.3f}, chance {metrics.chance['map']:.3f}"
+    assert f'<small class="compact">{words}</small>' in page(evaluation_document(found))
 
 
 def test_reports_do_not_claim_missing_groups(tmp_path: Path):
@@ -98,20 +116,28 @@ def test_reports_do_not_claim_missing_groups(tmp_path: Path):
     folder = labelled(tmp_path / "set", "visit")
     found = compare(folder, [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
     damaged = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
-    texts = [comparison_text(found), comparison_markdown(found), comparison_page(found)]
-    texts += [evaluation_page(found.evaluations[0]), robustness_text(damaged), robustness_page(damaged)]
+    texts = [
+        terminal_text(comparison_document(found)),
+        markdown(comparison_document(found)),
+        page(comparison_document(found)),
+    ]
+    texts += [
+        page(evaluation_document(found.evaluations[0])),
+        terminal_text(robustness_document(damaged)),
+        page(robustness_document(damaged)),
+    ]
     for text in texts:
         assert "junk: exact copies only (no groups given)" in text
         assert "junk: group" not in text
         assert "resamples visits" in text
-    assert "note: No groups are given" in robustness_text(damaged)
-    assert "whole visits' summed differences" in comparison_text(found)
+    assert "note: No groups are given" in terminal_text(robustness_document(damaged))
+    assert "whole visits' summed differences" in terminal_text(comparison_document(found))
 
 
 def test_without_groups_and_visits_images_are_resampled(tmp_path: Path):
     """Without groups and visits each image is resampled by itself, and the notes say so."""
     found = compare(labelled(tmp_path), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
-    text = comparison_text(found)
+    text = terminal_text(comparison_document(found))
     assert "resamples images (12 here; neither groups nor visits are given)" in text
     assert "flipping the signs of the images' differences" in text
 
@@ -120,7 +146,7 @@ def test_the_smallest_possible_p_is_stated(tmp_path: Path):
     """With few groups, at least two of all sign patterns are as far from 0 as the observed one."""
     found = compare(labelled(tmp_path, "group"), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
     assert found.evaluations[0].metrics.groups == 4
-    assert "With 4 groups no p can be below 0.125, before correction." in comparison_text(found)
+    assert "With 4 groups no p can be below 0.125, before correction." in terminal_text(comparison_document(found))
 
 
 def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):
@@ -129,13 +155,13 @@ def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):
     found = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
     other = found.others[0]
     assert other.junk == "visit"
-    block = robustness_text(found).split("under the junk rule visit")[1].splitlines()
+    block = terminal_text(robustness_document(found)).split("Under the junk rule visit")[1].splitlines()
     clean = next(line for line in block if line.startswith("clean"))
     chance = next(line for line in block if line.startswith("chance"))
     assert f"{other.clean['precision@1'].value:.3f}" in clean
     assert f"{other.chance['precision@1']:.3f}" in chance
-    page = robustness_page(found).split("The same under the junk rule")[1]
-    assert f"<tr><th>chance</th><td>{other.chance['precision@1']:.3f}</td>" in page
+    html = page(robustness_document(found)).split("Under the junk rule")[1]
+    assert f"<tr><th><span>chance</span></th><td><span>{other.chance['precision@1']:.3f}</span></td>" in html
 
 
 def test_robustness_reports_excluded_queries(tmp_path: Path):
@@ -143,8 +169,9 @@ def test_robustness_reports_excluded_queries(tmp_path: Path):
     folder = labelled(tmp_path / "set", "group")
     found = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
     (exclusion,) = found.results.exclusions
+    text = terminal_text(robustness_document(found))
     assert (exclusion.label, exclusion.count) == ("b", 4)
-    assert f"excluded: 4 of b: {exclusion.reason}" in robustness_text(found)
-    assert exclusion.reason in robustness_page(found)
-    assert robustness_answer(found)["exclusions"] == [{"label": "b", "count": 4, "reason": exclusion.reason}]
-    assert "of neighbours were ties" in robustness_text(found)
+    assert re.search(r"^b +4  all other images of the class are of the same group", text, re.MULTILINE)
+    assert exclusion.reason in page(robustness_document(found))
+    assert robustness_json(found)["exclusions"] == [{"label": "b", "count": 4, "reason": exclusion.reason}]
+    assert "of neighbours were ties" in text

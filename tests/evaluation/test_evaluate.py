@@ -19,7 +19,7 @@ from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.experiments.evaluate import evaluate
 from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.report.evaluation_json import evaluation_answer
+from lookalike.report.evaluation.json import evaluation_json
 
 
 def labelled(folder: Path, rows: Iterable[dict[str, str]]) -> Path:
@@ -225,8 +225,7 @@ def test_no_scored_query_is_an_error(tmp_path: Path, fake: FakeEncoder):
 def test_the_same_input_and_seed_give_the_same_answer(scenes: Path):
     """Two evaluations with separate encoders are identical; another seed changes the intervals."""
     first, again, other = (
-        evaluation_answer(evaluate(scenes, FakeEncoder(), seed=seed, command="lookalike evaluate"))
-        for seed in (0, 0, 1)
+        evaluation_json(evaluate(scenes, FakeEncoder(), seed=seed, command="lookalike evaluate")) for seed in (0, 0, 1)
     )
     assert first == again
     assert first["micro"]["precision@10"] == other["micro"]["precision@10"]

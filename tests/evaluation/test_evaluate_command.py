@@ -1,4 +1,4 @@
-"""lookalike evaluate: what it prints, what it writes, and what it refuses."""
+"""lookalike evaluate: what it prints, what it writes, and its errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pets(tmp_path: Path) -> Path:
 
 
 class Page(HTMLParser):
-    """What a page refers to, and the words on it."""
+    """What a page refers to, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -52,21 +52,21 @@ class Page(HTMLParser):
         self.words += data
 
 
-def test_the_table_tells_everything(pets: Path, call: Cli):
-    """Figures with intervals, each class, and whatever is excluded or skipped, with its reason."""
+def test_the_text_has_everything(pets: Path, call: Cli):
+    """Metrics with intervals, each class, and whatever is excluded or skipped, with its reason."""
     result = call("evaluate", pets)
     assert (result.code, result.err) == (0, "")
-    assert "pets: 25 images of 3 classes, leave-one-out" in result.out
-    assert "encoder colours (49-d, fp32, centre view" in result.out
-    assert "24 queries, 1 excluded, 25 images in the gallery" in result.out
-    assert "excluded: 1 of ferret: no other image of the class is in the gallery" in result.out
-    assert re.search(r"1 file skipped:\n  cat/666\.jpg: .*empty", result.out)
-    assert re.search(r"^precision@10 +0\.\d{3} +~0\.\d{3} to 0\.\d{3} .* 0\.\d{3} +1\.000$", result.out, re.MULTILINE)
+    assert result.out.startswith("Evaluation: pets\n24 queries of 2 classes against 25 images, leave-one-out, ")
+    assert "encoder  colours (49-d, fp32, centre view" in result.out
+    assert "1 excluded; 1 file skipped" in result.out
+    assert re.search(r"^ferret +1  no other image of the class is in the gallery$", result.out, re.MULTILINE)
+    assert re.search(r"^cat/666\.jpg  .*empty", result.out, re.MULTILINE)
+    assert re.search(r"^Precision@10 +0\.\d{3} +~0\.\d{3} to 0\.\d{3} .* 0\.\d{3} +1\.000$", result.out, re.MULTILINE)
     assert re.search(r"^cat +12 +[01]\.\d{3}", result.out, re.MULTILINE)
     assert "conditional on this gallery" in result.out
 
 
-def test_json_has_the_promised_keys(pets: Path, tmp_path: Path, call: Cli):
+def test_json_has_the_documented_keys(pets: Path, tmp_path: Path, call: Cli):
     """evaluation.json is what --json prints, and has at least what is documented."""
     result = call("evaluate", pets, "--json", "--out", tmp_path / "out")
     assert (result.code, result.err) == (0, "")
@@ -94,7 +94,7 @@ def test_json_has_the_promised_keys(pets: Path, tmp_path: Path, call: Cli):
 
 
 def test_the_csv_has_a_row_for_every_query(pets: Path, tmp_path: Path, call: Cli):
-    """Figures of each query, none for one with nothing to find; their means are those of the JSON."""
+    """Metrics of each query, none for one with nothing to find; their means are those of the JSON."""
     call("evaluate", pets, "--out", tmp_path / "out")
     with (tmp_path / "out" / "queries.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -110,7 +110,7 @@ def test_the_csv_has_a_row_for_every_query(pets: Path, tmp_path: Path, call: Cli
 
 
 def test_the_page_needs_nothing_else(pets: Path, tmp_path: Path, call: Cli):
-    """Images are inside it; definitions, caveats, exclusions and skipped files stand beside the figures."""
+    """Images are inside it; definitions, notes, exclusions and skipped files are beside the metrics."""
     result = call("evaluate", pets, "--out", tmp_path / "a" / "b")
     assert result.out.endswith(f"written to {tmp_path / 'a' / 'b'}: evaluation.html, evaluation.json, queries.csv\n")
     text = (tmp_path / "a" / "b" / "evaluation.html").read_text(encoding="utf-8")
@@ -126,7 +126,7 @@ def test_the_page_needs_nothing_else(pets: Path, tmp_path: Path, call: Cli):
         "First hits that are wrong",
         "no other image of the class is in the gallery",
         "666.jpg",
-        "divided by k always",
+        "divided by k in every case",
         "No groups are given",
         "lookalike evaluate",
     ):
@@ -139,7 +139,7 @@ def test_the_page_needs_nothing_else(pets: Path, tmp_path: Path, call: Cli):
 
 
 def test_odd_names_go_through_every_report(tmp_path: Path, call: Cli):
-    """Names with line breaks, markup, or bytes that are no UTF-8 are shown, escaped, and never break a file."""
+    """Names with line breaks, markup, or bytes that are no UTF-8 are printed, escaped, and never break a file."""
     for number, name in enumerate(ODD_NAMES):
         for label in (b"<i>cat", b"dog\xff"):
             place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd/" + label + b"/" + name))
@@ -157,8 +157,8 @@ def test_odd_names_go_through_every_report(tmp_path: Path, call: Cli):
     assert paths >= {"<i>cat/two\nlines.png", "dog\\xff/\\xff\\xfe.png"}
 
 
-def test_options_reach_the_figures(tmp_path: Path, call: Cli):
-    """--k, --junk, --seed and --labels do what they say."""
+def test_options_reach_the_metrics(tmp_path: Path, call: Cli):
+    """--k, --junk, --seed and --labels have their effect."""
     for number in range(16):
         drawn(tmp_path / "d" / f"{number}.png", number)
     rows = [f"{number}.png,{'ab'[number % 2]},g{number // 4}" for number in range(16)]
@@ -184,7 +184,7 @@ def test_options_reach_the_figures(tmp_path: Path, call: Cli):
     ],
 )
 def test_what_cannot_be_measured_is_one_line(pets: Path, call: Cli, arguments: list[str], words: str):
-    """An error is one line on standard error, exit code 1, and no figure."""
+    """An error is one line on standard error, exit code 1, and no metric."""
     result = call("evaluate", pets, *arguments)
     assert (result.code, result.out) == (1, "")
     assert re.fullmatch("lookalike: .*\n", result.err)
@@ -193,20 +193,20 @@ def test_what_cannot_be_measured_is_one_line(pets: Path, call: Cli, arguments: l
 
 @pytest.mark.parametrize("ks", ["0", "1,-1", "1,,2", "ten", ""])
 def test_a_wrong_k_is_wrong_usage(pets: Path, call: Cli, ks: str):
-    """What is no list of whole numbers from 1 on is refused by the command line itself."""
+    """Anything but a list of whole numbers from 1 on is rejected by the command line."""
     assert call("evaluate", pets, "--k", ks).code == 2
 
 
 def test_a_folder_that_cannot_be_written_is_known_before_the_work(pets: Path, call: Cli, fake: FakeEncoder):
-    """--out at a file is an error at once; nothing was encoded for it."""
+    """--out at a file is an error before anything is encoded."""
     (pets.parent / "file").write_text("words")
     result = call("evaluate", pets, "--out", pets.parent / "file")
     assert (result.code, result.out, fake.encoded) == (1, "", 0)
     assert "the report can't be written there" in result.err
 
 
-def test_an_old_report_is_replaced_whole(pets: Path, tmp_path: Path, call: Cli):
-    """Reports of a second run take the place of the first one's, with nothing left over."""
+def test_an_old_report_is_replaced(pets: Path, tmp_path: Path, call: Cli):
+    """The files of a second run replace those of the first, and nothing else is left."""
     call("evaluate", pets, "--out", tmp_path / "out")
     first = (tmp_path / "out" / "evaluation.json").read_text()
     call("evaluate", pets, "--out", tmp_path / "out", "--seed", "5")

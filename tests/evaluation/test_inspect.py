@@ -20,9 +20,10 @@ from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import provenance
 from lookalike.evaluation.experiments.inspect import DatasetInspection, Sizes, UnitSummary, inspect_dataset
 from lookalike.evaluation.experiments.inspect import draw_sample as chosen
-from lookalike.report.dataset_json import dataset_answer
-from lookalike.report.dataset_page import dataset_page
-from lookalike.report.dataset_sheet import dataset_sheet
+from lookalike.report.dataset.contact_sheet import dataset_contact_sheet
+from lookalike.report.dataset.document import dataset_document
+from lookalike.report.dataset.json import dataset_json
+from lookalike.report.document.html import page as page_of
 
 Cli = Callable[..., Result]
 
@@ -111,7 +112,7 @@ def test_a_split_is_counted(tmp_path: Path, fake: FakeEncoder):
 
 def test_the_page_is_self_contained(inspection: DatasetInspection):
     """The page has no external references, every sampled image, and the copies, skipped files and units."""
-    page = dataset_page(inspection, provenance("lookalike dataset show track"))
+    page = page_of(dataset_document(inspection, provenance("lookalike dataset show track")))
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert page.count("<img ") == 9 + 2
     for text in ("track", "bad.png", "not an image", "Exact copies: 1 set", "junk group", "portrait", "sleeper"):
@@ -123,7 +124,7 @@ def test_names_are_escaped(tmp_path: Path, fake: FakeEncoder):
     """Markup in class names is shown as text."""
     for number in range(4):
         drawn(tmp_path / "odd" / ("<b>bold", "x & y")[number % 2] / f"{number}.png", number)
-    page = dataset_page(inspect_dataset(embed_dataset(load_dataset(tmp_path / "odd"), fake)), provenance())
+    page = page_of(dataset_document(inspect_dataset(embed_dataset(load_dataset(tmp_path / "odd"), fake)), provenance()))
     assert "&lt;b&gt;bold" in page
     assert "x &amp; y" in page
     assert "<b>bold" not in page
@@ -132,25 +133,24 @@ def test_names_are_escaped(tmp_path: Path, fake: FakeEncoder):
 def test_a_deleted_image_leaves_a_gap(track: Path, inspection: DatasetInspection):
     """An image deleted before the page is written is shown as unreadable, and missing from the contact sheet."""
     (track / "3.png").unlink()
-    assert "can't be read any more" in dataset_page(inspection, provenance())
-    assert dataset_sheet(inspection).mode == "RGB"
+    assert "can't be read any more" in page_of(dataset_document(inspection, provenance()))
+    assert dataset_contact_sheet(inspection).mode == "RGB"
 
 
-def test_many_classes_share_the_page(tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch):
+def test_many_classes_share_the_page(tmp_path: Path, fake: FakeEncoder):
     """With more classes than fit, the largest are on the contact sheet, and the others are counted."""
-    monkeypatch.setattr("lookalike.report.dataset_page._IMAGES", 8)
     for number in range(9):
         drawn(tmp_path / "many" / "abc"[number % 3] / f"{number}.png", number)
     drawn(tmp_path / "many" / "b" / "10.png", 10)
     inspection = inspect_dataset(embed_dataset(load_dataset(tmp_path / "many"), fake))
-    page = dataset_page(inspection, provenance())
+    page = page_of(dataset_document(inspection, provenance(), most_images=8))
     assert "The 1 smallest class is in the table only" in page
     assert page.count("<img ") == 3 + 4
 
 
 def test_the_json_has_everything(inspection: DatasetInspection):
     """The JSON has a version and everything that the page has."""
-    answer = json.loads(json.dumps(dataset_answer(inspection)))
+    answer = json.loads(json.dumps(dataset_json(inspection)))
     assert (answer["version"], answer["images"], answer["dataset"]) == (1, 9, "track")
     assert answer["classes"]["clip"]["sizes"] == {"smallest": [80, 20], "median": [60, 40], "largest": [40, 61]}
     assert answer["units"]["group"] == {"count": 5, "largest": 3, "mixed": 1, "without": 1}
@@ -164,10 +164,11 @@ def test_the_command_prints_and_writes(track: Path, tmp_path: Path, call: Cli):
     """The command prints a summary and a line for each class, and writes page, JSON and contact sheet."""
     result = call("dataset", "show", track, "--out", tmp_path / "new" / "out")
     assert result.code == 0
-    assert result.out.startswith(f"dataset    track: 10 rows of {track / 'labels.csv'}\n")
-    assert "images   9 in 3 classes, 1 skipped\n" in result.out
+    assert result.out.startswith(
+        f"Dataset: track\n10 rows of {track / 'labels.csv'}. 9 images in 3 classes, 1 skipped."
+    )
     assert re.search(r"^sleeper +2 +1 +2 ", result.out, re.MULTILINE)
-    assert "skipped    bad.png: not an image" in result.out
+    assert re.search("^bad.png  not an image", result.out, re.MULTILINE)
     assert "lookalike: 1 skipped, the first bad.png" in result.err
     files = sorted(file.name for file in (tmp_path / "new" / "out").iterdir())
     assert files == ["contact_sheet.jpg", "dataset.html", "dataset.json"]
@@ -181,13 +182,13 @@ def test_a_single_class_can_be_inspected(tmp_path: Path, call: Cli):
     """A dataset of one class is accepted."""
     for number in range(2):
         drawn(tmp_path / "pets" / "cat" / f"{number}.png", number)
-    assert "2 in 1 class" in call("dataset", "show", tmp_path / "pets").out
+    assert "2 images in 1 class" in call("dataset", "show", tmp_path / "pets").out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("dataset",), "say what to do with a dataset"),
+        (("dataset",), "an action is missing"),
         (("dataset", "show"), "DATASET"),
         (("dataset", "show", "x", "--near", "2"), "not a cosine"),
     ],

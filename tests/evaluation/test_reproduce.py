@@ -1,4 +1,4 @@
-"""Reproduce: both experiments as one report, in which nothing is missing without being said to be."""
+"""Reproduce: both experiments as one report, which lists what is missing."""
 
 import re
 from collections.abc import Callable
@@ -14,8 +14,10 @@ from lookalike import Encoder
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
 from lookalike.evaluation.experiments import reproduce as reproduction
 from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, sample_queries
-from lookalike.report.document.blocks import Figure, Report, report_markdown, report_page
-from lookalike.report.reproduction import reproduction_report
+from lookalike.report.document.blocks import Document, Figure
+from lookalike.report.document.html import page as page_of
+from lookalike.report.document.markdown import markdown as markdown_of
+from lookalike.report.reproduction.document import reproduction_document
 
 Cli = Callable[..., Result]
 
@@ -29,7 +31,7 @@ def few_corruptions(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def animals(tmp_path: Path) -> Path:
-    """Cats and dogs under flat names, as Kaggle gives them, one of them damaged."""
+    """Cats and dogs under flat names, as from Kaggle, one of them damaged."""
     for number in range(12):
         drawn(tmp_path / "animals" / f"{('cat', 'dog')[number % 2]}.{number}.jpg", number, (80, 64))
     (tmp_path / "animals" / "cat.99.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing more")
@@ -48,7 +50,7 @@ def rail(tmp_path: Path) -> Path:
 
 
 def load(name: str) -> Encoder:
-    """Two encoders that are here, and one that isn't."""
+    """Two encoders that load, and one whose weights are missing."""
     if name == "absent":
         raise WeightsError(
             "the weights of absent are not on this machine; to fetch them: lookalike encoders pull absent"
@@ -69,9 +71,9 @@ def made(tmp_path: Path, **datasets: Path) -> Reproduction:
     )
 
 
-def report_of(result: Reproduction) -> Report:
+def report_of(result: Reproduction) -> Document:
     """The report, without examples of damage."""
-    return reproduction_report(result, {})
+    return reproduction_document(result)
 
 
 @pytest.fixture
@@ -82,28 +84,28 @@ def known(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.usefixtures("known")
 def test_both_datasets_and_every_encoder_are_in_the_report(tmp_path: Path, animals: Path, rail: Path):
-    """Table 1 has a row for each encoder; one not here says how to get it; the first that is here is studied."""
+    """Table 1 has a row for each encoder; a missing one has the command to get it; the first that loads is studied."""
     result = made(tmp_path, rail=rail, catsdogs=animals)
     assert [experiment.name for experiment in result.experiments] == ["catsdogs", "rail"]
     assert result.encoder.name == "colours"
-    markdown = report_markdown(report_of(result), "figures")
+    markdown = markdown_of(report_of(result), "figures")
     table = markdown[markdown.index("**Table 1.") : markdown.index("**Table 2.")]
-    assert table.count("| absent | not evaluated: the weights of absent") == 2
+    assert table.count("| absent (reference) | not evaluated: the weights of absent") == 2
     assert table.count("| colours | ") == table.count("| others | ") == 2 * 4
     assert "CLIP-Retrieval | 94 | 92" in table
     assert "not comparable" in table
 
 
 @pytest.mark.usefixtures("known")
-def test_what_isnt_given_is_said_to_be_missing(tmp_path: Path, animals: Path, rail: Path):
-    """A dataset that wasn't named, CLIP's weights, the shortness of a quick run: notices at the head of the report."""
+def test_the_report_lists_what_is_missing(tmp_path: Path, animals: Path, rail: Path):
+    """A dataset that wasn't named, CLIP's weights and a quick run are notices at the head of the report."""
     for given, absent, option in (("catsdogs", "Railway", "--rail"), ("rail", "Cats vs. Dogs", "--catsdogs")):
         result = made(tmp_path, **{given: animals if given == "catsdogs" else rail})
         assert [missing.fix for missing in result.missing] == [
             f"{option} DATASET",
             "lookalike encoders pull clip-vit-b-32 (the method's own), or lookalike encoders pull clip-vit-b-32-256",
         ]
-        markdown = report_markdown(report_of(result), "figures")
+        markdown = markdown_of(report_of(result), "figures")
         assert f"> **Note.** Missing: {absent}" in markdown
         assert "> **Note.** Missing: a CLIP encoder" in markdown
         assert "> **Note.** A quick run" in markdown
@@ -111,34 +113,34 @@ def test_what_isnt_given_is_said_to_be_missing(tmp_path: Path, animals: Path, ra
 
 @pytest.mark.usefixtures("known")
 def test_every_figure_has_a_number_and_a_sentence_of_method(tmp_path: Path, rail: Path):
-    """In both forms, in the same order; the figures of the Markdown are files that the report names."""
+    """On the page and in Markdown, in the same order; the figures of the Markdown are files that the report names."""
     report = report_of(made(tmp_path, rail=rail))
-    markdown, page = report_markdown(report, "figures"), report_page(report)
+    markdown, page = markdown_of(report, "figures"), page_of(report)
     numbers = re.findall(r"\*\*Figure (\d+)\. [^*]+\*\* \S+", markdown)
     assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
     assert re.findall(r"<b>Figure (\d+)\.", page) == numbers
     named = re.findall(r"\]\(figures/([^)]+)\)", markdown)
-    assert named == [figure.file for figure in report.figures()]
+    assert named == [figure.file for figure in report.drawings()]
     assert len(set(named)) == len(named)
-    for figure in report.figures():
+    for figure in report.drawings():
         is_svg = isinstance(figure.content, str)
         assert figure.content[:4] == ("<svg" if is_svg else b"\xff\xd8\xff\xe0"), figure.slug
     assert all(block.method for block in report.blocks if isinstance(block, Figure))
 
 
 @pytest.mark.usefixtures("known")
-def test_the_pipeline_is_drawn_from_the_running_stamp(tmp_path: Path, rail: Path):
+def test_the_pipeline_has_the_values_of_the_stamp(tmp_path: Path, rail: Path):
     """Name, size, dimension, precision and gallery are those that ran."""
     result = made(tmp_path, rail=rail)
-    (drawing,) = (figure for figure in report_of(result).figures() if figure.slug == "figure-pipeline")
+    (drawing,) = (drawing for drawing in report_of(result).drawings() if drawing.slug == "figure-pipeline")
     for words in ("colours", "fp32", "49", "32 \N{MULTIPLICATION SIGN} 32", "12 images"):
         assert words in drawing.content, words
 
 
 @pytest.mark.usefixtures("known")
-def test_the_page_needs_nothing_else_and_tells_what_made_it(tmp_path: Path, animals: Path, rail: Path):
+def test_the_page_needs_nothing_else_and_names_what_made_it(tmp_path: Path, animals: Path, rail: Path):
     """No file beside it, all elements closed, with stamps, seed, versions, machine and command."""
-    page = report_page(report_of(made(tmp_path, rail=rail, catsdogs=animals)))
+    page = page_of(report_of(made(tmp_path, rail=rail, catsdogs=animals)))
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     for words in ("stamp", "Seed", "numpy", "Machine", "lookalike reproduce as it was typed"):
         assert words in page, words
@@ -146,8 +148,8 @@ def test_the_page_needs_nothing_else_and_tells_what_made_it(tmp_path: Path, anim
 
 
 @pytest.mark.usefixtures("known")
-def test_a_second_run_makes_nothing_again_and_the_same_report(tmp_path: Path, rail: Path):
-    """Every vector is there already; page and Markdown are the same byte for byte."""
+def test_a_second_run_encodes_nothing_and_makes_the_same_report(tmp_path: Path, rail: Path):
+    """Every vector is stored; page and Markdown are the same byte for byte."""
     encoders: list[FakeEncoder] = []
 
     def counted(name: str) -> Encoder:
@@ -169,13 +171,13 @@ def test_a_second_run_makes_nothing_again_and_the_same_report(tmp_path: Path, ra
     encoders.clear()
     second = report_of(run())
     assert sum(encoder.encoded for encoder in encoders) == 0
-    assert report_page(first) == report_page(second)
-    assert report_markdown(first, "figures") == report_markdown(second, "figures")
+    assert page_of(first) == page_of(second)
+    assert markdown_of(first, "figures") == markdown_of(second, "figures")
 
 
 @pytest.mark.usefixtures("known")
-def test_rankings_are_drawn_and_not_picked(tmp_path: Path, rail: Path):
-    """Every class has its queries, the same for the same seed, whatever comes out of them."""
+def test_rankings_are_drawn_by_the_seed(tmp_path: Path, rail: Path):
+    """Every class has its queries, the same for the same seed, whatever their results."""
     (experiment,) = made(tmp_path, rail=rail).experiments
     chosen = sample_queries(experiment.evaluation, seed=0)
     labels = [experiment.evaluation.query(number).label for number in chosen]
@@ -184,20 +186,20 @@ def test_rankings_are_drawn_and_not_picked(tmp_path: Path, rail: Path):
 
 
 @pytest.mark.usefixtures("known")
-def test_scenes_are_measured_where_groups_say_what_they_are(tmp_path: Path, animals: Path, rail: Path):
-    """With groups there is a table and a figure of scenes; without, the report says what is missing for it."""
+def test_scenes_are_measured_if_groups_are_given(tmp_path: Path, animals: Path, rail: Path):
+    """With groups there is a table and a figure of scenes; without, the report says why not."""
     animal, railway = made(tmp_path, rail=rail, catsdogs=animals).experiments
     assert animal.angles is None
     assert railway.angles is not None
     assert {railway.angles.query(number).row.group for number in railway.scenes} == {f"scene {n}" for n in range(4)}
-    markdown = report_markdown(report_of(made(tmp_path, rail=rail, catsdogs=animals)), "figures")
+    markdown = markdown_of(report_of(made(tmp_path, rail=rail, catsdogs=animals)), "figures")
     assert "> **Note.** Not measured: " in markdown
     assert "no groups are given" in markdown
     assert "figure-angles-rail.jpg" in markdown
 
 
-def test_nothing_to_work_with_is_refused(tmp_path: Path, rail: Path):
-    """No dataset, a dataset of another name, no encoder that can be made ready: one error each, in words."""
+def test_unusable_input_is_an_error(tmp_path: Path, rail: Path):
+    """No dataset, a dataset of another name, and no encoder that loads are one error each."""
     with pytest.raises(EvaluationError, match="catsdogs or rail"):
         reproduce({}, folder=tmp_path)
     with pytest.raises(EvaluationError, match="catsdogs or rail"):
@@ -211,7 +213,7 @@ def test_nothing_to_work_with_is_refused(tmp_path: Path, rail: Path):
 
 
 def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Path, rail: Path, call: Cli):
-    """One page, one Markdown with its figures, and each dataset's comparison and robustness in full."""
+    """One page, one Markdown with its figures, and each dataset's own comparison and robustness."""
     out = tmp_path / "out"
     result = call("reproduce", "--catsdogs", animals, "--rail", rail, "--encoder", "resnet50", "--quick", "--out", out)
     assert (result.code, result.err) == (0, "")
@@ -233,7 +235,7 @@ def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Pa
 
 
 def test_the_command_needs_a_dataset(tmp_path: Path, call: Cli):
-    """Wrong usage is told with exit code 2."""
+    """Wrong usage ends with exit code 2."""
     result = call("reproduce", "--out", tmp_path / "out")
     assert result.code == 2
     assert "--catsdogs DATASET, --rail DATASET" in result.err

@@ -33,9 +33,10 @@ from lookalike.evaluation.robustness.results import Robustness
 from lookalike.evaluation.robustness.robustness import robustness
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
 from lookalike.images.decode import open_image
-from lookalike.report.document.json_text import as_text
-from lookalike.report.robustness_json import robustness_answer, robustness_csv
-from lookalike.report.robustness_page import robustness_page
+from lookalike.report.document.html import page
+from lookalike.report.document.json import as_text
+from lookalike.report.robustness.document import robustness_document
+from lookalike.report.robustness.json import robustness_csv, robustness_json
 
 NAMES = ("gaussian_noise", "darkness", "flip")
 
@@ -199,13 +200,13 @@ def test_retention_is_none_when_clean_is_at_chance(folder: Path, tmp_path: Path,
     assert measured.results.overall is not None
     for key in low:
         assert measured.results.overall[key].retention is None
-    assert "n/a" in robustness_page(measured)
+    assert "n/a" in page(robustness_document(measured))
 
 
 def test_the_same_input_gives_the_same_report(run: Callable[..., Robustness]):
     """Page, JSON and CSV of a second run with stored vectors equal those of the first, byte for byte."""
     reports = [
-        (as_text(robustness_answer(measured)), robustness_csv(measured), robustness_page(measured))
+        (as_text(robustness_json(measured)), robustness_csv(measured), page(robustness_document(measured)))
         for measured in (run(), run())
     ]
     assert reports[0] == reports[1]
@@ -231,7 +232,7 @@ def test_both_junk_rules_are_reported_if_both_columns_exist(folder: Path, tmp_pa
     measured = robustness(replace(dataset, rows=rows), fake, junk="visit", **options)  # type: ignore[arg-type]
     assert measured.results.junk == "visit"
     assert [other.junk for other in measured.others] == ["group"]
-    assert "junk rule “group”" in robustness_page(measured)
+    assert "Under the junk rule group" in page(robustness_document(measured))
 
 
 def test_a_split_is_respected(folder: Path, tmp_path: Path, fake: FakeEncoder):
@@ -363,7 +364,7 @@ def test_real_photos_lose_more_at_higher_severity(
     assert clean > 0.7
     for family in answer["families"]:
         (corruption,) = family["corruptions"]
-        mild, harsh = (cell["figures"]["map"] for cell in corruption["severities"])
+        mild, harsh = (cell["metrics"]["map"] for cell in corruption["severities"])
         assert mild["value"] == pytest.approx(clean, abs=0.05)
         assert harsh["value"] < mild["value"]
         assert harsh["retention"] < 1

@@ -8,7 +8,7 @@ from typing import Any
 
 def print_json(answer: dict[str, Any]) -> None:
     """Print ``answer`` as JSON, always in UTF-8; print nothing if standard output is closed."""
-    from lookalike.report.document.json_text import as_text
+    from lookalike.report.document.json import as_text
 
     if sys.stdout is not None:
         sys.stdout.buffer.write(as_text(answer).encode())

@@ -176,9 +176,9 @@ def _check_text_input(gallery: Gallery, options: argparse.Namespace) -> None:
 
 
 def _print_json(gallery: Gallery, rankings: list[Ranking]) -> None:
-    from lookalike.report.search_json import search_answer
+    from lookalike.report.search import search_json
 
-    print_json(search_answer(gallery.stamp.name, gallery.path, rankings))
+    print_json(search_json(gallery.stamp.name, gallery.path, rankings))
 
 
 def _print_table(rankings: list[Ranking]) -> None:
@@ -196,7 +196,7 @@ def _print_table(rankings: list[Ranking]) -> None:
 
 def _write_page(gallery: Gallery, rankings: list[Ranking], file: Path) -> None:
     from lookalike.report.document.files import write_text
-    from lookalike.report.results_page import results_page
+    from lookalike.report.search import results_page
 
     write_text(file, results_page(gallery.stamp, gallery.status().images, gallery.root, rankings))
 

@@ -27,9 +27,9 @@ def run(options: argparse.Namespace) -> int:
 
     with Gallery.open(options.gallery or ".") as gallery:
         if options.json:
-            from lookalike.report.status_json import status_answer
+            from lookalike.report.status import status_json
 
-            print_json(status_answer(gallery))
+            print_json(status_json(gallery))
         else:
             _print_status(gallery)
     return 0

@@ -15,30 +15,31 @@ from lookalike.cli.measuring.experiment import (
     add_report,
     add_seed,
     command_line,
+    deliver,
     embed,
     own_or_named,
-    print_or_write,
     read_dataset,
 )
 from lookalike.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lookalike.cli.arguments import Commands
     from lookalike.evaluation.experiments.angle_results import Angles
+    from lookalike.report.document.files import Content
 
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
 Multi-angle retrieval on real images: for each query that has a group (one scene), the other frames of its group are
-relevant, whatever their label, and all else is wrong. Near copies of the query, told by efficientnet-lite2 whatever
-encoder is measured, are junk."""
+relevant, whatever their label, and all other images are wrong. Near duplicates of the query, found by
+efficientnet-lite2 whatever encoder is measured, are junk."""
 
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(commands, "angles", "measure how well other frames of the same scene are found", run, _DETAILS)
+    parser = add_command(
+        commands, "angles", "measure how well other frames of the same scene are retrieved", run, _DETAILS
+    )
     add_dataset(parser)
     add_encoder(parser, OWN_OR_BEST)
     add_view(parser)
@@ -53,8 +54,8 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.encoders.encoder import load_encoder
     from lookalike.evaluation.experiments.angles import angles, check_angles
     from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
-    from lookalike.report.angles_json import angles_answer
-    from lookalike.report.angles_text import angles_text
+    from lookalike.report.angles.document import angles_document
+    from lookalike.report.angles.json import angles_json
     from lookalike.report.document.files import output_folder
 
     folder = output_folder(options.out) if options.out else None
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     embedded = embed(dataset, encoder)
     near = embedded if fixed.spec == encoder.spec else embed(dataset, fixed, quiet=True)
     with progress_bar("ranking", "queries") as progress:
-        found = angles(
+        result = angles(
             embedded,
             near,
             threshold=options.near,
@@ -74,17 +75,22 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
             command=command_line(options, "angles", "--near", f"{options.near:g}", encoder=encoder),
         )
-    if folder is not None:
-        write(found, folder)
-    return print_or_write(options, folder, lambda: angles_answer(found), lambda: angles_text(found))
+    return deliver(
+        options,
+        folder,
+        document=lambda: angles_document(result),
+        answer=lambda: angles_json(result),
+        files=lambda: angles_files(result),
+    )
 
 
-def write(found: Angles, folder: Path) -> None:
-    """Write the page, the JSON and the CSV of ``found`` into ``folder``."""
-    from lookalike.report.angles_json import angles_answer, angles_csv
-    from lookalike.report.angles_page import angles_page
-    from lookalike.report.document.files import write_answer, write_text
+def angles_files(result: Angles) -> dict[str, Content]:
+    """The page, the JSON and the CSV of ``result``."""
+    from lookalike.report.angles.document import angles_document
+    from lookalike.report.angles.json import angles_csv, angles_json
 
-    write_text(folder / "queries.csv", angles_csv(found))
-    write_answer(folder / "angles.json", angles_answer(found))
-    write_text(folder / "angles.html", angles_page(found))
+    return {
+        "queries.csv": angles_csv(result),
+        "angles.json": angles_json(result),
+        "angles.html": angles_document(result),
+    }

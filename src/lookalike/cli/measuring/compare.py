@@ -16,24 +16,23 @@ from lookalike.cli.measuring.experiment import (
     add_report,
     add_seed,
     command_line,
-    print_or_write,
+    deliver,
 )
 from lookalike.cli.progress import stage_progress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lookalike.cli.arguments import Commands
     from lookalike.encoders.encoder import Encoder
     from lookalike.evaluation.experiments.compare import Comparison
+    from lookalike.report.document.files import Content
 
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
 The first --encoder is the reference that the others are tested against (paired, whole groups' signs flipped, Holm's
-correction): testing against the best row would be selection. An encoder whose weights aren't on this machine keeps a
-row that says so, and how to get them; --yes downloads them. The figures that the method was published with stand
-apart: their metric and split aren't known."""
+correction): testing against the best row would be selection. An encoder whose weights aren't on this machine is listed
+as missing, with the command that downloads them; --yes downloads them first. The published values of the method are
+listed separately, because their metric and split aren't known."""
 
 
 def add_to(commands: Commands) -> None:
@@ -44,15 +43,15 @@ def add_to(commands: Commands) -> None:
     add_dataset(parser)
     add_encoder(
         parser,
-        "an encoder: a name (see lookalike encoders), or the path of a checkpoint; several times, the reference first "
-        "(default: all that are known, the best on this machine first)",
+        "an encoder: a name (see lookalike encoders), or the path of a checkpoint; repeat it, the reference first "
+        "(default: all encoders of the catalogue, the best on this machine first)",
         several=True,
     )
     add_view(parser)
     add_ranks(parser)
     add_junk(parser)
     add_seed(parser)
-    parser.add_argument("--yes", action="store_true", help="agree to the download of weights that aren't here")
+    parser.add_argument("--yes", action="store_true", help="download missing weights without asking")
     add_report(parser, "comparison.html", "comparison.md", "comparison.json")
 
 
@@ -60,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.experiments.compare import compare, known_encoders
-    from lookalike.report.comparison_json import comparison_answer
-    from lookalike.report.comparison_text import comparison_text
+    from lookalike.report.comparison.document import comparison_document
+    from lookalike.report.comparison.json import comparison_json
     from lookalike.report.document.files import output_folder
 
     dataset = load_dataset(options.dataset, csv=options.labels)
@@ -78,13 +77,17 @@ def run(options: argparse.Namespace) -> int:
             command=command_line(options, "compare"),
             load=lambda name: _load(options, name),
         )
-    if folder is not None:
-        write(comparison, folder)
-    return print_or_write(options, folder, lambda: comparison_answer(comparison), lambda: comparison_text(comparison))
+    return deliver(
+        options,
+        folder,
+        document=lambda: comparison_document(comparison),
+        answer=lambda: comparison_json(comparison),
+        files=lambda: comparison_files(comparison),
+    )
 
 
 def _load(options: argparse.Namespace, name: str | os.PathLike[str]) -> Encoder:
-    """The encoder called ``name``, its weights fetched first if that was agreed to."""
+    """The encoder ``name``; with --yes, its weights are downloaded first if they are missing."""
     from lookalike.encoders import catalog
     from lookalike.encoders.weights import locate
 
@@ -94,13 +97,14 @@ def _load(options: argparse.Namespace, name: str | os.PathLike[str]) -> Encoder:
     return load(options, os.fspath(name))
 
 
-def write(comparison: Comparison, folder: Path) -> None:
-    """Write the page, the Markdown and the JSON of ``comparison`` into ``folder``."""
-    from lookalike.report.comparison_json import comparison_answer
-    from lookalike.report.comparison_page import comparison_page
-    from lookalike.report.comparison_text import comparison_markdown
-    from lookalike.report.document.files import write_answer, write_text
+def comparison_files(comparison: Comparison) -> dict[str, Content]:
+    """The page, the Markdown and the JSON of ``comparison``."""
+    from lookalike.report.comparison.document import comparison_document
+    from lookalike.report.comparison.json import comparison_json
 
-    write_answer(folder / "comparison.json", comparison_answer(comparison))
-    write_text(folder / "comparison.md", comparison_markdown(comparison) + "\n")
-    write_text(folder / "comparison.html", comparison_page(comparison))
+    document = comparison_document(comparison)
+    return {
+        "comparison.json": comparison_json(comparison),
+        "comparison.md": document,
+        "comparison.html": document,
+    }

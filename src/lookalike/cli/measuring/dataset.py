@@ -1,4 +1,4 @@
-"""``lookalike dataset show``: what labelled images look like."""
+"""``lookalike dataset show``: a summary of labelled images."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from lookalike.cli.measuring.experiment import (
     add_report,
     add_seed,
     command_line,
+    deliver,
     embed,
-    print_or_write,
     read_dataset,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lookalike.cli.arguments import Commands
     from lookalike.evaluation.data.provenance import Provenance
     from lookalike.evaluation.experiments.inspect import DatasetInspection
+    from lookalike.report.document.files import Content
 
 _DETAILS = f"""\
 {DATASET_DETAILS}
@@ -35,7 +34,7 @@ _ENCODER = "efficientnet-lite2"
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(commands, "dataset", "look at labelled images before figures are made of them", _usage)
+    parser = add_command(commands, "dataset", "inspect labelled images before measuring with them", _usage)
     parser.set_defaults(usage=parser)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
     show = add_command(
@@ -46,7 +45,7 @@ def add_to(commands: Commands) -> None:
         _DETAILS,
     )
     add_dataset(show)
-    add_encoder(show, f"the encoder that near copies are told by (default: {_ENCODER})")
+    add_encoder(show, f"the encoder that finds near duplicates (default: {_ENCODER})")
     add_view(show)
     add_near(show)
     add_seed(show, "the contact sheet's images")
@@ -54,7 +53,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _usage(options: argparse.Namespace) -> int:
-    options.usage.error("say what to do with a dataset: show")
+    options.usage.error("an action is missing: show")
     return 2
 
 
@@ -62,27 +61,32 @@ def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.evaluation.data.provenance import provenance
     from lookalike.evaluation.experiments.inspect import inspect_dataset
-    from lookalike.report.dataset_json import dataset_answer
-    from lookalike.report.dataset_text import dataset_text
+    from lookalike.report.dataset.document import dataset_document
+    from lookalike.report.dataset.json import dataset_json
     from lookalike.report.document.files import output_folder
 
     folder = output_folder(options.out) if options.out else None
     dataset = read_dataset(options, one_class=True)
     encoder = load(options, options.encoder or _ENCODER)
     display = inspect_dataset(embed(dataset, encoder), near=options.near, seed=options.seed)
-    if folder is not None:
-        command = command_line(options, "dataset show", "--near", f"{options.near:g}", encoder=encoder)
-        _write(display, folder, provenance(command))
-    return print_or_write(options, folder, lambda: dataset_answer(display), lambda: dataset_text(display))
+    made_with = provenance(command_line(options, "dataset show", "--near", f"{options.near:g}", encoder=encoder))
+    return deliver(
+        options,
+        folder,
+        document=lambda: dataset_document(display, made_with),
+        answer=lambda: dataset_json(display),
+        files=lambda: _files(display, made_with),
+    )
 
 
-def _write(display: DatasetInspection, folder: Path, made: Provenance) -> None:
-    from lookalike.report.dataset_json import dataset_answer
-    from lookalike.report.dataset_page import dataset_page
-    from lookalike.report.dataset_sheet import dataset_sheet
-    from lookalike.report.document.files import atomic_writer, write_answer, write_text
+def _files(display: DatasetInspection, made_with: Provenance) -> dict[str, Content]:
+    from lookalike.report.dataset.contact_sheet import dataset_contact_sheet
+    from lookalike.report.dataset.document import dataset_document
+    from lookalike.report.dataset.json import dataset_json
+    from lookalike.report.drawings.raster import jpeg
 
-    with atomic_writer(folder / "contact_sheet.jpg") as file:
-        dataset_sheet(display).save(file, "JPEG", quality=90)
-    write_answer(folder / "dataset.json", dataset_answer(display))
-    write_text(folder / "dataset.html", dataset_page(display, made))
+    return {
+        "contact_sheet.jpg": jpeg(dataset_contact_sheet(display), quality=90),
+        "dataset.json": dataset_json(display),
+        "dataset.html": dataset_document(display, made_with),
+    }

@@ -16,23 +16,22 @@ from lookalike.cli.measuring.experiment import (
     add_report,
     add_seed,
     command_line,
+    deliver,
     own_or_named,
-    print_or_write,
 )
 from lookalike.cli.progress import stage_progress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lookalike.cli.arguments import Commands
     from lookalike.evaluation.scoring.results import Evaluation
+    from lookalike.report.document.files import Content
 
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
-Junk is neither right nor wrong: exact copies of the query, and by default every image of its own group (one scene,
-one burst) with its label, so that finding the next frame of the same scene counts for nothing. Intervals are 95 %, and
-conditional on this gallery. Every figure's definition is on the page and in evaluation.json, which --out writes."""
+Junk is neither right nor wrong: exact copies of the query, and by default every image of its own group (one scene, one
+burst) with its label; otherwise bursts inflate every score. Intervals are 95 %, and conditional on this gallery. The
+page and evaluation.json, which --out writes, define every metric."""
 
 
 def add_to(commands: Commands) -> None:
@@ -52,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.experiments.evaluate import evaluate
     from lookalike.report.document.files import output_folder
-    from lookalike.report.evaluation_json import evaluation_answer
-    from lookalike.report.evaluation_text import evaluation_text
+    from lookalike.report.evaluation.document import evaluation_document
+    from lookalike.report.evaluation.json import evaluation_json
 
     dataset = load_dataset(options.dataset, csv=options.labels)
     folder = output_folder(options.out) if options.out else None
@@ -68,16 +67,21 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
             command=command_line(options, "evaluate", encoder=encoder),
         )
-    if folder is not None:
-        _write(evaluation, folder)
-    return print_or_write(options, folder, lambda: evaluation_answer(evaluation), lambda: evaluation_text(evaluation))
+    return deliver(
+        options,
+        folder,
+        document=lambda: evaluation_document(evaluation),
+        answer=lambda: evaluation_json(evaluation),
+        files=lambda: _files(evaluation),
+    )
 
 
-def _write(evaluation: Evaluation, folder: Path) -> None:
-    from lookalike.report.document.files import write_answer, write_text
-    from lookalike.report.evaluation_json import evaluation_answer, queries_csv
-    from lookalike.report.evaluation_page import evaluation_page
+def _files(evaluation: Evaluation) -> dict[str, Content]:
+    from lookalike.report.evaluation.document import evaluation_document
+    from lookalike.report.evaluation.json import evaluation_json, queries_csv
 
-    write_text(folder / "queries.csv", queries_csv(evaluation))
-    write_answer(folder / "evaluation.json", evaluation_answer(evaluation))
-    write_text(folder / "evaluation.html", evaluation_page(evaluation))
+    return {
+        "queries.csv": queries_csv(evaluation),
+        "evaluation.json": evaluation_json(evaluation),
+        "evaluation.html": evaluation_document(evaluation),
+    }

@@ -1,4 +1,4 @@
-"""What the commands of experiments share: which dataset, how figures are taken, and where the report goes."""
+"""What the commands of experiments share: options, the dataset, and how a report is printed and written."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from lookalike.cli.progress import progress_bar
 from lookalike.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lookalike.encoders.encoder import Encoder
     from lookalike.evaluation.data.dataset import Dataset
     from lookalike.evaluation.data.embedded import EmbeddedDataset
+    from lookalike.report.document.blocks import Document
+    from lookalike.report.document.files import Content
 
 DATASET_DETAILS = """\
 DATASET is a folder with a folder for each class; a folder of flat names (cat.123.jpg, as Kaggle's Dogs vs. Cats); a CSV
 with the columns path,label[,group][,visit][,split][,mask], paths relative to it; or a gallery, or a folder, with such a
-CSV (labels.csv, or --labels), which then decides. group names one scene, visit one inspection round. Each image is
-the query once and all others are its gallery (leave-one-out), unless split says which are query and which gallery."""
+CSV (labels.csv, or --labels), which then takes precedence. group names one scene, visit one inspection round. Each
+image is the query once and all others are its gallery (leave-one-out), unless split assigns images to query and
+gallery."""
 
 OWN_OR_BEST = (
-    "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the one of the gallery that "
-    "the images lie in, else the best on this machine)"
+    "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the encoder of the gallery "
+    "that contains the images, else the best on this machine)"
 )
 """The help of ``--encoder`` where :func:`own_or_named` decides."""
 
@@ -39,7 +42,7 @@ def add_dataset(parser: argparse.ArgumentParser, *, optional: bool = False) -> N
     dataset = parser.add_argument("dataset", metavar="DATASET", help="labelled images: see below")
     if optional:
         dataset.nargs, dataset.required = "?", False
-    parser.add_argument("--labels", metavar="CSV", help="the labels, where they don't lie beside the images")
+    parser.add_argument("--labels", metavar="CSV", help="the labels, if they aren't beside the images")
 
 
 def add_ranks(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +52,7 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
         metavar="K,K,...",
         type=_ranks,
         default=(1, 5, 10),
-        help="the ranks at which precision, recall, hit rate and nDCG are taken (default: 1,5,10)",
+        help="the ranks k of precision, recall, hit rate and nDCG (default: 1,5,10)",
     )
 
 
@@ -59,12 +62,12 @@ def add_junk(parser: argparse.ArgumentParser) -> None:
         "--junk",
         choices=("group", "visit", "none"),
         default="group",
-        help="which images with the query's label count neither way: of its group (default), of its visit, none",
+        help="which images with the query's label are ignored: those of its group (default), of its visit, or none",
     )
 
 
 def add_seed(parser: argparse.ArgumentParser, decides: str = "the order of ties and what intervals resample") -> None:
-    """Add ``--seed``, which ``decides`` something."""
+    """Add ``--seed``; its help says what it ``decides``."""
     parser.add_argument("--seed", metavar="N", type=int, default=0, help=f"decides {decides} (default: %(default)s)")
 
 
@@ -82,7 +85,7 @@ def _ranks(text: str) -> tuple[int, ...]:
 
 
 def read_dataset(options: argparse.Namespace, *, one_class: bool = False) -> Dataset:
-    """The dataset that the options name; what is left out of figures is said on standard error."""
+    """The dataset that the options name; what is left out of metrics is printed on standard error."""
     from lookalike.evaluation.data.load import load_dataset
 
     return with_notes(load_dataset(options.dataset, csv=options.labels, one_class=one_class))
@@ -96,17 +99,17 @@ def with_notes(dataset: Dataset) -> Dataset:
 
 
 def own_or_named(options: argparse.Namespace, dataset: Dataset) -> Encoder:
-    """The encoder that the options name, or that of the gallery the dataset lies in, or the best on this machine."""
+    """The encoder that the options name, or that of the dataset's gallery, or the best on this machine."""
     from lookalike.evaluation.scoring.default_encoder import default_encoder
 
-    unsaid = options.encoder is None and (options.precision, options.view) == ("auto", "centre")
-    if unsaid and dataset.gallery is not None:
+    default = options.encoder is None and (options.precision, options.view) == ("auto", "centre")
+    if default and dataset.gallery is not None:
         return default_encoder(dataset)
     return load(options, options.encoder or "auto")
 
 
 def embed(dataset: Dataset, encoder: Encoder, *, quiet: bool = False) -> EmbeddedDataset:
-    """The dataset's embeddings, made with a progress bar; how many images can't be used is said unless ``quiet``."""
+    """The dataset's embeddings, with a progress bar; reports skipped images unless ``quiet``."""
     from lookalike.evaluation.data.embedded import embed_dataset
 
     with progress_bar(encoder.spec.name) as progress:
@@ -121,41 +124,50 @@ def embed(dataset: Dataset, encoder: Encoder, *, quiet: bool = False) -> Embedde
 
 
 def command_line(options: argparse.Namespace, command: str, *further: str, encoder: Encoder | None = None) -> str:
-    """The command line that gives the same report, defaults spelt out: what a report says it was made by.
+    """The command line that makes the same report again, with every option written out.
 
-    ``command`` is its name, ``further`` what no other command has; the rest is told by the options that there are.
-    With ``encoder``, the one that was used is named.
+    ``command`` is its name, ``further`` are the arguments that only this command has. ``encoder`` is the one that was
+    used, if it isn't among the options.
     """
-    words = ["lookalike", *command.split(), *filter(None, [getattr(options, "dataset", None)])]
+    arguments = ["lookalike", *command.split(), *filter(None, [getattr(options, "dataset", None)])]
     if getattr(options, "labels", None) is not None:
-        words += ["--labels", options.labels]
-    words += [*further, *_encoder_words(options, encoder)]
+        arguments += ["--labels", options.labels]
+    arguments += [*further, *_encoder_arguments(options, encoder)]
     if hasattr(options, "k"):
-        words += ["--k", ",".join(map(str, options.k))]
+        arguments += ["--k", ",".join(map(str, options.k))]
     if hasattr(options, "junk"):
-        words += ["--junk", options.junk]
-    return shlex.join([*words, "--seed", str(options.seed)])
+        arguments += ["--junk", options.junk]
+    return shlex.join([*arguments, "--seed", str(options.seed)])
 
 
-def _encoder_words(options: argparse.Namespace, encoder: Encoder | None) -> list[str]:
+def _encoder_arguments(options: argparse.Namespace, encoder: Encoder | None) -> list[str]:
     names: Sequence[str] = options.encoder if isinstance(options.encoder, list) else ()
     precision, view = options.precision, options.view
     if encoder is not None:
         names = [str(encoder.location or encoder.spec.name)]
         precision, view = encoder.spec.precision, encoder.spec.view
-    words = [word for name in names for word in ("--encoder", name)]
-    words += ["--precision", precision, "--view", view]
-    return words if options.activation is None else [*words, "--activation", options.activation]
+    arguments = [argument for name in names for argument in ("--encoder", name)]
+    arguments += ["--precision", precision, "--view", view]
+    return arguments if options.activation is None else [*arguments, "--activation", options.activation]
 
 
-def print_or_write(
-    options: argparse.Namespace, folder: Path | None, answer: Callable[[], dict[str, Any]], text: Callable[[], str]
+def deliver(
+    options: argparse.Namespace,
+    folder: Path | None,
+    document: Callable[[], Document],
+    answer: Callable[[], dict[str, Any]],
+    files: Callable[[], Mapping[str, Content]] | None = None,
 ) -> int:
-    """Print the report as the options ask, as JSON or in words, and say what was written to ``folder``; returns 0."""
+    """Write the report's ``files`` to ``folder``, if there is one, and print its JSON or its text; returns 0."""
+    from lookalike.report.document.files import write_files
+    from lookalike.report.document.terminal import terminal_text
+
+    if folder is not None and files is not None:
+        write_files(folder, files())
     if options.json:
         print_json(answer())
         return 0
-    print(text())
+    print(terminal_text(document()))
     if folder is not None:
         print(f"\nwritten to {printable(folder)}: {', '.join(options.files)}")
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command
 from lookalike.cli.encoder_options import add_encoder, add_view
-from lookalike.cli.measuring.experiment import embed, own_or_named, print_or_write, with_notes
+from lookalike.cli.measuring.experiment import deliver, embed, own_or_named, with_notes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _DETAILS = """\
 QUERIES and GALLERY may each be a folder of images (with classes, labels.csv, or neither), a CSV of labels, a gallery,
 or one image. FOLDER gets similarity.png, the matrix as an image (rows and columns in order of class, where classes
-are known); similarity.npy, for numpy.load (float32); similarity.csv, with paths; and similarity.json, which tells the
-order."""
+are known); similarity.npy, for numpy.load (float32); similarity.csv, with paths; and similarity.json, with the order of
+rows and columns."""
 
 
 def add_to(commands: Commands) -> None:
@@ -28,7 +28,7 @@ def add_to(commands: Commands) -> None:
     parser = add_command(
         commands,
         "matrix",
-        "write the similarity matrix of two sets of images, as an image and in numbers",
+        "write the similarity matrix of two sets of images, as an image and as numbers",
         run,
         _DETAILS,
     )
@@ -36,12 +36,12 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("gallery", metavar="GALLERY", help="the matrix's columns")
     add_encoder(
         parser,
-        "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the one of the gallery "
-        "that GALLERY's images lie in, else the best on this machine)",
+        "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the encoder of the "
+        "gallery that contains GALLERY's images, else the best on this machine)",
     )
     add_view(parser)
     parser.add_argument("--out", metavar="FOLDER", required=True, help="write the files there")
-    parser.add_argument("--csv", action="store_true", help="write the CSV also where it has more than 25 million cells")
+    parser.add_argument("--csv", action="store_true", help="write the CSV even if it has more than 25 million cells")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.evaluation.data.load import load_images
     from lookalike.evaluation.experiments.matrix import similarity_matrix
     from lookalike.report.document.files import output_folder
-    from lookalike.report.matrix_files import matrix_answer, matrix_text
+    from lookalike.report.matrix import matrix_document, matrix_json
 
     folder = output_folder(options.out)
     queries, gallery = with_notes(load_images(options.queries)), with_notes(load_images(options.gallery))
@@ -59,27 +59,27 @@ def run(options: argparse.Namespace) -> int:
     rows = columns if queries == gallery else embed(queries, encoder)
     matrix = similarity_matrix(rows, columns)
     options.files = _write(matrix, folder, csv_anyway=options.csv)
-    return print_or_write(options, folder, lambda: matrix_answer(matrix), lambda: matrix_text(matrix))
+    return deliver(options, folder, document=lambda: matrix_document(matrix), answer=lambda: matrix_json(matrix))
 
 
 def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[str]:
-    """Write the matrix in every form, and return the files' names; a giant CSV only where asked for."""
-    from lookalike.report.document.files import atomic_writer, write_answer
+    """Write the matrix in every form, and return the files' names; a CSV of very many cells only on request."""
+    from lookalike.report.document.files import atomic_writer, write_files
     from lookalike.report.drawings.matrix_plot import matrix_plot
-    from lookalike.report.matrix_files import CSV_CELLS, matrix_answer, write_csv, write_npy
+    from lookalike.report.matrix import CSV_CELLS, matrix_json, write_csv, write_npy
 
     with atomic_writer(folder / "similarity.png") as file:
         matrix_plot(matrix).save(file, "PNG")
     write_npy(folder / "similarity.npy", matrix)
-    write_answer(folder / "similarity.json", matrix_answer(matrix))
+    write_files(folder, {"similarity.json": matrix_json(matrix)})
     names = ["similarity.png", "similarity.npy", "similarity.json"]
     rows, columns = matrix.shape
     if rows * columns <= CSV_CELLS or csv_anyway:
         write_csv(folder / "similarity.csv", matrix)
         return [*names, "similarity.csv"]
     print(
-        f"lookalike: no similarity.csv: {rows:,} x {columns:,} cells would take about "
-        f"{rows * columns * 9 / 1e9:.1f} GB; similarity.npy has them, and --csv writes it all the same",
+        f"lookalike: similarity.csv was not written: {rows:,} x {columns:,} cells would take about "
+        f"{rows * columns * 9 / 1e9:.1f} GB; use similarity.npy, or force it with --csv",
         file=sys.stderr,
     )
     return names

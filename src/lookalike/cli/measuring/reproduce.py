@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load
+from lookalike.cli.measuring.angles import angles_files
+from lookalike.cli.measuring.compare import comparison_files
 from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_seed, command_line
+from lookalike.cli.measuring.robustness import robustness_files
 from lookalike.cli.progress import stage_progress
 from lookalike.text import printable
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
-    from lookalike.evaluation.experiments.reproduce import Experiment, Reproduction
+    from lookalike.evaluation.experiments.reproduce import Reproduction
 
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
-FOLDER gets report.html (one file), report.md with its figures beside it, and a folder for each dataset with the whole
-comparison and robustness as pages, JSON and CSV. What isn't given or isn't on this machine is said to be missing. It
-takes hours on large datasets; stop it whenever you like: the same command goes on from there. --quick shows in minutes
-what the report will look like."""
+FOLDER gets report.html (one file), report.md with its figures beside it, and a folder for each dataset with the
+comparison and robustness as pages, JSON and CSV. Datasets and encoders that are missing are listed in the report. It
+takes hours on large datasets. You can interrupt it at any time: the same command continues from there. --quick makes a
+small report in minutes, to see what it looks like."""
 
 
 def add_to(commands: Commands) -> None:
@@ -36,15 +39,15 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--out", metavar="FOLDER", required=True, help="where the report goes")
     add_encoder(
         parser,
-        "an encoder to compare: a name (see lookalike encoders), or the path of a checkpoint; several times, and the "
-        "first that is ready is studied further (default: all that are known, the best on this machine first)",
+        "an encoder to compare: a name (see lookalike encoders), or the path of a checkpoint; repeat it, and the first "
+        "that loads is studied further (default: all encoders of the catalogue, the best on this machine first)",
         several=True,
     )
     add_view(parser)
     parser.add_argument(
         "--limit", metavar="N", type=positive_integer, help="images of each class for robustness (default: 200)"
     )
-    parser.add_argument("--quick", action="store_true", help="few images and corruptions, to see what it looks like")
+    parser.add_argument("--quick", action="store_true", help="use few images and corruptions")
     add_seed(parser, "every random draw")
     parser.set_defaults(usage=parser)
 
@@ -57,11 +60,11 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
     from lookalike.report.document.files import output_folder
 
-    given = {name: getattr(options, name) for name in ("catsdogs", "rail") if getattr(options, name) is not None}
-    if not given:
-        options.usage.error("give --catsdogs DATASET, --rail DATASET, or both")
+    sources = {name: getattr(options, name) for name in ("catsdogs", "rail") if getattr(options, name) is not None}
+    if not sources:
+        options.usage.error("a dataset is required: --catsdogs DATASET, --rail DATASET, or both")
     folder = output_folder(options.out)
-    datasets = {name: load_dataset(source) for name, source in given.items()}
+    datasets = {name: load_dataset(source) for name, source in sources.items()}
     with stage_progress() as progress:
         reproduction = reproduce(
             datasets,
@@ -71,55 +74,47 @@ def run(options: argparse.Namespace) -> int:
             limit=options.limit or LIMIT,
             seed=options.seed,
             progress=progress,
-            command=command_line(options, "reproduce", *_asked(options, given)),
+            command=command_line(options, "reproduce", *_own_arguments(options, sources)),
             load=lambda name: load(options, os.fspath(name)),
             near_encoder=load_encoder(NEAR_ENCODER, precision="fp32"),
         )
     _write(reproduction, folder)
     for missing in reproduction.missing:
-        print(f"missing: {missing.what}; to have it: {missing.fix}")
+        print(f"missing: {missing.what}; to get it: {missing.fix}")
     print(f"written to {printable(folder)}: report.html, report.md, and a folder for each dataset")
     return 0
 
 
-def _asked(options: argparse.Namespace, given: dict[str, str]) -> list[str]:
-    """The options that no other experiment has, as they are typed."""
-    words = [word for name, source in given.items() for word in (f"--{name}", source)]
-    words += [] if options.limit is None else ["--limit", str(options.limit)]
-    words += ["--quick"] if options.quick else []
-    return [*words, "--out", options.out]
+def _own_arguments(options: argparse.Namespace, datasets: dict[str, str]) -> list[str]:
+    """The command-line arguments that only this experiment has."""
+    arguments = [argument for name, source in datasets.items() for argument in (f"--{name}", source)]
+    arguments += [] if options.limit is None else ["--limit", str(options.limit)]
+    arguments += ["--quick"] if options.quick else []
+    return [*arguments, "--out", options.out]
 
 
 def _write(reproduction: Reproduction, folder: Path) -> None:
-    """The report in both forms, its figures, and each dataset's own pages."""
+    """The report as a page and as Markdown with its drawings, and each dataset's own reports."""
     from lookalike.evaluation.robustness.examples import example_row, examples
-    from lookalike.report.document.blocks import report_markdown, report_page
-    from lookalike.report.document.files import atomic_writer, output_folder, write_text
-    from lookalike.report.reproduction import reproduction_report
+    from lookalike.report.document.files import output_folder, write_files
+    from lookalike.report.reproduction.document import reproduction_document
+    from lookalike.report.robustness.figures import robustness_figures
 
-    shown_images = {
-        experiment.name: list(examples(experiment.robustness, example_row(experiment.robustness)))
-        for experiment in reproduction.experiments
-    }
+    corrupted, plots = {}, {}
     for experiment in reproduction.experiments:
-        _write_experiment(experiment, output_folder(folder / experiment.name))
-    report = reproduction_report(reproduction, shown_images)
-    figures = output_folder(folder / "figures")
-    for figure in report.figures():
-        content = figure.content
-        with atomic_writer(figures / figure.file) as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-    write_text(folder / "report.md", report_markdown(report, figures.name))
-    write_text(folder / "report.html", report_page(report))
-
-
-def _write_experiment(experiment: Experiment, folder: Path) -> None:
-    from lookalike.cli.measuring.angles import write as write_angles
-    from lookalike.cli.measuring.compare import write as write_comparison
-    from lookalike.cli.measuring.robustness import write as write_robustness
-    from lookalike.report.document.files import output_folder
-
-    write_comparison(experiment.comparison, folder)
-    write_robustness(experiment.robustness, folder)
-    if experiment.angles is not None:
-        write_angles(experiment.angles, output_folder(folder / "angles"))
+        result = experiment.robustness
+        row = example_row(result)
+        corrupted[experiment.name] = list(examples(result, row))
+        plots[experiment.name] = robustness_figures(result)
+        own = output_folder(folder / experiment.name)
+        write_files(own, comparison_files(experiment.comparison))
+        write_files(
+            own,
+            robustness_files(result, corrupted[experiment.name], result.rows[row].path, plots[experiment.name]),
+        )
+        if experiment.angles is not None:
+            write_files(output_folder(own / "angles"), angles_files(experiment.angles))
+    document = reproduction_document(reproduction, corrupted, plots)
+    drawings = {drawing.file: drawing.content for drawing in document.drawings()}
+    write_files(output_folder(folder / "figures"), drawings)
+    write_files(folder, {"report.md": document, "report.html": document})

@@ -1,4 +1,4 @@
-"""``lookalike robustness``: how retrieval holds when images are damaged."""
+"""``lookalike robustness``: retrieval when images are corrupted."""
 
 from __future__ import annotations
 
@@ -16,41 +16,43 @@ from lookalike.cli.measuring.experiment import (
     add_report,
     add_seed,
     command_line,
+    deliver,
     own_or_named,
-    print_or_write,
 )
 from lookalike.cli.progress import stage_progress
-from lookalike.text import printable
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from lookalike.cli.arguments import Commands
     from lookalike.evaluation.data.dataset import Dataset
+    from lookalike.evaluation.robustness.examples import Example
     from lookalike.evaluation.robustness.results import Robustness
+    from lookalike.report.document.files import Content
+    from lookalike.report.robustness.figures import RobustnessFigures
 
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
-Every image is made upright, scaled to 512 pixels along its shorter side, and damaged by each corruption at each
-severity; retrieval is measured on each of them, and set against the same images clean. --list prints all corruptions.
-Stop it whenever you like: the vectors made so far are kept (in FOLDER/vectors with --out), and the next run with the
-same images, encoder and seed goes on from there, also with more corruptions."""
+Every image is made upright, scaled to 512 pixels along its shorter side, and corrupted by each corruption at each
+severity; retrieval is measured on each of them, and compared with the same images clean. --list prints all corruptions.
+You can interrupt it at any time: vectors are stored (in FOLDER/vectors with --out), and the next run with the same
+images, encoder and seed continues from there, even with more corruptions."""
 
 _MUCH = 1_000_000_000
-"""Bytes that are worth a word before they are written."""
+"""Bytes on disk that are announced before they are written."""
 
 
 def add_to(commands: Commands) -> None:
     """Add this command to the command line."""
-    parser = add_command(commands, "robustness", "measure how retrieval holds when images are damaged", run, _DETAILS)
+    parser = add_command(commands, "robustness", "measure retrieval when images are corrupted", run, _DETAILS)
     add_dataset(parser, optional=True)
-    parser.add_argument("--list", action="store_true", help="print all corruptions, each with its sentence")
+    parser.add_argument("--list", action="store_true", help="print all corruptions, each with a description")
     parser.add_argument(
-        "--corruption", metavar="NAME", action="append", default=[], help="this corruption; several can be named"
+        "--corruption", metavar="NAME", action="append", default=[], help="this corruption; can be repeated"
     )
     parser.add_argument(
-        "--family", metavar="NAME", action="append", default=[], help="all of this family; several can be named"
+        "--family", metavar="NAME", action="append", default=[], help="all corruptions of this family; can be repeated"
     )
     parser.add_argument(
         "--severity", metavar="1-5", type=severities, default=(1, 2, 3, 4, 5), help="as 3, 1,3,5 or 1-5 (the default)"
@@ -59,7 +61,7 @@ def add_to(commands: Commands) -> None:
         "--target",
         choices=("query", "gallery", "both", "mixed"),
         default="query",
-        help="what is damaged: the queries (default), the gallery, both, or each gallery image with probability 0.5",
+        help="what is corrupted: the queries (default), the gallery, both, or each gallery image with probability 0.5",
     )
     add_encoder(parser, OWN_OR_BEST)
     add_view(parser)
@@ -67,42 +69,42 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--limit", metavar="N", type=positive_integer, help="use at most N images of each class, drawn by the seed"
     )
-    add_seed(parser, "all damage, the order of ties and what intervals resample")
+    add_seed(parser, "all damage, the order of ties and the resampling of intervals")
     add_report(parser, "robustness.html", "robustness.json", "robustness.csv")
     parser.set_defaults(usage=parser)
 
 
 def severities(text: str) -> tuple[int, ...]:
-    """Severities from ``text``: whole numbers and ranges (1-5) with commas between them."""
-    found: set[int] = set()
+    """The severities in ``text``, whole numbers and ranges (1-5) separated by commas."""
+    numbers: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
         try:
             low, high = int(first), int(last or first)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} names no severities; write 3, 1,3,5 or 1-5") from None
-        if not 1 <= low <= high <= 5:  # noqa: PLR2004  the severities there are
-            raise argparse.ArgumentTypeError(f"{part.strip()!r} is no severity: they go from 1 to 5")
-        found.update(range(low, high + 1))
-    return tuple(sorted(found))
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of severities; write 3, 1,3,5 or 1-5") from None
+        if not 1 <= low <= high <= 5:  # noqa: PLR2004  the range of severities
+            raise argparse.ArgumentTypeError(f"{part.strip()!r}: severities go from 1 to 5")
+        numbers.update(range(low, high + 1))
+    return tuple(sorted(numbers))
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     if options.list:
-        from lookalike.report.robustness_text import corruptions_text
+        from lookalike.report.robustness.tables import corruptions_text
 
         print(corruptions_text())
         return 0
     if options.dataset is None:
-        options.usage.error("name a dataset, or see what there is with --list")
+        options.usage.error("a dataset is required, or --list to print all corruptions")
     from lookalike.evaluation.robustness.grid import grid, select_corruptions, versions_of
     from lookalike.evaluation.robustness.robustness import robustness
     from lookalike.report.document.files import output_folder
-    from lookalike.report.robustness_json import robustness_answer
-    from lookalike.report.robustness_text import robustness_text
+    from lookalike.report.robustness.document import robustness_document
+    from lookalike.report.robustness.json import robustness_json
 
-    # An unknown name is better known before anything is read.
+    # Unknown names are reported before anything is read.
     cells = grid(select_corruptions(options.corruption, options.family), options.severity)
     dataset = _dataset(options)
     folder = output_folder(options.out) if options.out else None
@@ -120,40 +122,50 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             folder=None if folder is None else folder / "vectors",
             progress=progress,
-            command=command_line(options, "robustness", *_asked(options), encoder=encoder),
+            command=command_line(options, "robustness", *_own_arguments(options), encoder=encoder),
         )
-    if folder is not None:
-        write(result, folder)
-    return print_or_write(
-        options, folder, lambda: robustness_answer(result), lambda: f"{robustness_text(result)}\n\n{_made(result)}"
+    return deliver(
+        options,
+        folder,
+        document=lambda: robustness_document(result),
+        answer=lambda: robustness_json(result),
+        files=lambda: robustness_files(result, *_examples(result)),
     )
 
 
 def _announce(vectors: int, dimension: int) -> None:
-    """Say beforehand what takes much room on disk."""
+    """Announce a large use of disk space."""
     from lookalike.cli.status import megabytes
 
     size = 4 * vectors * dimension
     if size >= _MUCH:
         print(
             f"lookalike: {vectors:,} vectors will take {megabytes(size)} on disk; --limit, --corruption and "
-            "--severity make it less",
+            "--severity reduce that",
             file=sys.stderr,
         )
 
 
-def write(result: Robustness, folder: Path) -> None:
-    """Write the page, the JSON and the CSV of ``result`` into ``folder``."""
+def robustness_files(
+    result: Robustness, examples: Sequence[Example], path: str, plots: RobustnessFigures | None = None
+) -> dict[str, Content]:
+    """The page, the JSON and the CSV of ``result``; ``examples`` are of the image ``path``."""
+    from lookalike.report.robustness.document import robustness_document
+    from lookalike.report.robustness.json import robustness_csv, robustness_json
+
+    return {
+        "robustness.csv": robustness_csv(result),
+        "robustness.json": robustness_json(result),
+        "robustness.html": robustness_document(result, examples, path, plots),
+    }
+
+
+def _examples(result: Robustness) -> tuple[list[Example], str]:
+    """Every severity of one image, and its path."""
     from lookalike.evaluation.robustness.examples import example_row, examples
-    from lookalike.report.document.files import write_answer, write_text
-    from lookalike.report.robustness_json import robustness_answer, robustness_csv
-    from lookalike.report.robustness_page import robustness_page
 
     row = example_row(result)
-    page = robustness_page(result, list(examples(result, row)), result.rows[row].path)
-    write_text(folder / "robustness.csv", robustness_csv(result))
-    write_answer(folder / "robustness.json", robustness_answer(result))
-    write_text(folder / "robustness.html", page)
+    return list(examples(result, row)), result.rows[row].path
 
 
 def _dataset(options: argparse.Namespace) -> Dataset:
@@ -164,20 +176,9 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     return dataset if options.limit is None else subset(dataset, options.limit, seed=options.seed)
 
 
-def _asked(options: argparse.Namespace) -> list[str]:
-    """The options that no other experiment has, as they are typed."""
-    words = [word for name in options.corruption for word in ("--corruption", name)]
-    words += [word for name in options.family for word in ("--family", name)]
-    words += ["--severity", ",".join(map(str, options.severity)), "--target", options.target]
-    return words if options.limit is None else [*words, "--limit", str(options.limit)]
-
-
-def _made(result: Robustness) -> str:
-    """What was encoded, how fast, and where it is kept."""
-    from lookalike.cli.status import megabytes
-
-    made = f"all {result.vector_count:,} vectors were there already"
-    if result.encoded_count:
-        speed = f", {result.encoded_count / result.seconds:.1f} a second" if result.seconds > 0 else ""
-        made = f"{result.encoded_count:,} of {result.vector_count:,} vectors made now{speed}"
-    return f"{made}; kept in {printable(result.folder)} ({megabytes(result.stored_bytes)}), which may be deleted"
+def _own_arguments(options: argparse.Namespace) -> list[str]:
+    """The command-line arguments that only this experiment has."""
+    arguments = [argument for name in options.corruption for argument in ("--corruption", name)]
+    arguments += [argument for name in options.family for argument in ("--family", name)]
+    arguments += ["--severity", ",".join(map(str, options.severity)), "--target", options.target]
+    return arguments if options.limit is None else [*arguments, "--limit", str(options.limit)]

@@ -1,1 +1,1 @@
-"""What every report is made of: blocks, definitions, text, JSON, and files written whole or not at all."""
+"""The document model: blocks, their renderings to HTML, Markdown and the terminal, definitions, JSON, atomic files."""

@@ -1,86 +1,88 @@
-"""A report as a list of blocks, of which both its forms are made: one HTML file, and Markdown with files beside it."""
+"""A report as a list of blocks, which pages, Markdown and terminal text are all rendered from."""
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Literal, TypeVar
 
-from markupsafe import Markup
+from lookalike.report.document.elements import (
+    Block,
+    Card,
+    Cell,
+    Column,
+    Drawing,
+    Frame,
+    Media,
+    Picture,
+    RankedQuery,
+    Row,
+    as_cell,
+)
 
-from lookalike.report.document.pages import render
-from lookalike.report.document.tables import CEILING, Table
-from lookalike.text import printable
-
-_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>|#~])")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """A heading; ``level`` is 2 for a chapter, 3 for a section."""
+class Heading(Block):
+    """A heading: level 2 starts a section, level 3 a part of it. ``remark`` follows in smaller type."""
 
     text: str
     level: int = 2
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A paragraph; ``notice`` for what a reader must not miss."""
+class Text(Block):
+    """A paragraph: of normal size, small print, or a notice that a reader must not miss."""
 
     text: str
-    notice: bool = False
+    kind: Literal["normal", "small", "notice"] = "small"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """Terms, each with what there is to say of it."""
+class Facts(Block):
+    """Names with short values, aligned."""
 
     items: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """Something to type."""
+class Definitions(Block):
+    """Terms with their meanings, which are sentences."""
 
-    text: str
+    items: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure: an SVG's text or a JPEG's bytes, kept as the file ``slug``; ``method`` says how it was made.
+class Cards(Block):
+    """Cards side by side."""
 
-    ``wide`` ones keep their size on a narrow screen, and are scrolled there.
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Block):
+    """A table whose first column names the rows.
+
+    Of a long table, pages show 200 rows and text shows 20; ``rest`` says where the others are. ``legend`` explains the
+    signs of plots: each a class name of the style and a text. A ``matrix`` has narrow columns with upright titles,
+    ``metrics`` become a list on phones, ``upright`` is the column from which titles are upright on pages.
     """
 
-    slug: str
-    title: str
-    method: str
-    content: str | bytes
-    wide: bool = False
-
-    @property
-    def file(self) -> str:
-        """The name of its file."""
-        return f"{self.slug}.{'svg' if isinstance(self.content, str) else 'jpg'}"
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    title: str = ""
+    remark: str = ""
+    rest: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
+    layout: Literal["", "matrix", "metrics", "narrow", "images"] = ""
+    upright: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FigureRow:
-    """Figures side by side, under one number."""
-
-    title: str
-    method: str
-    figures: tuple[Figure, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NumberedTable:
-    """Tables under one title and a sentence of method. A row that is shorter than its header ends in a remark.
-
-    With ``numbered``, the report counts it as Table 1, 2 and so on.
-    """
+class Tables(Block):
+    """Tables under one title and a sentence of method, which the report counts as Table 1, 2 and so on."""
 
     title: str
     method: str
@@ -88,140 +90,136 @@ class NumberedTable:
     numbered: bool = True
 
 
-Block = Heading | Text | Listing | Code | Figure | FigureRow | NumberedTable
+@dataclass(frozen=True, slots=True)
+class Figure(Block):
+    """A drawing, or several side by side; one with a ``title`` is counted as Figure 1, 2 and so on.
+
+    ``method`` says how it was made.
+    """
+
+    drawings: tuple[Drawing, ...]
+    title: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A title, a line below it, and blocks in their order."""
+class Rankings(Block):
+    """Queries with their hits; ``large`` ones take a page's width."""
 
+    rankings: tuple[RankedQuery, ...]
+    large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGroups(Block):
+    """Images that belong together, a card for each group, with a remark."""
+
+    groups: tuple[tuple[tuple[Frame, ...], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStrips(Block):
+    """Images in rows that fill a page's width, uncropped as far as their proportions allow."""
+
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide(Block):
+    """Blocks beside one another where a page is wide enough."""
+
+    blocks: tuple[AnyBlock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Details(Block):
+    """Blocks that a page folds away under a summary."""
+
+    summary: str
+    blocks: tuple[AnyBlock, ...]
+    opened: bool = False
+
+
+AnyBlock = (
+    Heading
+    | Text
+    | Facts
+    | Definitions
+    | Cards
+    | Table
+    | Tables
+    | Figure
+    | Rankings
+    | ImageGroups
+    | ImageStrips
+    | SideBySide
+    | Details
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report: its kind, its title, a sentence that sums it up, blocks in their order, and what it was made with.
+
+    ``made_with`` are names with values, ``command`` the command line that makes the report again, ``closing`` the last
+    sentence.
+    """
+
+    kind: str
     title: str
     lead: str
-    blocks: tuple[Block, ...]
-    footer: tuple[str, ...] = field(default=())
+    blocks: tuple[AnyBlock, ...]
+    made_with: tuple[tuple[str, str], ...] = ()
+    command: str | None = None
+    closing: str = field(default="Made by Lookalike on this machine; nothing was sent anywhere.")
 
-    def figures(self) -> Iterator[Figure]:
-        """All figures that have a file."""
-        for block in self.blocks:
-            if isinstance(block, Figure):
-                yield block
-            elif isinstance(block, FigureRow):
-                yield from block.figures
+    def drawings(self) -> Iterator[Drawing]:
+        """All drawings of the report, in their order."""
+        return _drawings(self.blocks)
 
 
-def report_page(report: Report) -> str:
-    """The report as one HTML file that needs nothing else."""
-    numbers = _Numbers()
-    return render(
-        "reproduction.html",
-        {
-            "title": report.title,
-            "lead": report.lead,
-            "blocks": [_for_page(block, numbers) for block in report.blocks],
-            "footer": report.footer,
-            "ceiling": CEILING,
-        },
-    )
+def table_of(items: Iterable[T], columns: Iterable[tuple[Column, Callable[[T], Cell | str]]]) -> Table:
+    """A table with a row for each of ``items``; each column has a function that makes its cell of an item."""
+    titles, cells = zip(*columns, strict=True)
+    return Table(titles, tuple(Row(tuple(cell(item) for cell in cells)) for item in items))
 
 
-def report_markdown(report: Report, folder: str) -> str:
-    """The report as Markdown, whose figures are files in ``folder`` beside it."""
-    numbers = _Numbers()
-    parts = [f"# {_escaped(report.title)}", _escaped(report.lead)]
-    for block in report.blocks:
-        parts += _as_markdown(block, folder, numbers)
-    parts += [_escaped(line) for line in report.footer]
-    return "\n\n".join(parts) + "\n"
+def selected(blocks: Iterable[AnyBlock], media: Media) -> list[AnyBlock]:
+    """The blocks that are meant for ``media``."""
+    return [block for block in blocks if media in block.media]
 
 
-class _Numbers:
-    """Counts figures and tables."""
+@dataclass(frozen=True, slots=True)
+class VisibleRow:
+    """The cells of a row that one rendering shows; where it ``spans``, the last one takes the remaining columns."""
 
-    def __init__(self) -> None:
-        self._counted = {"Figure": 0, "Table": 0}
-
-    def next(self, kind: str) -> str:
-        self._counted[kind] += 1
-        return f"{kind} {self._counted[kind]}"
+    kind: str
+    cells: tuple[Cell, ...]
+    spans: bool
 
 
-def _for_page(block: Block, numbers: _Numbers) -> dict[str, Any]:
-    kind = type(block).__name__
-    match block:
-        case Figure():
-            return {"kind": kind, "number": numbers.next("Figure"), **_drawn(block), "method": block.method}
-        case FigureRow():
-            return {
-                "kind": kind,
-                "number": numbers.next("Figure"),
-                "title": block.title,
-                "method": block.method,
-                "figures": [_drawn(figure) for figure in block.figures],
-            }
-        case NumberedTable():
-            return {"kind": kind, "number": numbers.next("Table") if block.numbered else "", "block": block}
-        case _:
-            return {"kind": kind, "block": block}
+def visible_columns(table: Table, media: Media) -> tuple[Column, ...]:
+    """The columns that ``media`` shows."""
+    return tuple(column for column in table.columns if media in column.media)
 
 
-def _drawn(figure: Figure) -> dict[str, Any]:
-    """The figure for a page: an SVG as it is, a JPEG as a data URI."""
-    if isinstance(figure.content, str):
-        svg, source = Markup(figure.content), None  # noqa: S704  drawn by us, everything in it escaped
-    else:
-        svg, source = None, f"data:image/jpeg;base64,{base64.b64encode(figure.content).decode('ascii')}"
-    return {"title": figure.title, "svg": svg, "source": source, "wide": figure.wide}
+def visible_rows(table: Table, media: Media, most: int) -> tuple[list[VisibleRow], int]:
+    """The rows that ``media`` shows, at most ``most`` of a table that has its rest elsewhere, and how many are left."""
+    first = table.rows[:most] if table.rest else table.rows
+    return [_visible(row, table, media) for row in first], len(table.rows) - len(first)
 
 
-def _as_markdown(block: Block, folder: str, numbers: _Numbers) -> Iterator[str]:
-    match block:
-        case Heading():
-            yield f"{'#' * block.level} {_escaped(block.text)}"
-        case Text():
-            yield f"> **Note.** {_escaped(block.text)}" if block.notice else _escaped(block.text)
-        case Listing():
-            yield "\n".join(f"- **{_escaped(term)}**: {_escaped(text)}" for term, text in block.items)
-        case Code():
-            yield f"```\n{printable(block.text)}\n```"
-        case Figure():
-            yield _image(block, folder)
-            yield _caption(f"{numbers.next('Figure')}. ", block)
-        case FigureRow():
-            for one in block.figures:
-                yield _escaped(one.title)
-                yield _image(one, folder)
-            yield _caption(f"{numbers.next('Figure')}. ", block)
-        case NumberedTable():
-            yield _caption(f"{numbers.next('Table')}. " if block.numbered else "", block)
-            for table in block.tables:
-                yield from _titled(table)
+def _visible(row: Row, table: Table, media: Media) -> VisibleRow:
+    cells = [as_cell(cell) for cell in row.cells]
+    spans = len(cells) < len(table.columns)
+    own = cells[:-1] if spans else cells
+    kept = [cell for cell, column in zip(own, table.columns, strict=False) if media in column.media]
+    return VisibleRow(row.kind, (*kept, *cells[len(own) :]), spans)
 
 
-def _titled(table: Table) -> Iterator[str]:
-    """The table with its title, and its remarks in between."""
-    yield f"*{_escaped(table.title)}*"
-    if table.remarks:
-        yield "\n".join(f"- {_escaped(printable(line))}" for line in table.remarks)
-    yield _table(table)
-
-
-def _caption(number: str, block: Figure | FigureRow | NumberedTable) -> str:
-    return f"**{number}{_escaped(block.title)}.** {_escaped(block.method)}"
-
-
-def _image(figure: Figure, folder: str) -> str:
-    return f"![{_escaped(figure.title)}]({folder}/{figure.file})"
-
-
-def _table(table: Table) -> str:
-    lines = [_row(table.header), _row(["---", *["---:"] * (len(table.header) - 1)], escape=False)]
-    width = len(table.header)
-    return "\n".join([*lines, *(_row([*row, *[""] * (width - len(row))]) for row in table.rows)])
-
-
-def _row(cells: Sequence[str], *, escape: bool = True) -> str:
-    return f"| {' | '.join(_escaped(printable(cell)) if escape else cell for cell in cells)} |"
-
-
-def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", text)
+def _drawings(blocks: Iterable[AnyBlock]) -> Iterator[Drawing]:
+    for block in blocks:
+        if isinstance(block, Figure):
+            yield from block.drawings
+        elif isinstance(block, SideBySide | Details):
+            yield from _drawings(block.blocks)

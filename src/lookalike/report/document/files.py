@@ -1,23 +1,29 @@
-"""Write a report's files: whole or not at all, into a folder that is made if it isn't there."""
+"""Write a report's files atomically, into a folder that is created where necessary."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lookalike.errors import OutputError
-from lookalike.report.document.json_text import as_text
+from lookalike.report.document.blocks import Document
+from lookalike.report.document.html import page
+from lookalike.report.document.json import as_text
+from lookalike.report.document.markdown import markdown
 from lookalike.text import printable
+
+Content = Document | dict[str, Any] | str | bytes
+"""What a file of a report is made from: a document (HTML or Markdown by the file's name), JSON, text, or bytes."""
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
-    """The folder ``path``, made if it isn't there; raises :class:`~lookalike.errors.OutputError` where it can't be.
+    """The folder ``path``, created if it doesn't exist; raises :class:`~lookalike.errors.OutputError` if it can't be.
 
-    Call it before a long experiment: what can't be written later is then known at once.
+    Call it before a long experiment, so that an unwritable folder is reported at once.
     """
     folder = Path(path)
     try:
@@ -29,26 +35,28 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
+def write_files(folder: Path, contents: Mapping[str, Content]) -> None:
+    """Write each of ``contents`` to the file of that name; raises :class:`~lookalike.errors.OutputError`."""
+    for name, content in contents.items():
+        with atomic_writer(folder / name) as file:
+            file.write(_encoded(name, content))
+
+
 def write_text(file: Path, text: str) -> Path:
-    """Write ``text`` as UTF-8 to ``file``, which is returned; a reader sees the old file or the new one, never half.
+    """Write ``text`` as UTF-8 to ``file``, which is returned.
 
     Raises :class:`~lookalike.errors.OutputError`.
     """
     with atomic_writer(file) as opened:
-        opened.write(text.encode("utf-8", "backslashreplace"))
+        opened.write(_encoded(file.name, text))
     return file
-
-
-def write_answer(file: Path, answer: dict[str, Any]) -> Path:
-    """Write ``answer`` as JSON to ``file``, as :func:`write_text` does."""
-    return write_text(file, as_text(answer))
 
 
 @contextlib.contextmanager
 def atomic_writer(file: Path) -> Iterator[BinaryIO]:
-    """A file to write bytes to, which takes the place of ``file`` once all is written, and leaves nothing if it isn't.
+    """A file to write bytes to, which replaces ``file`` once everything is written, and is removed on an error.
 
-    Raises :class:`~lookalike.errors.OutputError`.
+    A reader sees the old file or the new one. Raises :class:`~lookalike.errors.OutputError`.
     """
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
@@ -60,3 +68,13 @@ def atomic_writer(file: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+def _encoded(name: str, content: Content) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    if isinstance(content, Document):
+        content = page(content) if name.endswith(".html") else markdown(content, "figures")
+    elif isinstance(content, dict):
+        content = as_text(content)
+    return content.encode("utf-8", "backslashreplace")

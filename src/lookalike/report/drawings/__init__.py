@@ -1,1 +1,1 @@
-"""Drawings, from numbers that are given: as SVG, or as one image."""
+"""Drawings of values and images, as SVG or as one raster image."""

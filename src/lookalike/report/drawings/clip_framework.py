@@ -1,4 +1,4 @@
-"""The framework of CLIP: two towers, trained together so that an image and its words come to lie side by side."""
+"""The framework of CLIP: two encoders trained together, so that an image and its text get close embeddings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from lookalike.report.drawings.drawing import draw
 _PAIRS: Final = 5
 _CELL: Final = 34.0
 _LEFT, _TOP = 388.0, 156.0
-_WORDS: Final = ("a rail joint", "a broken clip", "a cat", "a sleeper", "a dog")
+_TEXTS: Final = ("a rail joint", "a broken clip", "a cat", "a sleeper", "a dog")
 
 
 def clip_framework() -> str:
-    """The framework as SVG: towers, the matrix of cosines, and which part image-to-image search keeps."""
+    """The framework as SVG: encoders, the matrix of cosines, and the part that image-to-image search keeps."""
     cells: list[dict[str, Any]] = [
         {
             "x": _LEFT + column * _CELL,
@@ -34,8 +34,8 @@ def clip_framework() -> str:
             "top": _TOP,
             "rows": [{"y": _TOP + row * _CELL, "index": _index(row)} for row in range(_PAIRS)],
             "columns": [
-                {"x": _LEFT + column * _CELL, "index": _index(column), "words": words}
-                for column, words in enumerate(_WORDS)
+                {"x": _LEFT + column * _CELL, "index": _index(column), "text": text}
+                for column, text in enumerate(_TEXTS)
             ],
             "bottom": _TOP + _PAIRS * _CELL,
             "right": _LEFT + _PAIRS * _CELL,

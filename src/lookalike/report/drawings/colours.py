@@ -1,18 +1,18 @@
-"""Colours that everyone can tell apart: a ramp whose lightness falls steadily, and a set of hues for lines."""
+"""Colours for all kinds of colour vision: a ramp of falling lightness, and hues for lines."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# Anchors of the "rocket" ramp of seaborn (BSD-3-Clause), from its light end: lightness falls evenly along it, so that
-# it reads the same without hue, in print and in every kind of colour blindness.
+# Anchors of the "rocket" ramp of seaborn (BSD-3-Clause), from its light end: its lightness falls evenly, so it can be
+# read in grey print and with every kind of colour blindness.
 _RAMP: Final = ("#faebdd", "#f8cdb0", "#f6ad86", "#f58860", "#ee5f47", "#d73a49", "#b01759", "#7f1e5a", "#4c1d4b")
 
 LINES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7a7a7a")
-"""The hues of Okabe and Ito for colour-blind readers (black left out, which a dark page hasn't), and two more."""
+"""The hues of Okabe and Ito for colour-blind readers (without black, for dark pages), and two more."""
 
 DASHES: Final = ("", "7 3", "2 3")
-"""Patterns of lines, for when the hues come round again."""
+"""Dash patterns of lines, for when all hues are in use."""
 
 DARK_INK: Final = "#000000"  # anything lighter is too faint on the middle of the ramp
 LIGHT_INK: Final = "#ffffff"

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
+
+from lookalike.report.drawings.raster import Font, elide, font
 
 Cells = Sequence[tuple[str, Image.Image]]
 """The images of a row, each with its caption."""
@@ -16,12 +18,11 @@ _INK: Final = "#1a1d21"
 _FAINT_INK: Final = "#68707c"
 _HAIRLINE: Final = "#e4e7eb"
 _LEAST_CELL: Final = 16
-_ELLIPSIS: Final = "..."
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Lengths in pixels, all of them from the size of a cell, and the fonts that go with them."""
+    """Lengths in pixels and fonts, all in proportion to the size of a cell."""
 
     cell: int
     label_width: int = 0
@@ -46,9 +47,9 @@ class _Style:
         """From one line of text to the next."""
         return round(self.text * 1.35)
 
-    def font(self, scale: float = 1.0) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    def font(self, scale: float = 1.0) -> Font:
         """The font, in multiples of its usual size."""
-        return ImageFont.load_default(round(self.text * scale))
+        return font(self.text * scale)
 
     def left(self, column: int) -> int:
         """Where a column's images begin."""
@@ -81,7 +82,7 @@ def contact_sheet(rows: Sequence[tuple[str, Cells]], *, cell: int = 160, title: 
 
 
 def _shared_captions(rows: Sequence[Cells]) -> list[str]:
-    """The captions above the columns where every row has the same, as far as it goes; otherwise none."""
+    """The captions above the columns if all rows have the same ones, as far as they go; otherwise none."""
     every = [[caption for caption, _ in cells] for cells in rows]
     longest = max(every, key=len, default=[])
     return longest if len(every) > 1 and all(row == longest[: len(row)] for row in every) else []
@@ -106,7 +107,7 @@ def _heads(heads: Sequence[str], width: int, style: _Style) -> Image.Image:
     strip, draw = _strip(width, round(style.line * 1.4))
     for column, head in enumerate(heads):
         middle = style.left(column) + style.cell // 2
-        draw.text((middle, 0), _cut(head, style.cell, style), _FAINT_INK, style.font(), anchor="ma")
+        draw.text((middle, 0), elide(head, style.cell, style.font().getlength), _FAINT_INK, style.font(), anchor="ma")
     return strip
 
 
@@ -126,31 +127,22 @@ def _row(label: str, cells: Cells, width: int, style: _Style, *, captions: bool)
         strip.paste(image, (left + (style.cell - image.width) // 2, top + (high - image.height) // 2))
         if below:
             where = (left + style.cell // 2, top + high + style.gap // 2)
-            draw.text(where, _cut(caption, style.cell, style), _FAINT_INK, style.font(0.85), anchor="ma")
+            draw.text(
+                where, elide(caption, style.cell, style.font().getlength), _FAINT_INK, style.font(0.85), anchor="ma"
+            )
     return strip
 
 
 def _label_width(labels: Sequence[str], style: _Style) -> int:
-    """As much as the longest label needs, up to a cell and a quarter, with room before the images."""
+    """The width of the longest label, up to a cell and a quarter, and a margin before the images."""
     if not any(labels):
         return 0
     longest = max(style.font().getlength(label) for label in labels)
     return min(round(longest), style.cell * 5 // 4) + style.margin
 
 
-def _cut(text: str, width: int, style: _Style) -> str:
-    """The text, or as much of it as fits."""
-    font = style.font()
-    if font.getlength(text) <= width:
-        return text
-    kept = len(text)
-    while kept and font.getlength(text[:kept].rstrip() + _ELLIPSIS) > width:
-        kept -= 1
-    return text[:kept].rstrip() + _ELLIPSIS
-
-
 def _wrapped(label: str, style: _Style) -> list[str]:
-    """The label in lines that fit, broken after spaces and underscores; a word too long is cut off."""
+    """The label in lines that fit, broken after spaces and underscores; longer words are elided."""
     room = style.label_width - style.margin
     lines: list[str] = []
     for word in label.replace("_", "_ ").split(" "):
@@ -159,4 +151,4 @@ def _wrapped(label: str, style: _Style) -> list[str]:
             lines[-1] += glue + word
         else:
             lines.append(word)
-    return [_cut(line, room, style) for line in lines if line]
+    return [elide(line, room, style.font().getlength) for line in lines if line]

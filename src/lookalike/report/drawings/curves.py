@@ -1,4 +1,4 @@
-"""Curves over degrees of something: a line for each thing, named where it ends."""
+"""Curves over severity or the like: a line for each series, with its name at its end."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Curve:
 
 
 def curves(title: str, lines: Sequence[Curve], degrees: Sequence[int], *, chance: float, x_label: str) -> str:
-    """The curves as SVG: ``degrees`` along the x axis, where 0 is called clean; ``chance`` is a dashed line."""
+    """The curves as SVG: ``degrees`` along the x axis, where 0 is named clean; ``chance`` is a dotted line."""
     names = max((width_of(line.name, _TYPE) for line in lines), default=0.0)
-    # All figures are equally wide, so that their letters are equally large side by side; the plot has what names leave.
+    # All drawings have the same width, so that their letters have the same size side by side.
     width, height = max(_LEAST_WIDTH, _WIDTH - _LEFT - _LEADER - names - 4), _HEIGHT
     total_height = max(height, _LINE * len(lines)) + _TOP + _BOTTOM
 
@@ -42,11 +42,11 @@ def curves(title: str, lines: Sequence[Curve], degrees: Sequence[int], *, chance
 
     colours = _colours(lines)
     ends = spread([y(line.points[-1][1]) for line in lines], _LINE, _TOP, max(_TOP + height, total_height - _BOTTOM))
-    drawn: list[dict[str, Any]] = []
+    views: list[dict[str, Any]] = []
     for line, end in zip(lines, ends, strict=True):
         colour, dash = colours[line.name]
         points = [(x(degree), y(value)) for degree, value in line.points]
-        drawn.append(
+        views.append(
             {
                 "name": line.name,
                 "colour": colour,
@@ -72,13 +72,13 @@ def curves(title: str, lines: Sequence[Curve], degrees: Sequence[int], *, chance
             "axis_y": _TOP + height + 16,
             "x_label": x_label,
             "chance_y": y(chance),
-            "lines": drawn,
+            "lines": views,
         },
     )
 
 
 def _colours(lines: Sequence[Curve]) -> dict[str, tuple[str, str]]:
-    """A colour and a dash pattern for each line; a line that belongs to another has that one's colour."""
+    """A colour and a dash pattern for each line; a line that belongs to another has the colour of the other."""
     own = [line.name for line in lines if line.of is None]
     chosen = {
         name: (LINES[number % len(LINES)], DASHES[number // len(LINES) % len(DASHES)])

@@ -1,4 +1,4 @@
-"""What all figures share: how their templates are filled, and how wide words are."""
+"""What all vector drawings share: their templates, the width of a text, and labels that don't overlap."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-# Widths of letters in a sans-serif face, in shares of the type's size: an SVG can't ask how wide its words will be.
+# Widths of letters in a sans-serif face, as parts of the font size, because an SVG can't measure its text.
 _NARROW: Final = frozenset("fijlrtI.,:;'!|()[] ")
 _WIDE: Final = frozenset("mwMW@%")
 _LETTER, _NARROW_LETTER, _WIDE_LETTER, _CAPITAL = 0.58, 0.36, 0.92, 0.7
 
 
 def draw(template: str, values: Mapping[str, Any]) -> str:
-    """The SVG that ``template`` (of ``templates/figures``) makes of ``values``, everything in them escaped."""
-    return _environment().get_template(f"figures/{template}").render(values).strip()
+    """The SVG that ``template`` (of ``templates/drawings``) makes of ``values``, everything in them escaped."""
+    return _environment().get_template(f"drawings/{template}").render(values).strip()
 
 
 def width_of(text: str, size: float) -> float:
-    """About how wide ``text`` is in type of ``size``; rather too wide than too narrow."""
+    """The approximate width of ``text`` in type of ``size``, rather too wide than too narrow."""
     return size * sum(_letter(letter) for letter in text)
 
 
 def spread(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
     """``places`` moved apart until they are ``least`` from one another, as near to where they were as that allows.
 
-    They keep their order and stay in ``low`` to ``high`` as far as there is room. Each heap of places that would
-    overlap is centred on where its members wanted to be.
+    They keep their order and stay in ``low`` to ``high`` as far as there is room. Each group of places that would
+    overlap is centred on its members' own places.
     """
     order = sorted(range(len(places)), key=lambda number: places[number])
-    heaps: list[tuple[float, list[int]]] = []  # where the first member is, and who they are
+    groups: list[tuple[float, list[int]]] = []  # the place of the first member, and the members
     for number in order:
-        heaps.append((min(max(places[number], low), high), [number]))
-        while len(heaps) > 1 and heaps[-1][0] < heaps[-2][0] + least * len(heaps[-2][1]):
-            members = heaps[-2][1] + heaps[-1][1]
-            wanted = sum(places[member] - least * rank for rank, member in enumerate(members)) / len(members)
-            first = max(low, min(wanted, high - least * (len(members) - 1)))
-            heaps[-2:] = [(first, members)]
+        groups.append((min(max(places[number], low), high), [number]))
+        while len(groups) > 1 and groups[-1][0] < groups[-2][0] + least * len(groups[-2][1]):
+            members = groups[-2][1] + groups[-1][1]
+            middle = sum(places[member] - least * rank for rank, member in enumerate(members)) / len(members)
+            first = max(low, min(middle, high - least * (len(members) - 1)))
+            groups[-2:] = [(first, members)]
     moved = [0.0] * len(places)
-    for first, members in heaps:
+    for first, members in groups:
         for rank, member in enumerate(members):
             moved[member] = first + least * rank
     return moved

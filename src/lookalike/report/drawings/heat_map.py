@@ -1,4 +1,4 @@
-"""The heat map: a row for each thing, a column for each degree, a number and a colour in every cell."""
+"""The heat map: a row for each series, a column for each severity, a number and a colour in every cell."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LEGEND: Final = 46.0
 
 @dataclass(frozen=True, slots=True)
 class Shade:
-    """One cell: ``value`` 0 to 1 (beyond is possible, and shown), ``hint`` what a pointer over it is told.
+    """One cell: ``value`` 0 to 1 (or beyond), ``hint`` its tooltip.
 
-    None as a value is written n/a; ``absent`` cells stay empty: there is no such degree.
+    A value of None is shown as n/a; ``absent`` cells stay empty, because there is no such severity.
     """
 
     value: float | None
@@ -34,7 +34,7 @@ class Shade:
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
-    """One row: its name, a shade for each column, and their mean. ``aside`` rows are set apart: they are in no mean."""
+    """One row: its name, a shade for each column, and their mean. ``aside`` rows are in no mean."""
 
     name: str
     shades: tuple[Shade, ...]
@@ -44,7 +44,7 @@ class HeatRow:
 
 @dataclass(frozen=True, slots=True)
 class HeatGroup:
-    """Rows that belong together, under a name and with a mean of their own."""
+    """Rows under a common name, with their mean."""
 
     name: str
     rows: tuple[HeatRow, ...]
@@ -54,7 +54,7 @@ class HeatGroup:
 def heat_map(
     title: str, groups: Sequence[HeatGroup], columns: Sequence[str], *, total: Shade | None, legend: tuple[str, str]
 ) -> str:
-    """The heat map as SVG. ``columns`` names the degrees, ``legend`` the dark and the light end of the ramp."""
+    """The heat map as SVG. ``columns`` are their titles, ``legend`` names the dark and the light end of the ramp."""
     left = max(96.0, *(_name_width(row) for group in groups for row in group.rows))
     across = [left + number * (_CELL + _GAP) for number in range(len(columns))]
     mean_left = left + len(columns) * (_CELL + _GAP) + _MEAN_GAP
@@ -79,9 +79,9 @@ def heat_map(
             )
             top += _ROW
     legend_left = width_of(legend[0], _TYPE) + 10
-    # Some faces are wider than the widths that are reckoned with.
+    # Some faces are wider than the estimated widths.
     legend_end = width_of(legend[1], _TYPE) * 1.2 + 10
-    # With few severities the legend is what needs most room.
+    # With few severities the legend is the widest part.
     width = max(mean_left + _CELL + 2, legend_left + _LEAST_RAMP + legend_end)
     legend_right = min(legend_left + 160, width - legend_end)
     return draw(

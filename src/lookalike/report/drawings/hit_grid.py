@@ -1,4 +1,4 @@
-"""Rankings as one image: queries at the left, their hits in frames that say which are right and which are wrong."""
+"""Rankings as one image: queries at the left, their hits in frames for right and wrong ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
+
+from lookalike.report.drawings.raster import elide, font
 
 _PAPER: Final = "#ffffff"
 _INK: Final = "#1d2126"
@@ -29,7 +31,7 @@ _DASH: Final = 11
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridHit:
-    """A hit: ``image`` is None where it can't be read any more; ``score`` is the cosine."""
+    """A hit: ``image`` is None if it is unreadable; ``score`` is the cosine."""
 
     image: Image.Image | None
     label: str
@@ -50,8 +52,8 @@ class GridRow:
 def hit_grid(rows: Sequence[GridRow]) -> Image.Image:
     """The rankings as one RGB image, a row for each.
 
-    Right hits have solid green frames and a tick, wrong ones dashed red frames, a cross and their label: colour alone
-    says nothing that form doesn't.
+    Right hits have solid green frames and a tick, wrong ones dashed red frames, a cross and their label, so that the
+    difference is visible without colour.
     """
     columns = max((len(row.hits) for row in rows), default=0)
     width = 2 * _MARGIN + _QUERY + columns * (_CELL + _GAP) + _GAP
@@ -71,8 +73,8 @@ def hit_grid(rows: Sequence[GridRow]) -> Image.Image:
 def _query(sheet: Image.Image, draw: ImageDraw.ImageDraw, row: GridRow, top: int) -> None:
     _paste(sheet, row.image, (_MARGIN, top), _QUERY)
     below = top + _QUERY + 5
-    draw.text((_MARGIN, below), _cut(row.label, _QUERY), _INK, _font())
-    draw.text((_MARGIN, below + _LINE_HEIGHT), _cut(row.remark, _QUERY), _FAINT, _font())
+    draw.text((_MARGIN, below), elide(row.label, _QUERY, font(_TEXT).getlength), _INK, font(_TEXT))
+    draw.text((_MARGIN, below + _LINE_HEIGHT), elide(row.remark, _QUERY, font(_TEXT).getlength), _FAINT, font(_TEXT))
 
 
 def _hit(sheet: Image.Image, draw: ImageDraw.ImageDraw, hit: GridHit, place: tuple[int, int]) -> None:
@@ -85,9 +87,9 @@ def _hit(sheet: Image.Image, draw: ImageDraw.ImageDraw, hit: GridHit, place: tup
         _dashed(draw, left, top, colour)
     _badge(draw, (left + _CELL - _BADGE, top + _CELL - _BADGE), right=hit.right)
     below = top + _CELL + 5
-    draw.text((left, below), f"{hit.score:.3f}", _INK, _font())
+    draw.text((left, below), f"{hit.score:.3f}", _INK, font(_TEXT))
     if not hit.right:
-        draw.text((left, below + _LINE_HEIGHT), _cut(hit.label, _CELL), _WRONG, _font())
+        draw.text((left, below + _LINE_HEIGHT), elide(hit.label, _CELL, font(_TEXT).getlength), _WRONG, font(_TEXT))
 
 
 def _paste(sheet: Image.Image, image: Image.Image | None, place: tuple[int, int], side: int) -> None:
@@ -110,7 +112,7 @@ def _dashed(draw: ImageDraw.ImageDraw, left: int, top: int, colour: str) -> None
 
 
 def _badge(draw: ImageDraw.ImageDraw, place: tuple[int, int], *, right: bool) -> None:
-    """A tick or a cross, drawn: the font may have neither."""
+    """A tick or a cross from lines, because fonts may have neither."""
     x, y = place
     draw.rectangle((x, y, x + _BADGE - 1, y + _BADGE - 1), _RIGHT if right else _WRONG)
     if right:
@@ -118,17 +120,3 @@ def _badge(draw: ImageDraw.ImageDraw, place: tuple[int, int], *, right: bool) ->
     else:
         draw.line([(x + 8, y + 8), (x + 18, y + 18)], _PAPER, 3)
         draw.line([(x + 18, y + 8), (x + 8, y + 18)], _PAPER, 3)
-
-
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(_TEXT)
-
-
-def _cut(text: str, width: int) -> str:
-    """The text, or as much of it as fits."""
-    font = _font()
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text + "..."

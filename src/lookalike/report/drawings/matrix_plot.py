@@ -1,4 +1,4 @@
-"""A similarity matrix as an image: cosines as colours, classes' bounds and names, and a scale with numbers."""
+"""A similarity matrix as an image: cosines as colours, boundaries and names of classes, and a scale."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from lookalike.evaluation.experiments.matrix import Band, ClassMeans, CosineRange, MatrixAxis, SimilarityMatrix
+from lookalike.report.drawings.raster import elide, font
 from lookalike.report.drawings.viridis import viridis
 from lookalike.text import plural, printable
 
 _LONGEST: Final = 1500
-# A cell is never drawn larger; a single query's row is drawn at least so high.
+# The greatest size of a cell, and the least height of a single query's row.
 _LARGEST_CELL: Final = 48
 _LEAST_SIDE: Final = 28
 
@@ -50,7 +51,7 @@ class Axis:
 
     @property
     def margin(self) -> int:
-        """What the names take, across the axis."""
+        """The room for the names, across the axis."""
         if not self.names or self.along:
             return _LINE
         return min(_NAME_WIDTH, round(max(_width(_name(band)) for band, _, _ in self.names))) + _LEADER
@@ -70,7 +71,7 @@ def matrix_plot(matrix: SimilarityMatrix) -> Image.Image:
     heat = _heat(matrix, extent, down.length, across.length)
     left, top = _MARGIN + 2 * _LINE + down.margin, _MARGIN + 4 * _LINE + across.margin
     scale = max(_LEAST_SCALE, min(down.length, _LONGEST_SCALE))
-    # Beside a flat matrix, the scale reaches up.
+    # Beside a flat matrix, the scale extends upwards.
     scale_top = max(_MARGIN + 3 * _LINE, top + min(0, down.length - scale))
     width = left + across.length + 3 * _GAP + _SCALE_WIDTH + 90
     caption = _caption(matrix, extent, means)
@@ -79,7 +80,7 @@ def matrix_plot(matrix: SimilarityMatrix) -> Image.Image:
     sheet = Image.new("RGB", (width, bottom + _GAP + len(caption) * _LINE + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
     title = f"Similarity of {printable(matrix.queries.name)} to {printable(matrix.gallery.name)}"
-    draw.text((_MARGIN, _MARGIN - 8), title, _INK, _font(1.5))
+    draw.text((_MARGIN, _MARGIN - 8), title, _INK, font(1.5 * _TEXT))
     sheet.paste(heat, (left, top))
     _bounds(draw, down, across, left, top)
     draw.rectangle((left - 1, top - 1, left + across.length, top + down.length), outline=_RULE)
@@ -88,12 +89,12 @@ def matrix_plot(matrix: SimilarityMatrix) -> Image.Image:
     _axis_titles(sheet, down, across, left, top)
     _scale(sheet, extent, left + across.length + 3 * _GAP, scale_top, scale)
     for number, line in enumerate(caption):
-        draw.text((_MARGIN, bottom + _GAP + number * _LINE), line, _FAINT, _font())
+        draw.text((_MARGIN, bottom + _GAP + number * _LINE), line, _FAINT, font(_TEXT))
     return sheet
 
 
 def _axes(matrix: SimilarityMatrix) -> tuple[Axis, Axis]:
-    """Both sides at one scale, where that leaves neither too thin to be seen."""
+    """Both axes at one scale, unless one of them would be too thin."""
     cell = min(_LARGEST_CELL, _LONGEST / max(matrix.shape))
     cell = math.floor(cell) if cell >= 1 else cell
     lengths = [max(round(count * cell), min(_LEAST_SIDE * count, _LEAST_SIDE)) for count in matrix.shape]
@@ -114,7 +115,7 @@ def _heat(matrix: SimilarityMatrix, extent: CosineRange, height: int, width: int
 
 
 def _placed(bands: Sequence[Band], cells: int, length: int) -> tuple[tuple[Band, float, float], ...]:
-    """Names beside the middles of their bands, moved apart where they would touch; the largest where not all fit."""
+    """Names beside the middles of their bands, moved apart where they would touch; the largest if not all fit."""
     room = length // _LINE
     kept = sorted(sorted(bands, key=lambda band: (band.start - band.stop, band.start))[:room], key=lambda b: b.start)
     middles = [(band.start + band.stop) / 2 * length / cells for band in kept]
@@ -129,7 +130,7 @@ def _placed(bands: Sequence[Band], cells: int, length: int) -> tuple[tuple[Band,
 
 
 def _bounds(draw: ImageDraw.ImageDraw, down: Axis, across: Axis, left: int, top: int) -> None:
-    """Thin white lines between classes, where bands are wide enough to be told apart from them."""
+    """Thin white lines between classes, if the bands are wide enough."""
     for axis, vertical in ((down, False), (across, True)):
         bands = axis.side.bands
         if len(bands) < 2 or axis.length / len(bands) < 6:  # noqa: PLR2004  pixels a band
@@ -145,24 +146,26 @@ def _bounds(draw: ImageDraw.ImageDraw, down: Axis, across: Axis, left: int, top:
 def _names_at_left(draw: ImageDraw.ImageDraw, axis: Axis, left: int, top: int) -> None:
     for band, middle, place in axis.names:
         draw.line((left - 6, top + middle, left - _LEADER + 6, top + place), _RULE)
-        draw.text((left - _LEADER, top + place), _cut(_name(band)), _INK, _font(), anchor="rm")
+        draw.text(
+            (left - _LEADER, top + place), elide(_name(band), _NAME_WIDTH, _width), _INK, font(_TEXT), anchor="rm"
+        )
 
 
 def _names_above(sheet: Image.Image, axis: Axis, left: int, top: int) -> None:
     draw = ImageDraw.Draw(sheet)
     for band, middle, place in axis.names:
         if axis.along:
-            draw.text((left + middle, top - _LINE * 0.7), _name(band), _INK, _font(), anchor="mm")
+            draw.text((left + middle, top - _LINE * 0.7), _name(band), _INK, font(_TEXT), anchor="mm")
             continue
         draw.line((left + middle, top - 6, left + place, top - _LEADER + 6), _RULE)
-        _upwards(sheet, _cut(_name(band)), _INK, (left + place, top - _LEADER))
+        _upwards(sheet, elide(_name(band), _NAME_WIDTH, _width), _INK, (left + place, top - _LEADER))
 
 
 def _axis_titles(sheet: Image.Image, down: Axis, across: Axis, left: int, top: int) -> None:
     above = f"gallery: {plural(across.cells, 'image')}"
     at = (left + max(across.length, _width(above)) / 2, top - across.margin - _LINE)
-    ImageDraw.Draw(sheet).text(at, above, _FAINT, _font(), anchor="mm")
-    beside = f"{down.cells:,} quer{'y' if down.cells == 1 else 'ies'}"
+    ImageDraw.Draw(sheet).text(at, above, _FAINT, font(_TEXT), anchor="mm")
+    beside = plural(down.cells, "query", "queries")
     _upwards(sheet, beside, _FAINT, (left - down.margin - _LINE, top + down.length / 2), middle=True)
 
 
@@ -173,15 +176,15 @@ def _scale(sheet: Image.Image, extent: CosineRange, left: int, top: int, height:
     sheet.paste(Image.fromarray(colours), (left, top))
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((left - 1, top - 1, left + _SCALE_WIDTH, top + height), outline=_RULE)
-    draw.text((left, top - _LINE), "cosine", _FAINT, _font(), anchor="lm")
-    for mark, words in _marks(extent.low, extent.high):
+    draw.text((left, top - _LINE), "cosine", _FAINT, font(_TEXT), anchor="lm")
+    for mark, text in _marks(extent.low, extent.high):
         at = top + (extent.high - mark) / max(extent.high - extent.low, 1e-12) * (height - 1)
         draw.line((left + _SCALE_WIDTH, at, left + _SCALE_WIDTH + 6, at), _FAINT)
-        draw.text((left + _SCALE_WIDTH + 12, at), words, _INK, _font(), anchor="lm")
+        draw.text((left + _SCALE_WIDTH + 12, at), text, _INK, font(_TEXT), anchor="lm")
 
 
 def _marks(low: float, high: float) -> list[tuple[float, str]]:
-    """Round numbers from ``low`` to ``high``, five to ten of them, as they are written."""
+    """Five to ten round numbers from ``low`` to ``high``, each with its text."""
     span = max(high - low, 1e-6)
     power = 10.0 ** math.floor(math.log10(span))
     step = next(power * part for part in (0.1, 0.2, 0.5, 1) if span / (power * part) <= 10)  # noqa: PLR2004
@@ -209,26 +212,15 @@ def _name(band: Band) -> str:
     return printable(band.label)
 
 
-def _cut(name: str) -> str:
-    kept = name
-    while _width(kept) > _NAME_WIDTH:
-        kept = f"{kept.removesuffix('...')[:-1]}..."
-    return kept
-
-
-def _upwards(sheet: Image.Image, words: str, ink: str, at: tuple[float, float], *, middle: bool = False) -> None:
-    """Words that run upwards: from ``at``, or with their middle there."""
-    wide = round(_width(words)) + 4
+def _upwards(sheet: Image.Image, text: str, ink: str, at: tuple[float, float], *, middle: bool = False) -> None:
+    """Text that runs upwards: from ``at``, or with its middle there."""
+    wide = round(_width(text)) + 4
     strip = Image.new("RGB", (wide, _LINE), _PAPER)
-    ImageDraw.Draw(strip).text((2, _LINE / 2), words, ink, _font(), anchor="lm")
+    ImageDraw.Draw(strip).text((2, _LINE / 2), text, ink, font(_TEXT), anchor="lm")
     turned = strip.transpose(Image.Transpose.ROTATE_90)
     x, y = at
     sheet.paste(turned, (round(x - _LINE / 2), round(y - wide / 2 if middle else y - wide)))
 
 
-def _font(scale: float = 1.0) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(round(_TEXT * scale))
-
-
-def _width(words: str) -> float:
-    return _font().getlength(words)
+def _width(text: str) -> float:
+    return font(_TEXT).getlength(text)

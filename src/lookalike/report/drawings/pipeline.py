@@ -1,4 +1,4 @@
-"""The pipeline of retrieval, drawn from the stamp of the encoder that runs: from images to a ranking."""
+"""The pipeline of retrieval from images to a ranking, with the values of an encoder's stamp."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.report.drawings.drawing import draw
+from lookalike.report.drawings.raster import elide
 
 _SHOWN_HITS: Final = 4
 _NAME_LENGTH: Final = 22
@@ -15,7 +16,7 @@ _NAME_LENGTH: Final = 22
 
 @dataclass(frozen=True, slots=True)
 class PipelineHit:
-    """A hit of the ranking in the figure: ``source`` is a data URI, None where there is no image to show."""
+    """A hit of the ranking in the drawing: ``source`` is a data URI, None if the image is unreadable."""
 
     source: str | None
     score: float
@@ -25,13 +26,13 @@ class PipelineHit:
 def pipeline(spec: EncoderSpec, gallery: int, *, query: str | None = None, hits: Sequence[PipelineHit] = ()) -> str:
     """The pipeline as SVG: sizes, dimension and precision are those of ``spec``, ``gallery`` the images searched.
 
-    ``query`` (a data URI) and ``hits`` are a real query and what it found.
+    ``query`` (a data URI) and ``hits`` are a real query and its results.
     """
     preparation = spec.preprocessing
     return draw(
         "pipeline.svg",
         {
-            "name": spec.name if len(spec.name) <= _NAME_LENGTH else f"{spec.name[: _NAME_LENGTH - 1]}…",
+            "name": elide(spec.name, _NAME_LENGTH),
             "precision": spec.precision,
             "dimension": spec.dimension,
             "weights": spec.weights_sha256[:12],

@@ -1,4 +1,4 @@
-"""Colours for numbers: viridis, whose lightness rises evenly, so that equal steps look equal, in grey too."""
+"""Colours for values: viridis, whose lightness rises evenly, so that equal steps look equal, in grey too."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The report of a comparison: its blocks, its tables and its JSON."""

@@ -1,0 +1,1 @@
+"""The report of a dataset: its blocks, its contact sheet as one image, and its JSON."""

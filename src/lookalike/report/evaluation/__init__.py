@@ -1,0 +1,1 @@
+"""The report of an evaluation: its blocks, its images, its JSON and its CSV."""

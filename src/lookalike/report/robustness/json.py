@@ -1,0 +1,166 @@
+"""A robustness run as JSON, and as a CSV row for every metric of every cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from lookalike.evaluation.corruptions import STANDARD_SIDE
+from lookalike.report.document.json import (
+    csv_text,
+    dataset_fields,
+    exclusion_fields,
+    interval_pair,
+    provenance_fields,
+    skipped_files,
+    stamp_fields,
+)
+from lookalike.report.robustness.definitions import TARGET_MEANINGS, robustness_definitions, robustness_interval_notes
+
+if TYPE_CHECKING:
+    from lookalike.evaluation.robustness.results import (
+        CellResult,
+        CorruptionResult,
+        FamilyResult,
+        Robustness,
+        RobustnessMetric,
+        RobustnessMetrics,
+        RuleResults,
+    )
+    from lookalike.evaluation.statistics.intervals import Interval
+
+VERSION: Final = 1
+
+_COLUMNS: Final = (
+    *("level", "family", "corruption", "severity", "control_of", "metric", "value", "low", "high", "clean", "chance"),
+    *("retention", "retention_low", "retention_high", "raw_ratio"),
+)
+
+
+def robustness_json(robustness: Robustness) -> dict[str, Any]:
+    """``robustness`` for JSON: metrics 0 to 1, intervals ``[low, high]`` or null."""
+    findings = robustness.results
+    return {
+        "version": VERSION,
+        "encoder": robustness.encoder.name,
+        **dataset_fields(robustness.dataset),
+        "target": robustness.target,
+        "target_meaning": TARGET_MEANINGS[robustness.target],
+        "severities": list(robustness.severities),
+        "standard_side": STANDARD_SIDE,
+        "images": len(robustness.rows),
+        "gallery": robustness.gallery,
+        **_findings(findings),
+        "others": [_findings(other) for other in robustness.others],
+        "notes": list(robustness.notes),
+        "skipped": skipped_files(robustness.skipped),
+        "definitions": robustness_definitions(robustness, findings),
+        "interval_notes": robustness_interval_notes(robustness),
+        "vectors": robustness.vector_count,
+        "seed": robustness.seed,
+        "stamp": stamp_fields(robustness.encoder),
+        **provenance_fields(robustness.provenance),
+    }
+
+
+def _findings(findings: RuleResults) -> dict[str, Any]:
+    return {
+        "junk": findings.junk,
+        "queries": findings.scored,
+        "excluded": findings.excluded,
+        "exclusions": exclusion_fields(findings.exclusions),
+        "groups": findings.groups,
+        "clean": _measures(findings.clean),
+        "chance": dict(findings.chance),
+        "overall": None if findings.overall is None else _measures(findings.overall),
+        "families": [_family(family) for family in findings.families],
+        "tied_share": findings.tied_share,
+    }
+
+
+def _family(family: FamilyResult) -> dict[str, Any]:
+    return {
+        "family": family.name,
+        "metrics": None if family.metrics is None else _measures(family.metrics),
+        "corruptions": [_corruption(corruption) for corruption in family.corruptions],
+    }
+
+
+def _corruption(corruption: CorruptionResult) -> dict[str, Any]:
+    return {
+        "corruption": corruption.name,
+        "summary": corruption.summary,
+        "control_of": corruption.control_of,
+        "metrics": _measures(corruption.metrics),
+        "severities": [_cell(cell) for cell in corruption.cells],
+    }
+
+
+def _cell(cell: CellResult) -> dict[str, Any]:
+    first_hits: dict[str, Any] = {}
+    if cell.first_hits is not None:
+        shares = {**asdict(cell.first_hits), "pull": cell.first_hits.pull}
+        first_hits["first_hits"] = {name: None if math.isnan(share) else share for name, share in shares.items()}
+    return {
+        "severity": cell.severity,
+        "parameters": dict(cell.parameters),
+        "metrics": _measures(cell.metrics),
+        **first_hits,
+    }
+
+
+def _measures(measures: RobustnessMetrics) -> dict[str, Any]:
+    return {key: _measure(measure) for key, measure in measures.items()}
+
+
+def _measure(measure: RobustnessMetric) -> dict[str, Any]:
+    return {
+        "value": measure.value,
+        "interval": interval_pair(measure.interval),
+        "retention": measure.retention,
+        "retention_interval": interval_pair(measure.retention_interval),
+        "raw_ratio": measure.raw_ratio,
+    }
+
+
+def robustness_csv(robustness: Robustness) -> str:
+    """A row for every metric of every cell, corruption and family, of clean images, and of the mean over families."""
+    findings = robustness.results
+    return csv_text(
+        _COLUMNS,
+        (
+            [
+                *places,
+                key,
+                *_with_ends(measure.value, measure.interval),
+                *(findings.clean[key].value, findings.chance[key]),
+                *_with_ends(measure.retention, measure.retention_interval),
+                "" if measure.raw_ratio is None else measure.raw_ratio,
+            ]
+            for places, measures in _levels(findings)
+            for key, measure in measures.items()
+        ),
+    )
+
+
+def _levels(findings: RuleResults) -> Iterator[tuple[tuple[str, ...], RobustnessMetrics]]:
+    yield ("clean", "", "", "0", ""), findings.clean
+    for family in findings.families:
+        for corruption in family.corruptions:
+            place = (family.name, corruption.name)
+            control = corruption.control_of or ""
+            for cell in corruption.cells:
+                yield ("cell", *place, str(cell.severity), control), cell.metrics
+            yield ("corruption", *place, "", control), corruption.metrics
+        if family.metrics is not None:
+            yield ("family", family.name, "", "", ""), family.metrics
+    if findings.overall is not None:
+        yield ("overall", "", "", "", ""), findings.overall
+
+
+def _with_ends(value: float | None, interval: Interval | None) -> list[float | str]:
+    """A value and the ends of its interval; empty where there is none."""
+    low, high = interval_pair(interval) or ("", "")
+    return ["" if value is None else value, low, high]

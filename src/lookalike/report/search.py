@@ -1,0 +1,121 @@
+"""The results of a search: a page with thumbnails, and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from lookalike.encoders.spec import EncoderSpec
+from lookalike.report.document.blocks import AnyBlock, Document, Heading, Rankings, Text
+from lookalike.report.document.elements import Frame, Phrase, Picture, RankedQuery
+from lookalike.report.document.html import page
+from lookalike.report.document.json import path_fields
+from lookalike.search.query import Query, Term
+from lookalike.search.ranking import NO_CLOSE_MATCH, Hit, Ranking
+from lookalike.text import plural
+
+VERSION: Final = 1
+
+_QUERY_SIDE: Final = 720
+_TERM_SIDE: Final = 240
+_HIT_SIDE: Final = 480
+
+
+_SCORE: Final = (
+    "cosine of the two images' embeddings, 1 for the same content, about 0 for unrelated images; only comparable "
+    "within one encoder."
+)
+_PERCENTILE: Final = (
+    "share of a sample of this gallery's images whose best match scores lower than this hit; a first hit below "
+    f"{NO_CLOSE_MATCH:g} is no close match."
+)
+
+
+def results_page(stamp: EncoderSpec, images: int, root: Path, rankings: Sequence[Ranking]) -> str:
+    """HTML with each query and its hits; ``images`` is the size of the gallery, ``root`` the folder of the hits."""
+    return page(search_document(stamp, images, root, rankings))
+
+
+def search_document(stamp: EncoderSpec, images: int, root: Path, rankings: Sequence[Ranking]) -> Document:
+    """Each query and its hits, as blocks."""
+    one = len(rankings) == 1
+    return Document(
+        kind="Query" if one else "Search",
+        title=str(rankings[0].query) if one else f"{len(rankings):,} queries",
+        lead="" if one else f"In a gallery of {plural(images, 'image')}.",
+        blocks=tuple(block for number in range(len(rankings)) for block in _result(images, root, rankings, number)),
+        made_with=(("Score", _SCORE), ("Percentile", _PERCENTILE), ("Encoder", str(stamp)), ("Images", f"in {root}")),
+    )
+
+
+def _result(images: int, root: Path, rankings: Sequence[Ranking], number: int) -> Iterator[AnyBlock]:
+    ranking = rankings[number]
+    first, *others = ranking.query.terms
+    if len(rankings) > 1:
+        yield Heading(str(ranking.query), remark=f"Query {number + 1} of {len(rankings)}")
+    yield Text(f"{len(ranking.hits)} most similar of {plural(images, 'image')}", kind="normal")
+    if ranking.no_close_match:
+        yield Text("No close match in this gallery", kind="notice")
+    query = Frame(_picture(first, _QUERY_SIDE, "query"))
+    hits = (_hit(root, hit) for hit in ranking.hits)
+    yield Rankings((RankedQuery(query, tuple(hits), tuple(map(_term_frame, others))),), large=True)
+
+
+def _picture(term: Term, side: int, description: str) -> Picture | None:
+    return None if term.path is None else Picture(Path(term.path), side, f"{description}: {term.path}")
+
+
+def _term_frame(term: Term) -> Frame:
+    """A further term of a query, with its sign and its weight."""
+    weight = "" if abs(term.weight) == 1 else f" {abs(term.weight):g} \N{MULTIPLICATION SIGN}"
+    name = term.text if term.text is not None else str(term.path or "an image")
+    sign = Phrase(f"{'plus' if term.weight > 0 else 'minus'}{weight}", "soft")
+    return Frame(_picture(term, _TERM_SIDE, "term"), (sign, Phrase(name, "path")))
+
+
+def _hit(root: Path, hit: Hit) -> Frame:
+    percentile = [] if hit.percentile is None else [Phrase(f"percentile {hit.percentile:.0f}", "soft")]
+    return Frame(
+        Picture(root / hit.path, _HIT_SIDE, f"hit {hit.rank}: {hit.path}"),
+        caption=(Phrase(hit.path, "path"),),
+        head=(Phrase(str(hit.rank), "mark"), Phrase(f"{hit.score:.3f}", "strong"), *percentile),
+        bar=min(max(hit.score, 0.0), 1.0),
+    )
+
+
+def search_json(encoder: str, gallery: Path, rankings: Iterable[Ranking]) -> dict[str, Any]:
+    """One result for each of ``rankings``; paths of hits are relative to the gallery's root."""
+    return {
+        "version": VERSION,
+        "encoder": encoder,
+        "gallery": path_fields(gallery)["path"],
+        "results": [
+            {"query": _query_json(ranking.query), "hits": [_hit_json(hit) for hit in ranking.hits]}
+            for ranking in rankings
+        ],
+    }
+
+
+def _query_json(query: Query) -> dict[str, Any]:
+    """The first term; ``plus`` and ``minus`` are the others with their weights, if there are any."""
+    first, *others = query.terms
+    plus = [{**_term_json(term), "weight": term.weight} for term in others if term.weight >= 0]
+    minus = [{**_term_json(term), "weight": -term.weight} for term in others if term.weight < 0]
+    return {**_term_json(first), **({"plus": plus} if plus else {}), **({"minus": minus} if minus else {})}
+
+
+def _term_json(term: Term) -> dict[str, Any]:
+    if term.text is not None:
+        return {"kind": "text", "text": term.text}
+    return {"kind": "image", **path_fields(term.path or "")}
+
+
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        **path_fields(hit.path),
+        "score": hit.score,
+        "percentile": None if hit.percentile is None else round(hit.percentile, 2),
+    }
