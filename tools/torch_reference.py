@@ -31,7 +31,7 @@ from timm.models.vgg import VGG, ConvMlp  # noqa: E402
 Features = np.ndarray[Any, np.dtype[np.float32]]
 
 
-def randomize_weights(model: torch.nn.Module, seed: int, *, coarse: bool = False) -> torch.nn.Module:
+def draw_weights(model: torch.nn.Module, seed: int, *, coarse: bool = False) -> torch.nn.Module:
     """Give ``model`` seeded random weights; ``coarse`` weights have few distinct values and compress well."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

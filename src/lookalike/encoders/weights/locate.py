@@ -32,7 +32,7 @@ def has_expected_size(row: CatalogRow, path: Path) -> bool:
 def best_available(*, on_damaged: Callable[[WeightsError], object] | None = None) -> CatalogRow:
     """The best encoder whose weights are on this machine: a CLIP encoder, else the one installed with Lookalike.
 
-    Damaged files are passed over; ``on_damaged`` is called with the error. Only files up to the chosen one are read.
+    Damaged files are skipped; ``on_damaged`` is called with the error. Only files up to the chosen one are read.
     """
     for row in map(catalog.find, catalog.PREFERRED):
         if weights_path(row) is None:

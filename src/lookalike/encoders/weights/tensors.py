@@ -72,7 +72,7 @@ class WeightsFile:
         size = path.stat().st_size
         for name, ref in self.tensors.items():
             if ref.offset < 0 or ref.offset + ref.nbytes > size:
-                raise WeightsError(f"{path}: tensor {name!r} lies outside the file; it is damaged or cut short")
+                raise WeightsError(f"{path}: tensor {name!r} lies outside the file; it is damaged or truncated")
 
     def __getitem__(self, name: str) -> TensorRef:
         """The reference of the tensor ``name``; raises :class:`WeightsError` if there is none."""
