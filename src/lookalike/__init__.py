@@ -11,14 +11,20 @@ The public interface is what this module exports::
             print(hit.rank, hit.score, hit.path)
 """
 
-from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import EncoderError, GalleryError, ImageError, LookalikeError
-from lookalike.gallery.gallery import Gallery, Status
-from lookalike.gallery.update import UpdateReport
-from lookalike.images.files import Skipped
-from lookalike.search.query import Query
-from lookalike.search.ranking import Hit, Ranking
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from lookalike.encoders.encoder import Encoder, load_encoder
+    from lookalike.encoders.spec import EncoderSpec
+    from lookalike.errors import EncoderError, GalleryError, ImageError, LookalikeError
+    from lookalike.gallery.gallery import Gallery, Status
+    from lookalike.gallery.update import UpdateReport
+    from lookalike.images.files import Skipped
+    from lookalike.search.query import Query
+    from lookalike.search.ranking import Hit, Ranking
 
 __version__ = "0.1.0"
 
@@ -38,3 +44,34 @@ __all__ = [
     "UpdateReport",
     "load_encoder",
 ]
+
+# Imported at first use: numpy, Pillow and SQLite take a multiple of what `lookalike --version` needs.
+_MODULES: Final = {
+    "Encoder": "lookalike.encoders.encoder",
+    "EncoderError": "lookalike.errors",
+    "EncoderSpec": "lookalike.encoders.spec",
+    "Gallery": "lookalike.gallery.gallery",
+    "GalleryError": "lookalike.errors",
+    "Hit": "lookalike.search.ranking",
+    "ImageError": "lookalike.errors",
+    "LookalikeError": "lookalike.errors",
+    "Query": "lookalike.search.query",
+    "Ranking": "lookalike.search.ranking",
+    "Skipped": "lookalike.images.files",
+    "Status": "lookalike.gallery.gallery",
+    "UpdateReport": "lookalike.gallery.update",
+    "load_encoder": "lookalike.encoders.encoder",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name at its first use (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,12 +13,12 @@ from lookalike.cli.encoder_options import add_encoder
 from lookalike.cli.output import print_json
 from lookalike.errors import EncoderError
 from lookalike.images.formats import EXTENSIONS
-from lookalike.search.query import Query
 from lookalike.text import printable
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
     from lookalike.gallery.gallery import Gallery
+    from lookalike.search.query import Query
     from lookalike.search.ranking import Ranking
 
 _DETAILS = """\
@@ -102,6 +102,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _build_queries(options: argparse.Namespace) -> list[Query]:
     """One query per image, then one per text, each with all the modifiers."""
+    from lookalike.search.query import Query
+
     queries = [*map(Query.image, options.images), *map(Query.text, options.text)]
     for name, value, weight in options.modifiers:
         add = {
