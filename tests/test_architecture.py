@@ -2,20 +2,25 @@
 
 import ast
 import inspect
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import lookalike
+from lookalike import evaluation
+from processes import python_path
 
 SOURCE = Path(lookalike.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
-    "": "errors text images search encoders embedding gallery evaluation report __init__ cli",
+    "": "exports errors text images search encoders embedding gallery evaluation report __init__ cli __main__",
     "images": "formats files walk sniff rgb decode thumbnails",
     "search": "query similarity ranking index",
     "encoders": "spec catalog preprocess views tokenizer weights networks checkpoints runtimes encoder golden",
@@ -156,6 +161,39 @@ def test_the_public_interface_is_unchanged():
     ]
 
 
+def test_the_public_interface_of_evaluation():
+    """These experiments and functions, and no others, are public."""
+    assert evaluation.__all__ == [
+        "compare",
+        "embed_dataset",
+        "evaluate",
+        "inspect_dataset",
+        "load_dataset",
+        "measure_angles",
+        "measure_robustness",
+        "reproduce",
+        "similarity_matrix",
+    ]
+    assert all(inspect.getdoc(getattr(evaluation, name)) for name in evaluation.__all__)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-c", "import lookalike, lookalike.evaluation"], ["-m", "lookalike", "--version"]]
+)
+def test_starting_imports_no_large_library(arguments: list[str]):
+    """Importing the packages and printing the version import neither numpy nor Pillow nor anything larger."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": python_path()},
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "lookalike" in imported
+    assert not imported & {"numpy", "PIL", "sqlite3", "onnx", "openvino", "huggingface_hub", "tokenizers", "jinja2"}
+
+
 @pytest.mark.parametrize("name", lookalike.__all__)
 def test_everything_public_is_documented(name: str):
     """Each public object and each of its public methods and properties has a docstring of its own."""
@@ -167,7 +205,9 @@ def test_everything_public_is_documented(name: str):
             assert inspect.getdoc(value), f"{name}.{member}"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.relative_to(SOURCE).parts[0] != "cli"], ids=name_of)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.relative_to(SOURCE).parts[0] not in {"cli", "__main__.py"}], ids=name_of
+)
 def test_only_the_command_line_prints_and_exits(path: Path):
     """No module outside ``cli`` calls print, uses the standard streams, or exits."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -187,7 +227,7 @@ def test_no_module_is_too_long(path: Path):
 def test_the_architecture_page_is_up_to_date():
     """Every module, class and function that docs/architecture.md names exists, and it has a row for every room."""
     page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = [room for room in ROOMS[""].split() if room != "__init__"]
+    rooms = [room for room in ROOMS[""].split() if not room.startswith("__")]
     names = re.findall(rf"`((?:{'|'.join(rooms)})(?:\.\w+)+)`", page)
     assert len(names) > 40
     for name in names:

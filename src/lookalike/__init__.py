@@ -13,8 +13,9 @@ The public interface is what this module exports::
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from lookalike.exports import lazy_exports
 
 if TYPE_CHECKING:
     from lookalike.encoders.encoder import Encoder, load_encoder
@@ -46,32 +47,22 @@ __all__ = [
 ]
 
 # Imported at first use: numpy, Pillow and SQLite take a multiple of what `lookalike --version` needs.
-_MODULES: Final = {
-    "Encoder": "lookalike.encoders.encoder",
-    "EncoderError": "lookalike.errors",
-    "EncoderSpec": "lookalike.encoders.spec",
-    "Gallery": "lookalike.gallery.gallery",
-    "GalleryError": "lookalike.errors",
-    "Hit": "lookalike.search.ranking",
-    "ImageError": "lookalike.errors",
-    "LookalikeError": "lookalike.errors",
-    "Query": "lookalike.search.query",
-    "Ranking": "lookalike.search.ranking",
-    "Skipped": "lookalike.images.files",
-    "Status": "lookalike.gallery.gallery",
-    "UpdateReport": "lookalike.gallery.update",
-    "load_encoder": "lookalike.encoders.encoder",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name at its first use (PEP 562)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "Encoder": "lookalike.encoders.encoder",
+        "EncoderError": "lookalike.errors",
+        "EncoderSpec": "lookalike.encoders.spec",
+        "Gallery": "lookalike.gallery.gallery",
+        "GalleryError": "lookalike.errors",
+        "Hit": "lookalike.search.ranking",
+        "ImageError": "lookalike.errors",
+        "LookalikeError": "lookalike.errors",
+        "Query": "lookalike.search.query",
+        "Ranking": "lookalike.search.ranking",
+        "Skipped": "lookalike.images.files",
+        "Status": "lookalike.gallery.gallery",
+        "UpdateReport": "lookalike.gallery.update",
+        "load_encoder": "lookalike.encoders.encoder",
+    },
+)

@@ -22,7 +22,7 @@ from lookalike.errors import EvaluationError
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
-from lookalike.evaluation.experiments.angles import Angles, angles, check_angles
+from lookalike.evaluation.experiments.angles import Angles, check_angles, measure_angles
 from lookalike.report.angles.document import angles_document
 from lookalike.report.angles.json import angles_csv, angles_json
 from lookalike.report.document.html import page as page_of
@@ -56,7 +56,7 @@ def rows_of(groups: str, labels: str | None = None) -> list[Row]:
 def test_other_frames_of_the_scene_are_relevant_regardless_of_label():
     """A frame of the same group is relevant even with another label; an image of the same label elsewhere is wrong."""
     embedded = synthetic(on_a_circle(0, 30, 40, 90, 170), rows_of("aab-a", "xyxxx"))
-    result = angles(embedded, ks=(1,))
+    result = measure_angles(embedded, ks=(1,))
     hits = result.hits(0)
     assert [(hit.row.path, hit.right) for hit in hits] == [
         ("1.png", True),
@@ -76,17 +76,17 @@ def test_near_duplicates_by_the_fixed_encoder_are_junk():
     rows = rows_of("aaab")
     measured = synthetic(on_a_circle(0, 5, 60, 30), rows)
     fixed = replace(synthetic(on_a_circle(0, 50, 2, 120), rows), spec=replace(SPEC, name="fixed"))
-    result = angles(measured, fixed, threshold=0.97, ks=(1,))
+    result = measure_angles(measured, fixed, threshold=0.97, ks=(1,))
     assert [hit.row.path for hit in result.hits(0)] == ["1.png", "3.png"]
     assert (result.same_scene_duplicates, result.other_duplicates, result.near_encoder.name) == (2, 0, "fixed")
-    without = angles(measured, fixed, threshold=0.9999, ks=(1,))
+    without = measure_angles(measured, fixed, threshold=0.9999, ks=(1,))
     assert [hit.row.path for hit in without.hits(0)] == ["1.png", "3.png", "2.png"]
     assert without.same_scene_duplicates == 0
 
 
 def test_near_duplicates_of_other_scenes_are_junk():
     """A near duplicate of the query in another group or without a group is removed as well, and counted separately."""
-    result = angles(synthetic(on_a_circle(0, 40, 1, 2), rows_of("aa-b")), ks=(1,))
+    result = measure_angles(synthetic(on_a_circle(0, 40, 1, 2), rows_of("aa-b")), ks=(1,))
     assert [hit.row.path for hit in result.hits(0)] == ["1.png"]
     assert result.hits(1)[0].row.path == "3.png"
     assert (result.same_scene_duplicates, result.other_duplicates) == (0, 4)
@@ -95,7 +95,7 @@ def test_near_duplicates_of_other_scenes_are_junk():
 def test_queries_without_relevant_images_are_excluded_and_counted():
     """Queries without a group, alone in theirs, or with near duplicates only are excluded, each with its reason."""
     vectors = on_a_circle(0, 40, 80, 120, 160, 161, 200, 240)
-    result = angles(synthetic(vectors, rows_of("aab-ccdd"), "abcdefgg"), ks=(1,))
+    result = measure_angles(synthetic(vectors, rows_of("aab-ccdd"), "abcdefgg"), ks=(1,))
     assert result.excluded == {
         "without a group": 1,
         "the only frame of their scene": 1,
@@ -109,7 +109,7 @@ def test_queries_without_relevant_images_are_excluded_and_counted():
 def test_means_over_queries_scenes_and_classes():
     """``micro`` averages over queries, ``by_scene`` over the means of scenes, ``macro`` over the means of classes."""
     embedded = synthetic(on_a_circle(0, 10, 20, 30, 100, 200, 150, 152), rows_of("aaaabb--", "xxxxyyxx"))
-    result = angles(embedded, threshold=0.999, ks=(1,))
+    result = measure_angles(embedded, threshold=0.999, ks=(1,))
     ap = result.per_query.values["map"]
     assert result.micro["map"] == pytest.approx(ap[:6].mean())
     assert result.by_scene["map"] == pytest.approx((ap[:4].mean() + ap[4:6].mean()) / 2)
@@ -124,7 +124,7 @@ def test_the_first_frame_is_found_below_the_kept_places():
     """The rank and row of the first frame are known even where it comes after the places that rankings keep."""
     degrees = [0, *range(20, 60), 120, 170]
     groups = "a" + 20 * "b" + 20 * "-" + "aa"
-    result = angles(synthetic(on_a_circle(*degrees), rows_of(groups)), threshold=0.9999, ks=(1,))
+    result = measure_angles(synthetic(on_a_circle(*degrees), rows_of(groups)), threshold=0.9999, ks=(1,))
     first = result.query(0).first
     assert first is not None
     assert (first.rank, first.row.path) == (41, "41.png")
@@ -136,7 +136,7 @@ def test_a_split_is_respected():
     """With a split, only query rows are queries, and only gallery rows are frames to find."""
     rows = rows_of("aaab")
     split = [replace(row, split=part) for row, part in zip(rows, ("query", "gallery", "query", "gallery"), strict=True)]
-    result = angles(synthetic(on_a_circle(0, 40, 80, 120), split), ks=(1,))
+    result = measure_angles(synthetic(on_a_circle(0, 40, 80, 120), split), ks=(1,))
     assert [query.row.path for query in result.queries()] == ["0.png", "2.png"]
     assert [query.relevant for query in result.queries()] == [1, 1]
 
@@ -154,7 +154,7 @@ def test_a_split_is_respected():
 def test_invalid_datasets_and_ks_raise_errors(groups: str, ks: tuple[int, ...], message: str):
     """Missing groups, no frames to find, and a k out of range raise errors."""
     with pytest.raises(EvaluationError, match=message):
-        angles(synthetic(on_a_circle(0, 50, 100), rows_of(groups)), ks=ks)
+        measure_angles(synthetic(on_a_circle(0, 50, 100), rows_of(groups)), ks=ks)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def scenes(tmp_path: Path) -> Path:
 @pytest.fixture
 def result(scenes: Path, fake: FakeEncoder) -> Angles:
     """The result on these scenes."""
-    return angles(embed_dataset(load_dataset(scenes), fake), threshold=0.999, command="lookalike angles scenes")
+    return measure_angles(embed_dataset(load_dataset(scenes), fake), threshold=0.999, command="lookalike angles scenes")
 
 
 def test_metrics_have_intervals_chance_and_ceilings(result: Angles):
@@ -247,6 +247,6 @@ def test_the_labelled_images(labelled_photographs: Path, fake: FakeEncoder):
     """Of the 381 railway images, 308 have another frame of their scene, and 73 are the only one of theirs."""
     dataset = load_dataset(labelled_photographs / "rail")
     check_angles(dataset, (1, 5, 10))
-    result = angles(embed_dataset(dataset, fake), threshold=1.0)
+    result = measure_angles(embed_dataset(dataset, fake), threshold=1.0)
     assert (result.scored, result.scenes) == (308, 45)
     assert result.excluded == {"the only frame of their scene": 73}

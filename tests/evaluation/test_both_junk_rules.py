@@ -11,7 +11,7 @@ from drawing import drawn
 from fakes import FakeEncoder
 from lookalike.evaluation.experiments.compare import compare
 from lookalike.evaluation.experiments.evaluate import evaluate
-from lookalike.evaluation.robustness.robustness import robustness
+from lookalike.evaluation.robustness.robustness import measure_robustness
 from lookalike.report.comparison.document import comparison_document
 from lookalike.report.comparison.tables import class_table, overall_table
 from lookalike.report.document.blocks import Document
@@ -115,7 +115,9 @@ def test_reports_do_not_claim_missing_groups(tmp_path: Path):
     """Without groups, no report says that groups were junk or were resampled."""
     folder = labelled(tmp_path / "set", "visit")
     found = compare(folder, [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
-    damaged = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
+    damaged = measure_robustness(
+        folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors"
+    )
     texts = [
         terminal_text(comparison_document(found)),
         markdown(comparison_document(found)),
@@ -152,7 +154,9 @@ def test_the_smallest_possible_p_is_stated(tmp_path: Path):
 def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):
     """Each junk rule has its own clean metrics and chance levels."""
     folder = labelled(tmp_path / "set", "group", "visit")
-    found = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
+    found = measure_robustness(
+        folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors"
+    )
     other = found.others[0]
     assert other.junk == "visit"
     block = terminal_text(robustness_document(found)).split("Under the junk rule visit")[1].splitlines()
@@ -167,7 +171,9 @@ def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):
 def test_robustness_reports_excluded_queries(tmp_path: Path):
     """Queries with R = 0 are reported by class and reason, in text, page and JSON."""
     folder = labelled(tmp_path / "set", "group")
-    found = robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors")
+    found = measure_robustness(
+        folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors"
+    )
     (exclusion,) = found.results.exclusions
     text = terminal_text(robustness_document(found))
     assert (exclusion.label, exclusion.count) == ("b", 4)

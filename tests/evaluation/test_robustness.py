@@ -30,7 +30,7 @@ from lookalike.evaluation.robustness.grid import (
     versions_of,
 )
 from lookalike.evaluation.robustness.results import Robustness
-from lookalike.evaluation.robustness.robustness import robustness
+from lookalike.evaluation.robustness.robustness import measure_robustness
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
 from lookalike.images.decode import open_image
 from lookalike.report.document.html import page
@@ -58,7 +58,7 @@ def run(folder: Path, tmp_path: Path, fake: FakeEncoder) -> Callable[..., Robust
 
     def measure(**options: object) -> Robustness:
         options = {"corruptions": NAMES, "severities": (1, 5), "seed": 2, "folder": tmp_path / "vectors"} | options
-        return robustness(load_dataset(folder), fake, **options)  # type: ignore[arg-type]
+        return measure_robustness(load_dataset(folder), fake, **options)  # type: ignore[arg-type]
 
     return measure
 
@@ -135,7 +135,7 @@ def test_copies_of_the_query_are_junk_for_every_target(folder: Path, tmp_path: P
     (folder / "a" / "copy.png").write_bytes((folder / "a" / "1.png").read_bytes())
     for target in ("query", "gallery", "both"):
         options = {"corruptions": ["flip"], "target": target, "seed": 2, "folder": tmp_path / "vectors"}
-        measured = robustness(load_dataset(folder), fake, **options)  # type: ignore[arg-type]
+        measured = measure_robustness(load_dataset(folder), fake, **options)  # type: ignore[arg-type]
         vectors = encode_grid(
             load_dataset(folder),
             fake,
@@ -190,7 +190,7 @@ def test_retention_is_none_when_clean_is_at_chance(folder: Path, tmp_path: Path,
     """Retention is None when the clean metric is at chance, and the page shows n/a."""
     dataset = load_dataset(folder)
     rows = tuple(replace(row, label="xy"[number % 2]) for number, row in enumerate(dataset.rows))
-    measured = robustness(
+    measured = measure_robustness(
         replace(dataset, rows=rows), fake, corruptions=["flip"], junk="none", folder=tmp_path / "vectors"
     )
     low = [
@@ -215,7 +215,7 @@ def test_the_same_input_gives_the_same_report(run: Callable[..., Robustness]):
 def test_precision_at_10_needs_ten_images_in_the_gallery(folder: Path, tmp_path: Path, fake: FakeEncoder):
     """With fewer than ten images to search, a note replaces precision@10."""
     dataset = subset(load_dataset(folder), 3, seed=0)
-    measured = robustness(dataset, fake, corruptions=["flip"], folder=tmp_path / "vectors")
+    measured = measure_robustness(dataset, fake, corruptions=["flip"], folder=tmp_path / "vectors")
     assert measured.metric_names == ("precision@1", "map")
     assert any("precision@10 is left out" in note for note in measured.notes)
     assert any("9 of 15 images" in note for note in measured.notes)
@@ -229,7 +229,7 @@ def test_both_junk_rules_are_reported_if_both_columns_exist(folder: Path, tmp_pa
         for number, row in enumerate(dataset.rows)
     )
     options = {"corruptions": ["flip"], "folder": tmp_path / "vectors"}
-    measured = robustness(replace(dataset, rows=rows), fake, junk="visit", **options)  # type: ignore[arg-type]
+    measured = measure_robustness(replace(dataset, rows=rows), fake, junk="visit", **options)  # type: ignore[arg-type]
     assert measured.results.junk == "visit"
     assert [other.junk for other in measured.others] == ["group"]
     assert "Under the junk rule group" in page(robustness_document(measured))
@@ -241,7 +241,7 @@ def test_a_split_is_respected(folder: Path, tmp_path: Path, fake: FakeEncoder):
     rows = tuple(
         replace(row, split="query" if number % 5 == 0 else "gallery") for number, row in enumerate(dataset.rows)
     )
-    measured = robustness(replace(dataset, rows=rows), fake, corruptions=["flip"], folder=tmp_path / "vectors")
+    measured = measure_robustness(replace(dataset, rows=rows), fake, corruptions=["flip"], folder=tmp_path / "vectors")
     assert (measured.results.scored, measured.gallery) == (3, 12)
 
 
@@ -272,7 +272,7 @@ def test_donors_are_from_another_class_or_group(folder: Path, tmp_path: Path, fa
     dataset = replace(
         dataset, rows=tuple(replace(row, group=f"{row.label}{n % 2}") for n, row in enumerate(dataset.rows))
     )
-    measured = robustness(dataset, fake, corruptions=with_donors, severities=[5], folder=tmp_path / "vectors")
+    measured = measure_robustness(dataset, fake, corruptions=with_donors, severities=[5], folder=tmp_path / "vectors")
     assert measured.donors is not None
     for number, row in enumerate(measured.donors.rows):
         other = measured.donors.rows[measured.donors.candidates(number, "other_class", 1)[0]]
@@ -288,7 +288,9 @@ def test_an_image_and_its_donor_are_junk_to_each_other(target: str, folder: Path
     """Metrics equal a direct computation in which neither can find the other."""
     name = "background_same_class"
     options = {"seed": 2, "folder": tmp_path / "vectors"}
-    measured = robustness(load_dataset(folder), fake, corruptions=[name], severities=[5], target=target, **options)  # type: ignore[arg-type]
+    measured = measure_robustness(
+        load_dataset(folder), fake, corruptions=[name], severities=[5], target=target, **options
+    )  # type: ignore[arg-type]
     versions = versions_of(grid(select_corruptions([name]), [5]), target)  # type: ignore[arg-type]
     vectors = encode_grid(load_dataset(folder), fake, versions, **options)  # type: ignore[arg-type]
     labels = np.array([row.label for row in vectors.rows])
@@ -310,7 +312,7 @@ def test_a_donor_that_is_the_only_relevant_image_stays(tmp_path: Path, fake: Fak
     """In a class of two, the other image is the donor, and stays because the query has nothing else to find."""
     for number in range(4):
         drawn(tmp_path / "set" / "ab"[number // 2] / f"{number}.png", number, (80, 64))
-    measured = robustness(
+    measured = measure_robustness(
         tmp_path / "set", fake, corruptions=["background_same_class"], severities=[5], folder=tmp_path / "vectors"
     )
     assert measured.results.scored == 4
@@ -338,7 +340,7 @@ def test_invalid_arguments_are_errors(run: Callable[..., Robustness], tmp_path: 
     drawn(one / "1.png", 1)
     drawn(one / "2.png", 2)
     with pytest.raises(DatasetError, match="one class"):
-        robustness(one.parent, folder=tmp_path / "vectors")
+        measure_robustness(one.parent, folder=tmp_path / "vectors")
 
 
 def test_real_photos_lose_more_at_higher_severity(
@@ -369,7 +371,7 @@ def test_real_photos_lose_more_at_higher_severity(
         assert harsh["value"] < mild["value"]
         assert harsh["retention"] < 1
     assert "<svg" in (tmp_path / "out" / "robustness.html").read_text()
-    again = robustness(
+    again = measure_robustness(
         tmp_path / "set",
         encoder,
         corruptions=["gaussian_noise", "defocus"],

@@ -14,7 +14,7 @@ from lookalike.errors import DatasetError, EvaluationError
 from lookalike.evaluation.corruptions.background import object_pixels
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.robustness.results import Robustness
-from lookalike.evaluation.robustness.robustness import robustness
+from lookalike.evaluation.robustness.robustness import measure_robustness
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, **options: object) -> Robustness:
     """Measure with the fake encoder, with vectors stored next to the folder."""
     arguments = {"corruptions": ["background_blur"], "severities": (3,), "folder": folder.parent / "vectors"} | options
-    return robustness(load_dataset(folder), FakeEncoder(), **arguments)  # type: ignore[arg-type]
+    return measure_robustness(load_dataset(folder), FakeEncoder(), **arguments)  # type: ignore[arg-type]
 
 
 def test_an_image_with_an_all_black_mask_is_skipped(folder: Path):

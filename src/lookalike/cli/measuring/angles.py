@@ -52,7 +52,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.encoders.encoder import load_encoder
-    from lookalike.evaluation.experiments.angles import angles, check_angles
+    from lookalike.evaluation.experiments.angles import check_angles, measure_angles
     from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
     from lookalike.report.angles.document import angles_document
     from lookalike.report.angles.json import angles_json
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     embedded = embed(dataset, encoder)
     near = embedded if fixed.spec == encoder.spec else embed(dataset, fixed, quiet=True)
     with progress_bar("ranking", "queries") as progress:
-        result = angles(
+        result = measure_angles(
             embedded,
             near,
             threshold=options.near,

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dataset is None:
         options.usage.error("a dataset is required, or --list to print all corruptions")
     from lookalike.evaluation.robustness.grid import grid, select_corruptions, versions_of
-    from lookalike.evaluation.robustness.robustness import robustness
+    from lookalike.evaluation.robustness.robustness import measure_robustness
     from lookalike.report.document.files import output_folder
     from lookalike.report.robustness.document import robustness_document
     from lookalike.report.robustness.json import robustness_json
@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
     encoder = own_or_named(options, dataset)
     _announce(len(dataset.rows) * len(versions_of(cells, options.target)), encoder.spec.dimension)
     with stage_progress() as progress:
-        result = robustness(
+        result = measure_robustness(
             dataset,
             encoder,
             corruptions=options.corruption,

@@ -29,13 +29,13 @@ from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.intervals import intervals
 from lookalike.text import printable
 
-__all__ = ["AngleHit", "AngleQuery", "Angles", "angles", "check_angles"]
+__all__ = ["AngleHit", "AngleQuery", "Angles", "check_angles", "measure_angles"]
 
 KS: Final = (1, 5, 10)
 """The default cut-offs k of precision@k and the like."""
 
 
-def angles(
+def measure_angles(
     embedded: EmbeddedDataset,
     near: EmbeddedDataset | None = None,
     *,

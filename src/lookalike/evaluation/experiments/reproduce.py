@@ -21,12 +21,12 @@ from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.sampling import seeded_key, subset
 from lookalike.evaluation.experiments.angle_results import Angles
-from lookalike.evaluation.experiments.angles import angles
+from lookalike.evaluation.experiments.angles import measure_angles
 from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
 from lookalike.evaluation.experiments.inspect import DatasetInspection, inspect_dataset
 from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
 from lookalike.evaluation.robustness.results import Robustness
-from lookalike.evaluation.robustness.robustness import robustness
+from lookalike.evaluation.robustness.robustness import measure_robustness
 from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.evaluation.scoring.score import StageProgress, ignore_progress
 
@@ -212,7 +212,7 @@ class _Study:
             dataset, self.near_encoder, progress=lambda done, total: progress("near duplicates", done, total)
         )
         angle_results, problem = self._angles(self._embed(dataset, self.encoder), near)
-        robustness_results = robustness(
+        robustness_results = measure_robustness(
             subset(dataset, self.limit, seed=self.seed),
             self.encoder,
             corruptions=QUICK_CORRUPTIONS if self.quick else (),
@@ -238,7 +238,7 @@ class _Study:
     def _angles(self, embedded: EmbeddedDataset, near: EmbeddedDataset) -> tuple[Angles | None, str]:
         """The result of the experiment ``angles``, or None and the reason."""
         try:
-            return angles(embedded, near, seed=self.seed), ""
+            return measure_angles(embedded, near, seed=self.seed), ""
         except EvaluationError as error:
             return None, str(error)
 

@@ -46,7 +46,7 @@ from lookalike.evaluation.scoring.score import StageProgress, ignore_progress
 _MAX_K: Final = 10
 
 
-def robustness(
+def measure_robustness(
     dataset: Dataset | str | os.PathLike[str],
     encoder: Encoder | str | os.PathLike[str] | None = None,
     *,
