@@ -23,25 +23,21 @@ _KS = (1, 5, 10)
 _BLOCK = 1024
 _CLASSES = 2
 _GROUP = 5
-_TIMES = 3
 _MEGABYTES = 1000
-_FULL = "from benchmarks.ranking import metrics, random_images; metrics(*random_images(), full=True)"
+_METRICS = "from benchmarks.ranking import metrics, random_images; metrics(*random_images())"
 
 
 def run(workspace: Workspace) -> Iterator[Line]:
-    """Metrics of the first ranks and of full rankings, compared with the matrix product alone; peak memory."""
+    """All metrics of full rankings, compared with the matrix product alone; peak memory."""
     vectors, relevance = random_images()
-    names = ("top-k metrics", "all metrics, including full mAP")
-    first, full, bare = alternate(
-        measure(lambda: metrics(vectors, relevance, full=False)),
-        measure(lambda: metrics(vectors, relevance, full=True)),
+    ours, bare = alternate(
+        measure(lambda: metrics(vectors, relevance)),
         measure(lambda: _product(vectors)),
         rounds=1 if workspace.quick else 5,
     )
-    for name, timing, target in zip(names, (first, full), (Target(_TIMES, most=True), None), strict=True):
-        what = f"{name}, {_IMAGES:,} in {_IMAGES:,} x {_DIMENSION}"
-        yield Line(what, f"{timing.wall:.1f} s", f"product alone {bare.wall:.1f} s", timing.wall / bare.wall, target)
-    peak = peak_memory_of([sys.executable, "-c", _FULL])
+    what = f"all metrics, {_IMAGES:,} in {_IMAGES:,} x {_DIMENSION}"
+    yield Line(what, f"{ours.wall:.1f} s", f"product alone {bare.wall:.1f} s", ours.wall / bare.wall)
+    peak = peak_memory_of([sys.executable, "-c", _METRICS])
     if peak is None:
         yield skipped("its peak memory", "needs Linux")
     else:
@@ -63,9 +59,9 @@ def random_images() -> tuple[NDArray[np.float32], Relevance]:
     return vectors, Relevance(RowCodes(labels=groups % _CLASSES, groups=groups, visits=no_visits, contents=numbers))
 
 
-def metrics(vectors: NDArray[np.float32], relevance: Relevance, *, full: bool) -> dict[str, NDArray[np.float64]]:
+def metrics(vectors: NDArray[np.float32], relevance: Relevance) -> dict[str, NDArray[np.float64]]:
     """All metrics of all queries."""
-    rankings = rank_gallery(vectors, vectors, relevance, k=required_depth(_KS), full=full)
+    rankings = rank_gallery(vectors, vectors, relevance, k=required_depth(_KS))
     return query_metrics(rankings, _KS, relevance.rows.labels)
 
 

@@ -35,7 +35,7 @@ ROOMS = {
         "provenance dataset relevance sampling labels_file load contents embedded vector_store embedding_cache"
     ),
     "evaluation.statistics": "metrics chance bootstrap intervals sign_flip retention",
-    "evaluation.ranking": "exact_scores ties first_places full_ranking near_duplicates",
+    "evaluation.ranking": "exact_scores ties full_ranking near_duplicates",
     "evaluation.scoring": "results averages score default_encoder checks",
     "evaluation.corruptions": (
         "pixels draws fields convolution textures standard corruption noise blur tone lamps weather lens occlusion "

@@ -49,20 +49,6 @@ def test_k_may_exceed_the_gallery():
     assert values["recall@50"][:3].tolist() == [1, 1, 1]
 
 
-def test_first_places_give_all_metrics_but_ap():
-    """Without the full ranking AP is nan, and all other metrics are the same."""
-    vectors, relevance = dataset([0, 1] * 20)
-    full, fast = (
-        query_metrics(rank_gallery(vectors, vectors, relevance, k=10, full=full), [1, 10], relevance.rows.labels)
-        for full in (True, False)
-    )
-    for name in full:
-        if name.startswith("map"):
-            assert np.isnan(fast[name]).all()
-        else:
-            np.testing.assert_array_equal(full[name], fast[name])
-
-
 def test_macro_weights_classes_equally():
     """The micro mean is over queries, the macro mean over the classes with a scored query."""
     values = {"x": np.array([1.0, 0.0, 0.0, 0.0, 1.0, np.nan, np.nan])}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lookalike.evaluation.data.relevance import Relevance, RowCodes
 from lookalike.evaluation.ranking import full_ranking
-from lookalike.evaluation.ranking.exact_scores import levels, pair_products, products, scores, snap
+from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snap
 from lookalike.evaluation.ranking.full_ranking import Rankings, rank_gallery
 from lookalike.evaluation.ranking.ties import break_ties, tie_key
 
@@ -66,7 +66,7 @@ def brute_force(vectors: np.ndarray, relevance: Relevance, k: int, seed: int) ->
     return found
 
 
-def assert_equals_brute_force(found: Rankings, expected: list[dict[str, object]], k: int, *, full: bool) -> None:
+def assert_equals_brute_force(found: Rankings, expected: list[dict[str, object]]) -> None:
     """Assert that rankings equal those of :func:`brute_force`."""
     tied: Counter[bool] = Counter()
     for query, one in enumerate(expected):
@@ -76,15 +76,11 @@ def assert_equals_brute_force(found: Rankings, expected: list[dict[str, object]]
         assert (found.scores[query][known] / STEP).tolist() == one["levels"]
         assert np.isnan(found.scores[query][~known]).all()
         if one["ap"] is not None:
-            tied.update(one["ties"] if full else one["ties"][:k])
-        if full:
-            assert found.ap[query] == pytest.approx(one["ap"], abs=1e-12, nan_ok=True) or one["ap"] is None
-            assert found.ap_at_r[query] == pytest.approx(one["ap_at_r"], abs=1e-12) or one["ap"] is None
-            assert np.isnan(found.ap[query]) == np.isnan(found.ap_at_r[query]) == (one["ap"] is None)
-            assert found.first_relevant[query] == one["first"]
-        else:
-            assert np.isnan(found.ap[query])
-            assert found.first_relevant[query] == (one["first"] if one["first"] <= k else 0)
+            tied.update(one["ties"])
+        assert found.ap[query] == pytest.approx(one["ap"], abs=1e-12, nan_ok=True) or one["ap"] is None
+        assert found.ap_at_r[query] == pytest.approx(one["ap_at_r"], abs=1e-12) or one["ap"] is None
+        assert np.isnan(found.ap[query]) == np.isnan(found.ap_at_r[query]) == (one["ap"] is None)
+        assert found.first_relevant[query] == one["first"]
     assert found.tied_share == (tied[True] / tied.total() if tied.total() else 0)
 
 
@@ -95,27 +91,26 @@ GALLERIES = st.lists(
 )
 
 
-@given(GALLERIES, st.integers(1, 40), st.booleans(), st.integers(-3, 2**40))
-def test_rankings_equal_brute_force(rows: list, k: int, full: bool, seed: int):
+@given(GALLERIES, st.integers(1, 40), st.integers(-3, 2**40))
+def test_rankings_equal_brute_force(rows: list, k: int, seed: int):
     """With few directions most scores are tied: order, AP, AP@R and the share of ties follow the definitions."""
     vectors = unit(np.array([vector if any(vector) else (1, 0, 0) for vector, *_ in rows], np.float64))
     relevance = Relevance(codes([label for _, label, _ in rows], [group for *_, group in rows]))
-    found = rank_gallery(vectors, vectors, relevance, k=k, full=full, seed=seed)
-    assert_equals_brute_force(found, brute_force(vectors, relevance, k, seed), k, full=full)
+    found = rank_gallery(vectors, vectors, relevance, k=k, seed=seed)
+    assert_equals_brute_force(found, brute_force(vectors, relevance, k, seed))
     assert (found.R == relevance.R).all()
     assert (found.size == relevance.size).all()
 
 
-@pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("dimension", [5, 33])
-def test_larger_rankings_equal_brute_force(full: bool, dimension: int):
+def test_larger_rankings_equal_brute_force(dimension: int):
     """Chunks, blocks and distant copies make no difference: 300 images, a tenth of them three times."""
     rng = np.random.default_rng(dimension)
     vectors = unit(rng.normal(size=(300, dimension)))
     vectors[100:130] = vectors[200:230] = vectors[:30]
     relevance = Relevance(codes(rng.integers(0, 4, 300), rng.integers(0, 100, 300)), queries=np.arange(0, 300, 31))
-    found = rank_gallery(vectors[relevance.queries], vectors, relevance, k=10, full=full, seed=3)
-    assert_equals_brute_force(found, brute_force(vectors, relevance, 10, 3), 10, full=full)
+    found = rank_gallery(vectors[relevance.queries], vectors, relevance, k=10, seed=3)
+    assert_equals_brute_force(found, brute_force(vectors, relevance, 10, 3))
 
 
 @pytest.fixture(scope="module")
@@ -135,25 +130,15 @@ def assert_identical(one: Rankings, two: Rankings) -> None:
     assert one.tied_share == two.tied_share
 
 
-@pytest.mark.parametrize("full", [True, False])
-def test_blocks_and_threads_change_nothing(crowd: tuple, full: bool, monkeypatch: pytest.MonkeyPatch):
+def test_blocks_and_threads_change_nothing(crowd: tuple, monkeypatch: pytest.MonkeyPatch):
     """Results are identical to the last bit for any number of threads and any block size."""
     vectors, relevance = crowd
     queries = vectors[relevance.queries]
-    first = rank_gallery(queries, vectors, relevance, k=10, full=full, threads=1)
+    first = rank_gallery(queries, vectors, relevance, k=10, threads=1)
     assert first.tied_share > 0.1
     for threads, cells in ((3, 16_000_000), (1, 1), (2, 15_000), (1, 50_000)):
         monkeypatch.setattr(full_ranking, "_CELLS", cells)
-        assert_identical(first, rank_gallery(queries, vectors, relevance, k=10, full=full, threads=threads))
-
-
-def test_first_places_equal_those_of_the_full_ranking(crowd: tuple):
-    """Ranking the first places only gives the same rows and scores as ranking everything."""
-    vectors, relevance = crowd
-    queries = vectors[relevance.queries]
-    full, fast = (rank_gallery(queries, vectors, relevance, k=12, full=full) for full in (True, False))
-    for field in ("rows", "scores", "relevant", "R", "size"):
-        np.testing.assert_array_equal(getattr(full, field), getattr(fast, field), err_msg=field)
+        assert_identical(first, rank_gallery(queries, vectors, relevance, k=10, threads=threads))
 
 
 def test_ties_do_not_follow_the_order_of_rows():
@@ -194,20 +179,19 @@ def test_junk_changes_no_ranking():
     assert_identical(without, beside)
 
 
-@pytest.mark.parametrize("full", [True, False])
-def test_empty_rankings(full: bool):
+def test_empty_rankings():
     """No queries, an empty gallery, and one of which all images are removed give empty rankings."""
     vectors = np.eye(3, dtype=np.float32)
     rows = codes([0, 0, 1])
     none = np.array([], np.intp)
-    found = rank_gallery(vectors[none], vectors, Relevance(rows, queries=none), k=2, full=full)
+    found = rank_gallery(vectors[none], vectors, Relevance(rows, queries=none), k=2)
     assert found.rows.shape == (0, 2)
-    found = rank_gallery(vectors, vectors[none], Relevance(rows, gallery=none), k=2, full=full)
+    found = rank_gallery(vectors, vectors[none], Relevance(rows, gallery=none), k=2)
     assert (found.rows == -1).all()
     assert np.isnan(found.scores).all()
     assert np.isnan(found.ap).all()
     alone = Relevance(rows, gallery=np.array([1]), queries=np.array([1]))
-    found = rank_gallery(vectors[1:2], vectors[1:2], alone, k=2, full=full)
+    found = rank_gallery(vectors[1:2], vectors[1:2], alone, k=2)
     assert (found.size, found.R, found.tied_share) == (0, 0, 0)
 
 
@@ -239,7 +223,7 @@ def test_invalid_arguments_raise_errors():
 
 @given(st.integers(1, 300), st.integers(0, 2**32 - 1), st.floats(1e-30, 1, exclude_min=True))
 def test_scores_are_exact_in_any_order_of_summation(dimension: int, seed: int, small: float):
-    """Neither shuffling components nor computing pairs separately changes the last bit of a cosine."""
+    """Neither shuffling components nor computing a part of the rows changes the last bit of a cosine."""
     rng = np.random.default_rng(seed)
     drawn = rng.normal(size=(6, dimension)) * np.where(rng.random((6, dimension)) < 0.5, small, 1) + 1e-30
     vectors = unit(drawn)
@@ -248,8 +232,7 @@ def test_scores_are_exact_in_any_order_of_summation(dimension: int, seed: int, s
     exact = products(grid, grid)
     shuffled = rng.permutation(dimension)
     np.testing.assert_array_equal(exact, products(grid[:, shuffled], grid[:, shuffled]))
-    pairs = np.divmod(np.arange(36), 6)
-    np.testing.assert_array_equal(exact.ravel(), pair_products(grid, grid, pairs))
+    np.testing.assert_array_equal(exact[1:3], products(grid[1:3], grid))
     wide = vectors.astype(np.float64)
     assert np.abs(exact - wide @ wide.T).max() < 2e-7
     assert np.abs(scores(levels(exact)) - np.clip(exact, -1, 1)).max() <= STEP / 2

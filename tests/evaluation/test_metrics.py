@@ -104,7 +104,7 @@ def test_accuracy_agrees_with_scikit_learn(seed: int):
     vectors = rng.normal(size=(3, 8))[labels] + rng.normal(size=(80, 8))
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     alone = np.full(80, MISSING)
-    rankings = rank_gallery(unit, unit, Relevance(RowCodes(labels, alone, alone, np.arange(80))), k=10, full=False)
+    rankings = rank_gallery(unit, unit, Relevance(RowCodes(labels, alone, alone, np.arange(80))), k=10)
     voted = metrics.vote(labels[rankings.rows])
     right = query_metrics(rankings, [1], labels)["accuracy"]
     compared = 0

@@ -49,18 +49,6 @@ def products(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDAr
     return result
 
 
-def pair_products(
-    queries: NDArray[np.float32], gallery: NDArray[np.float32], pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
-) -> NDArray[np.float64]:
-    """The same cosines for ``pairs`` only: float64 (p,), of positions (p,) in ``queries`` and (p,) in ``gallery``."""
-    query_places, gallery_places = pairs
-    result = np.empty(len(query_places))
-    for part in blocks(len(result), 2 * 8 * queries.shape[1]):
-        left, right = queries[query_places[part]], gallery[gallery_places[part]]
-        np.einsum("pd,pd->p", left, right, dtype=np.float64, out=result[part])
-    return result
-
-
 def levels(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
     """``cosines`` rounded to integer multiples of 2^-24; equal cosines have equal levels.
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from lookalike.embedding import Progress
 from lookalike.evaluation.data.relevance import Relevance
 from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snap
-from lookalike.evaluation.ranking.first_places import RankingRequest, first_places
 from lookalike.evaluation.ranking.ties import break_ties
 from lookalike.evaluation.statistics.metrics import average_precision, average_precision_at_r
 
@@ -39,11 +38,10 @@ class Rankings:
     ``R`` and ``size`` int64 (q,) count the relevant images and all images of each query's gallery.
 
     ``ap`` and ``ap_at_r`` are AP and AP@R on the full ranking (float64 (q,), nan where R = 0), ``first_relevant`` the
-    rank of the first relevant image (int64 (q,), 0 where R = 0). If only the first places were ranked, AP and AP@R are
-    nan, and ``first_relevant`` is 0 where none of those places is relevant.
+    rank of the first relevant image (int64 (q,), 0 where R = 0).
 
     ``tied_share`` (0 to 1) is the share of adjacent pairs with equal scores, ordered by the seeded hash alone, in the
-    rankings of queries with R > 0: over the full ranking, or up to the place after the first k.
+    full rankings of queries with R > 0.
     """
 
     queries: NDArray[np.intp]
@@ -65,16 +63,15 @@ def rank_gallery(
     *,
     k: int,
     seed: int = 0,
-    full: bool = True,
     progress: Progress | None = None,
     threads: int | None = None,
 ) -> Rankings:
     """Rank ``gallery`` (n, d) by descending cosine for each of ``queries`` (q, d): unit vectors, float32.
 
     These are the vectors of ``relevance.queries`` and ``relevance.gallery``, in that order; the vectors of corrupted
-    queries go with the rows of the clean ones. ``full=False`` ranks the first k places only, which is several times
-    faster. ``progress`` is called with the numbers of queries done and in total. ``threads`` defaults to one per
-    processor. Raises ``ValueError`` where shapes do not match, vectors are not of length 1, or ``k`` is less than 1.
+    queries go with the rows of the clean ones. ``progress`` is called with the numbers of queries done and in total.
+    ``threads`` defaults to one per processor. Raises ``ValueError`` where shapes do not match, vectors are not of
+    length 1, or ``k`` is less than 1.
     """
     if len(queries) != len(relevance.queries) or len(gallery) != len(relevance.gallery):
         raise ValueError("relevance must have one row for each query and each gallery vector")
@@ -82,7 +79,7 @@ def rank_gallery(
         raise ValueError("k must be at least 1")
     same = queries is gallery
     gallery = snap(gallery)
-    job = _Job(gallery if same else snap(queries), gallery, relevance, k=k, seed=seed, full=full)
+    job = _Job(gallery if same else snap(queries), gallery, relevance, k=k, seed=seed)
     workers = threads or _processors()
     step = max(1, _CELLS // workers // max(1, len(gallery)))
     parts = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
@@ -107,12 +104,11 @@ class _Job:
         *,
         k: int,
         seed: int,
-        full: bool,
     ) -> None:
         if queries.shape[1] != gallery.shape[1]:
             raise ValueError("queries and gallery must have the same dimension")
         self._queries, self._gallery, self._relevance = queries, gallery, relevance
-        self._k, self._seed, self._full = k, seed, full
+        self._k, self._seed = k, seed
         count = len(queries)
         # Computed here, before threads start, so that they are computed only once.
         self._size, self._total = relevance.size, relevance.R
@@ -124,19 +120,11 @@ class _Job:
 
     def rank(self, part: slice) -> None:
         """Rank the gallery for one block of queries."""
-        if self._full:
-            cosines = products(self._queries[part], self._gallery)
-            for query, row in zip(range(part.start, part.stop), cosines, strict=True):
-                self._rank_fully(query, row)
-        else:
-            excluded = [self._relevance.excluded(query) for query in range(part.start, part.stop)]
-            rows = self._relevance.queries[part]
-            request = RankingRequest(self._k, self._seed, rows, self._relevance.gallery)
-            first = first_places(self._queries[part], self._gallery, excluded, request)
-            self._rows[part], self._levels[part] = first.rows, first.levels
-            self._tied[part], self._compared[part] = first.tied, first.compared
+        cosines = products(self._queries[part], self._gallery)
+        for query, row in zip(range(part.start, part.stop), cosines, strict=True):
+            self._rank_query(query, row)
 
-    def _rank_fully(self, query: int, cosines: NDArray[np.float64]) -> None:
+    def _rank_query(self, query: int, cosines: NDArray[np.float64]) -> None:
         """Rank the whole gallery for the query at position ``query``."""
         relevance, k = self._relevance, self._k
         # Sorting steps and positions packed into one integer is twice as fast as an argsort of the steps.
@@ -169,8 +157,6 @@ class _Job:
         labels = relevance.rows.labels
         query_labels = labels[relevance.queries][:, np.newaxis]
         relevant = (labels[self._rows] == query_labels) & (query_labels >= 0) & (self._rows >= 0)
-        if not self._full:
-            self._first_relevant[:] = np.where(relevant.any(axis=1), relevant.argmax(axis=1) + 1, 0)
         scored = self._total > 0
         compared = int(self._compared[scored].sum())
         return Rankings(
