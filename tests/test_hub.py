@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
+from inspect import signature
 
 import pytest
+from huggingface_hub import HfFileMetadata, constants
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers
 
 import hub_server
 from lookalike.encoders.catalog import HubFile
@@ -278,3 +284,21 @@ def test_the_cache_follows_the_environment(hub, tmp_path, monkeypatch, variable,
     answer = download()
     assert answer["path"].startswith(str(tmp_path / "other" / below))
     assert answer["cached"] == answer["path"]
+
+
+def test_huggingface_hub_still_has_what_downloads_call():
+    """The calls that are not part of its documented interface exist, with the arguments that are passed to them."""
+    signature(http_get).bind(
+        "https://hub.invalid/file",
+        io.BytesIO(),
+        resume_size=1,
+        headers={},
+        expected_size=2,
+        tqdm_class=None,
+    )
+    signature(build_hf_headers).bind(token=False)
+    assert "authorization" not in {name.lower() for name in build_hf_headers(token=False)}
+    metadata = {field.name for field in fields(HfFileMetadata)}
+    assert {"commit_hash", "etag", "location", "size"} <= metadata
+    assert isinstance(constants.HF_HUB_CACHE, str)
+    assert isinstance(constants.HF_HUB_OFFLINE, bool)
