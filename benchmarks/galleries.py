@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.local.store import LocalStore
+from lookalike.gallery.calibration import recalibrate
 from lookalike.gallery.store import Changes, EntryChange
-from lookalike.gallery.update import recalibrate
+from lookalike.gallery.stores import create_store
 from lookalike.images.files import FileStat, FoundFile
 
 _CHUNK = 4096
@@ -21,7 +21,7 @@ _CHUNK = 4096
 def make_gallery(folder: Path, root: Path, stamp: EncoderSpec, files: Sequence[FoundFile]) -> Path:
     """Create a gallery of ``files`` in ``folder``; returns its vector file."""
     rng = np.random.default_rng(0)
-    store = LocalStore.create(folder, root, stamp)
+    store = create_store(folder, root, stamp)
     for first in range(0, len(files), _CHUNK):
         chunk = files[first : first + _CHUNK]
         vectors = unit_vectors(rng, len(chunk), stamp.dimension)
@@ -30,7 +30,7 @@ def make_gallery(folder: Path, root: Path, stamp: EncoderSpec, files: Sequence[F
         )
     recalibrate(store)
     store.close()
-    return next(folder.glob("*.f32"))
+    return next(folder.glob("vectors-*.npy"))
 
 
 def unit_vectors(rng: np.random.Generator, count: int, dimension: int) -> NDArray[np.float32]:

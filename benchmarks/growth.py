@@ -9,8 +9,10 @@ from benchmarks.alternation import measure
 from benchmarks.galleries import make_gallery
 from benchmarks.images import Workspace
 from benchmarks.report import Line, Target
+from benchmarks.second_run import empty_files
 from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.gallery.gallery import FOLDER_NAME, Gallery
+from lookalike.gallery.gallery import Gallery
+from lookalike.gallery.stores import FOLDER_NAME
 from lookalike.images.walk import find_images
 
 _SIZES = (1_000, 10_000, 100_000)
@@ -37,7 +39,7 @@ def run(workspace: Workspace) -> Iterator[Line]:
 def _cost(workspace: Workspace, encoder: Encoder, size: int) -> tuple[float, float]:
     """CPU seconds per new image, and of an update that finds none."""
     folder = workspace.folder / f"grown-{size}"
-    _create_empty_files(folder, size)
+    empty_files(folder, size)
     make_gallery(folder / FOLDER_NAME, folder, encoder.spec, find_images(folder)[0])
     with Gallery.open(folder, encoder=encoder, writing=True) as gallery:
         gallery.update()
@@ -52,11 +54,3 @@ def _cost_of_adding(gallery: Gallery, workspace: Workspace, folder: Path, number
         content = path.read_bytes() + f"{folder.name}, {number}".encode()
         (folder / f"{number} new, {path.name}").write_bytes(content)
     return measure(gallery.update)().cpu
-
-
-def _create_empty_files(folder: Path, count: int) -> None:
-    """Write files for images that are in the gallery: an update only reads their names, sizes and times."""
-    for number in range(count):
-        path = folder / f"run {number // 1000:03}" / f"{number:06}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from fakes import SPEC
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes, EntryChange
+from lookalike.gallery.store import Changes, EntryChange, Store
 from lookalike.images.files import FileStat
 
 STAT = FileStat(1, 2, 3)
@@ -18,7 +19,7 @@ STAT = FileStat(1, 2, 3)
 
 def digest_of(content: str) -> bytes:
     """The digest of a synthetic content."""
-    return hashlib.sha256(content.encode()).digest()
+    return hashlib.sha256(os.fsencode(content)).digest()
 
 
 def vector_of(digest: bytes) -> NDArray[np.float32]:
@@ -34,17 +35,28 @@ def upsert(path: str, content: str | None = None, *, known: bool = False, moved_
 
 
 def make_store(folder: Path, *paths: str) -> LocalStore:
-    """A store in ``folder / ".lookalike"`` with these entries, open for writing."""
+    """A local store in ``folder / ".lookalike"`` with these entries, open for writing."""
     store = LocalStore.create(folder / ".lookalike", folder, SPEC)
     store.commit(Changes(upserts=[upsert(path) for path in paths]))
     return store
 
 
-def check_store(store: LocalStore) -> list[str]:
-    """Assert that every entry has the vector of its content; returns the paths."""
+def paths_of(store: Store) -> list[str]:
+    """The paths of all entries, in order."""
+    return [entry.path for entry in store.iter_entries()]
+
+
+def check_store(store: Store) -> list[str]:
+    """Assert that every entry has the vector of its content, and is found by it; returns the paths."""
     with store.snapshot():
-        entries, vectors = store.entries(), store.vectors()
-        assert vectors.ids.tolist() == [entry.id for entry in entries]
-        for entry, row in zip(entries, vectors.rows, strict=True):
-            assert np.array_equal(vectors.matrix[row], vector_of(entry.digest)), entry
+        entries = list(store.iter_entries())
+        assert store.count() == len(entries)
+        vectors = store.vectors_of([entry.digest for entry in entries])
+        for entry in entries:
+            assert np.array_equal(vectors[entry.digest], vector_of(entry.digest)), entry
+        if entries:
+            found = store.search(vector_of(entries[-1].digest), len(entries) + 1)
+            assert {match.entry for match in found} == set(entries)
+            assert found[0].score == 1.0
+            assert found[0].entry.digest == entries[-1].digest
     return [entry.path for entry in entries]

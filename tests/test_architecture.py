@@ -28,8 +28,8 @@ ROOMS = {
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
-    "gallery": "store calibration local reencode update searcher stamp_check gallery",
-    "gallery.local": "database vector_file schema tables session replacement store",
+    "gallery": "store contents root calibration local stores reencode update terms searcher stamp_check gallery",
+    "gallery.local": "database vector_file schema tables revisions older session replacement scan reader store",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
         "provenance dataset relevance sampling labels_file load contents embedded vector_store embedding_cache"

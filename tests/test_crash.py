@@ -59,15 +59,22 @@ def stored_paths(gallery_path: Path, folder: Path) -> set[str]:
     except GalleryNotFoundError:
         return set()
     with gallery:
-        store = gallery._store
-        entries, vectors = store.entries(), store.vectors()
-        for entry, row in zip(entries, vectors.rows, strict=True):
+        paths = set()
+        for entry, vector in gallery.iter_embeddings():
             with open_file(folder / entry.path) as file:
                 assert sha256(file) == entry.digest
-            assert np.array_equal(vectors.matrix[row], fake.embed([folder / entry.path])[0])
+            assert np.array_equal(vector, fake.embed([folder / entry.path])[0])
+            paths.add(entry.path)
         gallery.search(draw(999))
-        gallery.status()
-        return {entry.path for entry in entries}
+        assert gallery.status().images == len(gallery) == len(paths)
+        return paths
+
+
+def assert_vectors_are_published(gallery_path: Path) -> None:
+    """The vector file can be opened by NumPy; every row that its header counts is complete."""
+    for file in gallery_path.glob("vectors-*.npy"):
+        rows = np.load(file, mmap_mode="r")
+        assert np.abs(np.linalg.norm(rows, axis=1) - 1).max(initial=0) < 1e-5
 
 
 def assert_completes(gallery_path: Path, folder: Path, before: set[str], expected_answer: object) -> None:
@@ -81,6 +88,8 @@ def assert_completes(gallery_path: Path, folder: Path, before: set[str], expecte
         assert fake.encoded <= new
         assert answer(gallery) == expected_answer
         assert gallery.update().unchanged == IMAGES
+        (file,) = gallery_path.glob("vectors-*.npy")
+        assert len(np.load(file, mmap_mode="r")) == IMAGES - 1
 
 
 MOMENTS = [
@@ -92,6 +101,8 @@ MOMENTS = [
     *[("before INSERT", 12), ("after UPDATE", 2), ("before BEGIN", 9)],
     *[("before commit", number) for number in (2, 3, 6)],
     *[("after commit", number) for number in (2, 3, 6)],
+    *[("before header", number) for number in (1, 2, 4)],
+    *[("after header", number) for number in (2, 4)],
     *[("before deleting unused contents", 1), ("before calibration", 1), ("after calibration", 1)],
 ]
 
@@ -105,6 +116,7 @@ def test_a_process_killed_at_a_critical_moment_leaves_a_valid_gallery(
     with driver("index", folder, tmp_path / "gallery", moment, number) as process:
         _, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors.decode()
+    assert_vectors_are_published(tmp_path / "gallery")
     assert_completes(tmp_path / "gallery", folder, stored_paths(tmp_path / "gallery", folder), expected_answer)
 
 
@@ -204,25 +216,25 @@ ADVICE = "Everything committed before is safe. Free some space and run the same 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real disk of 512 KiB."""
+    """A real disk of 1 MiB."""
     if os.name == "nt" or os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can make a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
-    result = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=False)
+    result = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1024k", "tmpfs", disk], check=False)
     if result.returncode:
         pytest.skip("no disk can be mounted here")
     yield disk
     subprocess.run(["umount", disk], check=True)
 
 
-@pytest.mark.parametrize("free", range(0, 260, 20))
+@pytest.mark.parametrize("free", range(0, 520, 40))
 def test_a_really_full_disk_leaves_a_valid_gallery(
     free: int, folder: Path, expected_answer: object, small_disk: Path, call: Call
 ):
     """With any amount of free space the error is clear, and with more space the next run completes the gallery."""
     gallery_path, ballast = small_disk / "gallery", small_disk / "ballast"
-    ballast.write_bytes(bytes(1024 * (512 - 8 - free)))
+    ballast.write_bytes(bytes(1024 * (1024 - 8 - free)))
     result = call("index", folder, "--gallery", gallery_path)
     if result.code:
         assert result == Result(1, "", f"lookalike: {gallery_path}: the disk is full. {ADVICE}\n")

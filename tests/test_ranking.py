@@ -1,10 +1,13 @@
 """Rank order, percentiles, and the no-close-match rule."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lookalike.search.query import Query
 from lookalike.search.ranking import Hit, Ranking, percentile, rank_order
 
 FEW_VALUES = st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]), max_size=40)
@@ -12,7 +15,8 @@ FEW_VALUES = st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]), max_size=40)
 
 def ranking(*percentiles: float | None) -> Ranking:
     """A ranking whose hits have these percentiles."""
-    return Ranking("query.jpg", tuple(Hit(n, str(n), f"{n}.jpg", 0.5, p) for n, p in enumerate(percentiles, start=1)))
+    hits = (Hit(n, "gallery", str(n), f"{n}.jpg", Path(), 0.5, p) for n, p in enumerate(percentiles, start=1))
+    return Ranking(Query.image("query.jpg"), tuple(hits))
 
 
 @given(FEW_VALUES)
@@ -29,7 +33,7 @@ def test_a_percentile_is_the_share_of_the_sample_below(score: float, sample: lis
     if not sample:
         assert result is None
     else:
-        assert result == pytest.approx(100 * sum(other < round(score, 6) for other in sample) / len(sample))
+        assert result == pytest.approx(100 * sum(other < np.round(score, 6) for other in sample) / len(sample))
 
 
 def test_an_equal_score_is_not_below():

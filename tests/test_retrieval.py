@@ -32,14 +32,9 @@ def test_the_default_encoder_reaches_its_precision_at_10(
 ):
     """Every image is searched for among all others: the mean precision@10 of each class reaches its minimum."""
     gallery, labels = catdog
-    store = gallery._store
-    entries, vectors = store.entries(), store.vectors()
-    precisions = []
-    for entry, row in zip(entries, vectors.rows, strict=True):
-        if labels[entry.path] == label:
-            # Uses the vector in the gallery, to avoid encoding the file again.
-            query = Query.image(entry.path)
-            hits = gallery._searcher.search(query, vectors.matrix[row], 10, [entry.digest]).hits
-            precisions.append(np.mean([labels[hit.path] == label for hit in hits]))
+    ids = {hit.path: hit.id for hit in gallery.search(Query.id("1"), 1000, include_self=True).hits}
+    paths = [path for path in ids if labels[path] == label]
+    rankings = gallery.search_many([Query.id(ids[path]) for path in paths], 10)
+    precisions = [np.mean([labels[hit.path] == label for hit in ranking.hits]) for ranking in rankings]
     assert len(precisions) == 500
     assert np.mean(precisions) >= minimum

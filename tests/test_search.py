@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,10 @@ from fakes import SPEC, FakeEncoder
 from galleries import Result, index, ranked_paths
 from lookalike import Encoder, Gallery, ImageError
 from lookalike.errors import StampMismatchError
-from lookalike.gallery import calibration
+from lookalike.gallery.calibration import calibrate, is_current, recalibrate
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Changes, EntryChange
-from lookalike.gallery.update import recalibrate
 from lookalike.images.files import SkipKind
-from lookalike.search.ranking import Hit
 from stores import STAT, digest_of
 
 Cli = Callable[..., Result]
@@ -216,7 +215,7 @@ def test_a_renamed_image_keeps_its_id(folder: Path, fake: FakeEncoder):
         (folder / before.path).rename(folder / "another name.png")
         gallery.update()
         after = gallery.search(draw(3)).hits[0]
-    assert after == Hit(before.rank, before.id, "another name.png", before.score, before.percentile)
+    assert after == replace(before, path="another name.png")
 
 
 def test_another_encoder_is_rejected(folder: Path, fake: FakeEncoder):
@@ -279,20 +278,19 @@ def synthetic_entry(number: int) -> EntryChange:
 @settings(max_examples=40)
 def test_an_updated_calibration_equals_a_new_one(steps: list[tuple[set[int], set[int]]]):
     """After any series of additions and removals, the stored calibration equals one computed from scratch."""
-    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "SAMPLE_SIZE", 12)
+    with tempfile.TemporaryDirectory() as name:
         store = LocalStore.create(Path(name) / "gallery", Path(name), SPEC)
         for added, removed in steps:
             store.commit(Changes(upserts=[synthetic_entry(number) for number in added]))
             store.commit(Changes(removed=[f"{number}.png" for number in removed]))
             store.delete_unused()
-            recalibrate(store)
+            recalibrate(store, 12)
             kept = store.calibration()
-            sample = store.sample_rows(12)
-            new = calibration.calibrate(store.vectors(), sample, None, store.row_count())
+            sample = store.sample(12)
+            new = calibrate(store, sample)
             assert kept is not None
-            assert kept.rows.tolist() == new.rows.tolist()
+            assert kept.digests == new.digests
             assert kept.scores.tolist() == new.scores.tolist()
-            assert calibration.is_current(sample, kept, store.row_count())
-            assert np.isin(kept.best_rows, store.vectors().rows).all()
+            assert is_current(sample, kept, store.vector_count())
+            assert set(kept.best) <= {entry.digest for entry in store.iter_entries()}
         store.close()

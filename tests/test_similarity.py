@@ -1,5 +1,7 @@
 """Cosine similarity and exact nearest neighbours."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lookalike.errors import QueryError
-from lookalike.search.similarity import ROUNDING, blocks, combine, cosines, similarity_matrix, top_candidates
+from lookalike.search.similarity import (
+    ROUNDING,
+    SharedScan,
+    blocks,
+    combine,
+    cosines,
+    similarity_matrix,
+    top_candidates,
+)
 
 SCORES = arrays(
     np.float32,
@@ -52,6 +62,48 @@ def test_cosines_stay_within_their_range():
     vectors = unit_vectors(100, 49, seed=5)
     for vector in vectors:
         assert cosines(vector, np.stack([vector, -vector])).tolist() == [1.0, -1.0]
+
+
+def test_threads_share_a_scan():
+    """Queries that come during a scan are answered together by the next, each with its own scores."""
+    queries, gallery = unit_vectors(40, 32), unit_vectors(3000, 32, seed=1)
+    scan, expected, results = SharedScan(gallery), similarity_matrix(queries, gallery), {}
+
+    def run(first: int) -> None:
+        for number in range(first, 40, 8):
+            results[number] = scan.scores(queries[number : number + 1])
+
+    threads = [threading.Thread(target=run, args=(first,)) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert np.abs(np.concatenate([results[number] for number in range(40)]) - expected).max() < ROUNDING
+
+
+def test_a_failed_scan_fails_for_one_thread_only():
+    """After an error, such as too little memory, the other threads' queries are still answered."""
+    gallery, queries = unit_vectors(300, 8, seed=1), unit_vectors(30, 8)
+    scan, results = SharedScan(gallery), {}
+
+    def run(first: int) -> None:
+        for number in range(first, 30, 6):
+            try:
+                results[number] = scan.scores(queries[number : number + 1, : 7 if number % 5 == 0 else 8])
+            except ValueError:
+                results[number] = None
+
+    threads = [threading.Thread(target=run, args=(first,)) for first in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == list(range(30))
+    assert all(results[number] is None for number in range(0, 30, 5))
+    with pytest.raises(ValueError, match="matmul"):
+        scan.scores(queries[:1, :7])
+    assert scan.scores(queries).shape == (30, 300)
+    assert not scan._waiting
 
 
 @given(SCORES, st.integers(1, 70))

@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import tracemalloc
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,12 @@ from fakes import FakeEncoder
 from galleries import index, ranked_paths
 from lookalike import Encoder, Gallery, GalleryError, UpdateReport
 from lookalike import embedding as embedding_module
-from lookalike.images.files import SkipKind
+from lookalike.embedding import ReadOptions
+from lookalike.gallery.store import Changes, EntryChange
+from lookalike.gallery.update import _Run
+from lookalike.images.files import FoundFile, SkipKind
 from lookalike.search.ranking import Hit
+from stores import STAT, make_store, upsert
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
 
@@ -571,5 +576,53 @@ def test_the_real_encoder_updates_a_copied_folder(indexed: Path, encoder: Encode
             cat.crop((20, 10, 430, 290)).save(indexed / "crop.jpg", quality=90)
         assert counts(gallery.update()) == {"added": 1, "unchanged": 8, "encoded": 1}
         assert ranked_paths(gallery, indexed / "crop.jpg", 1) == ["chelsea.png"]
-        vectors = gallery._store.vectors()
-        assert np.linalg.norm(vectors.matrix, axis=1) == pytest.approx(1, abs=1e-6)
+        _, vectors = gallery.embeddings()
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
+
+
+def test_unchanged_files_are_compared_in_bounded_memory(tmp_path: Path):
+    """An update does not keep the entries of unchanged files."""
+    files = [FoundFile(f"folder {number // 100:03}/{number:05}.jpg", STAT) for number in range(30_000)]
+    with closing(make_store(tmp_path)) as store:
+        content = upsert("content")
+        entries = [EntryChange(file.path, file.stat, content.digest, content.vector) for file in files]
+        store.commit(Changes(upserts=entries))
+        del entries
+        run = _Run(store, ReadOptions(), [], verify=False)
+        tracemalloc.start()
+        try:
+            assert run.compare(files) == []
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert run.report.unchanged == len(files)
+    assert peak < 150 * len(files)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_changes_give_the_gallery_of_a_new_run(seed: int, tmp_path: Path):
+    """After any mixture of additions, changes, moves, swaps and removals, with or without verify, all is found."""
+    folder, rng, encoder = tmp_path / "photos", np.random.default_rng(seed), FakeEncoder()
+    names = [f"{letter}/{number}.png" for letter in "aZ-" for number in range(6)]
+    for name in names[::2]:
+        drawn(folder / name, names.index(name))
+    with Gallery.create(folder, encoder=encoder) as gallery:
+        gallery.update()
+        for step in range(4):
+            for _ in range(5):
+                one, other = rng.choice(names, 2, replace=False)
+                match rng.integers(4):
+                    case 0:
+                        drawn(folder / one, int(rng.integers(1000)))
+                    case 1:
+                        (folder / one).unlink(missing_ok=True)
+                    case 2 if (folder / one).exists():
+                        (folder / one).replace(folder / other)
+                    case 3 if (folder / one).exists() and (folder / other).exists():
+                        (folder / one).rename(folder / "aside")
+                        (folder / other).rename(folder / one)
+                        (folder / "aside").rename(folder / other)
+            report = gallery.update(verify=bool(step % 2))
+            assert report.skipped == 0
+            assert_equals_new_gallery(gallery, folder)
+            assert counts(gallery.update(verify=True)) == {"unchanged": len(gallery)}

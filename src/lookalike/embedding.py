@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def embed_files(
     *,
     known: Callable[[bytes], bool] = lambda _: False,
     reading: ReadOptions | None = None,
-) -> Iterator[list[EmbeddedFile | Skipped]]:
+) -> Generator[list[EmbeddedFile | Skipped], None, None]:
     """Embed ``files`` (relative to ``root``) in order, and yield the results in batches.
 
     A file whose digest is ``known`` is neither decoded nor encoded; ``known`` is called on the decoding threads. A file

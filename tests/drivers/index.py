@@ -64,6 +64,7 @@ sqlite3.connect = lambda *arguments, **options: real_connect(*arguments, factory
 around(os, "fsync", "fsync")
 around(vector_file.VectorFile, "write", "vectors")
 around(vector_file.VectorFile, "create", "vector file")
+around(vector_file.VectorFile, "publish", "header")
 around(LocalStore, "delete_unused", "deleting unused contents")
 around(update, "recalibrate", "calibration")
 around(session, "connect_to_write", "opening")

@@ -222,7 +222,7 @@ def test_a_gallery_is_reencoded(checkpoint, checkpoint_folder, photos):
         assert [(hit.path, hit.score, hit.percentile) for hit in gallery.search(photos / "0.png").hits] == [
             (hit.path, hit.score, hit.percentile) for hit in moved.hits if hit.path != "0.png"
         ]
-    assert len(list((photos / ".lookalike").glob("vectors-*.f32"))) == 1
+    assert len(list((photos / ".lookalike").glob("vectors-*.npy"))) == 1
     with Gallery.open(photos) as gallery:
         assert gallery.stamp.name == "rail-clip"
 

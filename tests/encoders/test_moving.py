@@ -57,10 +57,10 @@ def test_a_killed_reencoding_is_resumed(checkpoint, checkpoint_folder, tmp_path)
     with Gallery.create(photos, encoder=load_encoder(checkpoint_folder("resnet"))) as gallery:
         gallery.update()
     encoder = load_encoder(checkpoint)  # compiled now, so that re-encoding starts immediately
-    two_batches = 64 + 2 * encoder.batch * 4 * encoder.spec.dimension
+    two_batches = 128 + 2 * encoder.batch * 4 * encoder.spec.dimension
     command = [sys.executable, "-m", "lookalike.cli.main", "index", photos, "--reencode", checkpoint]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as moving:
-        vectors = photos / ".lookalike" / "vectors-2.f32"
+        vectors = photos / ".lookalike" / "vectors-2.npy"
         while not (vectors.is_file() and vectors.stat().st_size >= two_batches) and moving.poll() is None:
             time.sleep(0.002)
         moving.send_signal(signal.SIGKILL)
@@ -85,10 +85,10 @@ def test_a_cancelled_reencoding_leaves_nothing(checkpoint, checkpoint_folder, ph
     half = store.open_replacement(other.spec, other.location)
     half.add_vectors({digest: other.embed([photos / file.path])[0] for digest, file in half.pending()[:3]})
     store.close()
-    assert (photos / ".lookalike" / "vectors-2.f32").is_file()
+    assert (photos / ".lookalike" / "vectors-2.npy").is_file()
     with Gallery.open(photos, writing=True) as gallery:
         assert gallery.reencode(resnet).encoded == 0
-    assert [file.name for file in (photos / ".lookalike").glob("*.f32")] == ["vectors-1.f32"]
+    assert [file.name for file in (photos / ".lookalike").glob("*.npy")] == ["vectors-1.npy"]
     with Gallery.open(photos) as gallery:
         assert len(gallery.search(photos / "0.png").hits) == 5
 

@@ -125,7 +125,7 @@ def test_the_gallery_of_another_encoder_is_not_used(pets: Path, fake: FakeEncode
 def test_a_damaged_gallery_is_ignored(pets: Path, fake: FakeEncoder):
     """If the gallery can't be read, everything is embedded again."""
     index(pets, fake).close()
-    (vectors,) = (pets / ".lookalike").glob("*.f32")
+    (vectors,) = (pets / ".lookalike").glob("*.npy")
     os.truncate(vectors, 100)
     embedded = embed_dataset(load_dataset(pets), fake)
     assert (embedded.reused, len(embedded.rows)) == (0, 24)

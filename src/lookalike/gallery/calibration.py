@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery.store import Calibration
-from lookalike.search.index import Vectors
-from lookalike.search.similarity import blocks, cosines, similarity_matrix
+from lookalike.gallery.store import Calibration, Store, VectorBatch
+from lookalike.search.similarity import cosines, similarity_matrix
 
 SAMPLE_SIZE: Final = 2000
 """The largest number of contents sampled."""
@@ -18,68 +18,85 @@ DIGITS: Final = 6
 """Scores are rounded to this many digits before they are compared; hits' scores already have 7."""
 
 
-def calibrate(vectors: Vectors, sample: NDArray[np.int64], last: Calibration | None, row_count: int) -> Calibration:
-    """The best matches, self excluded, of the contents at the rows ``sample`` int64 (m,).
+def recalibrate(store: Store, size: int = SAMPLE_SIZE) -> None:
+    """Update the stored calibration if it is out of date; ``size`` is the largest number of contents sampled."""
+    sample, last = store.sample(size), store.calibration()
+    if not is_current(sample, last, store.vector_count()):
+        store.save_calibration(calibrate(store, sample, last))
 
-    Reuses ``last``: a content whose best match still exists is compared only with rows added since. ``row_count`` is
-    the number of rows written so far.
+
+def calibrate(store: Store, sample: Sequence[bytes], last: Calibration | None = None) -> Calibration:
+    """The best matches, self excluded, of the contents ``sample`` (m digests).
+
+    Reuses ``last``: a content whose best match still exists is compared only with contents added since.
     """
-    live = np.unique(vectors.rows)
-    best = _BestMatches(sample)
-    reusable = _is_reusable(sample, live, last)
+    vector_count = store.vector_count()
+    vectors = store.vectors_of(sample)
+    sample = [digest for digest in sample if digest in vectors]
+    best = _BestMatches(sample, vectors)
     if last is not None:
-        in_last = np.searchsorted(last.rows, sample[reusable])
-        best.scores[reusable], best.rows[reusable] = last.scores[in_last], last.best_rows[in_last]
-        best.compare(reusable, live[live >= last.row_count], vectors.matrix)
-    best.compare(~reusable, live, vectors.matrix)
-    matched = best.rows >= 0
-    rows, best_rows = sample[matched], best.rows[matched]
-    return Calibration(rows, best_rows, _pair_scores(vectors.matrix, rows, best_rows), row_count)
+        best.start_from(last)
+        best.compare(best.known, store.iter_vectors(last.vector_count))
+    best.compare(~best.known, store.iter_vectors())
+    return best.calibration(store, vector_count)
 
 
-def _pair_scores(
-    matrix: NDArray[np.float32], rows: NDArray[np.int64], others: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """The exact cosines of pairs of rows: float64 (m,), independent of the blocks in which they were compared."""
-    pairs = zip(rows, others, strict=True)
-    scores = [cosines(matrix[row], matrix[[other]])[0] for row, other in pairs]
-    return np.round(np.array(scores, float), DIGITS)
-
-
-def is_current(sample: NDArray[np.int64], last: Calibration | None, row_count: int) -> bool:
+def is_current(sample: Sequence[bytes], last: Calibration | None, vector_count: int) -> bool:
     """Whether :func:`calibrate` would return ``last`` again."""
-    if last is None or last.row_count != row_count:
+    if last is None or last.vector_count != vector_count:
         return False
-    return np.array_equal(sample, last.rows) or len(sample) == 1
-
-
-def _is_reusable(sample: NDArray[np.int64], live: NDArray[np.int64], last: Calibration | None) -> NDArray[np.bool_]:
-    """Which contents of the sample have a best match in ``last`` that still exists: bool (m,)."""
-    if last is None:
-        return np.zeros(len(sample), bool)
-    return np.isin(sample, last.rows[np.isin(last.best_rows, live)])
+    return len(sample) == 1 or (len(sample) == len(last.digests) and set(sample) == set(last.digests))
 
 
 class _BestMatches:
     """The best match found so far of each content of a sample."""
 
-    def __init__(self, sample: NDArray[np.int64]) -> None:
-        self.sample = sample
-        self.scores = np.full(len(sample), -np.inf)
-        self.rows = np.full(len(sample), -1, np.int64)
+    def __init__(self, sample: Sequence[bytes], vectors: dict[bytes, NDArray[np.float32]]) -> None:
+        self.known = np.zeros(len(sample), bool)
+        self._sample = sample
+        self._vectors = vectors
+        self._scores = np.full(len(sample), -np.inf)
+        self._best: list[bytes | None] = [None] * len(sample)
 
-    def compare(self, mask: NDArray[np.bool_], others: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
-        """Compare the contents of the sample selected by ``mask`` with the contents at the rows ``others``."""
-        members = np.flatnonzero(mask)
-        if not len(members):
+    def start_from(self, last: Calibration) -> None:
+        """Take the best matches of an earlier calibration; ``known`` (m,) tells which contents have one."""
+        by_digest = dict(zip(last.digests, zip(last.best, last.scores.tolist(), strict=True), strict=True))
+        for number, digest in enumerate(self._sample):
+            if digest in by_digest:
+                self.known[number] = True
+                self._best[number], self._scores[number] = by_digest[digest]
+
+    def compare(self, mask: NDArray[np.bool_], batches: Iterable[VectorBatch]) -> None:
+        """Compare the contents selected by ``mask`` (m,) with those in ``batches``."""
+        members = np.flatnonzero(mask).tolist()
+        if not members:
             return
-        queries = matrix[self.sample[members]]
-        for part in blocks(len(others), max(queries.nbytes // queries.shape[1], matrix.strides[0])):
-            rows = others[part]
-            scores = similarity_matrix(queries, matrix[rows])
-            scores[self.sample[members, np.newaxis] == rows] = -np.inf
-            column = scores.argmax(axis=1)
-            score = scores[np.arange(len(members)), column]
-            better = score > self.scores[members]
-            self.scores[members[better]] = score[better]
-            self.rows[members[better]] = rows[column[better]]
+        queries = np.stack([self._vectors[self._sample[number]] for number in members])
+        places = {self._sample[number]: place for place, number in enumerate(members)}
+        for batch in batches:
+            scores = similarity_matrix(queries, batch.vectors)
+            for column, digest in enumerate(batch.digests):
+                if digest in places:
+                    scores[places[digest], column] = -np.inf
+            self._keep_better(members, scores, batch.digests)
+
+    def calibration(self, store: Store, vector_count: int) -> Calibration:
+        """The contents that have a best match, with the exact cosines of the pairs."""
+        pairs = [(digest, other) for digest, other in zip(self._sample, self._best, strict=True) if other is not None]
+        others = store.vectors_of([other for _, other in pairs])
+        pairs = [(digest, other) for digest, other in pairs if other in others]
+        # Independent of the batches in which they were compared.
+        scores = [cosines(self._vectors[digest], others[other][np.newaxis])[0] for digest, other in pairs]
+        return Calibration(
+            tuple(digest for digest, _ in pairs),
+            tuple(other for _, other in pairs),
+            np.round(np.array(scores, float), DIGITS),
+            vector_count,
+        )
+
+    def _keep_better(self, members: list[int], scores: NDArray[np.float32], digests: list[bytes]) -> None:
+        columns = scores.argmax(axis=1)
+        best = scores[np.arange(len(members)), columns]
+        for place in np.flatnonzero(best > self._scores[members]).tolist():
+            number = members[place]
+            self._scores[number], self._best[number] = best[place], digests[columns[place]]

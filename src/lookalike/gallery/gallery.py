@@ -4,43 +4,35 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.embedding import Progress, ReadOptions
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import GalleryError, GalleryNotFoundError, StampMismatchError, WeightsError
-from lookalike.gallery.local.database import DATABASE
-from lookalike.gallery.local.session import read_only_error
-from lookalike.gallery.local.store import LocalStore
+from lookalike.errors import GalleryError, StampMismatchError, WeightsError
+from lookalike.gallery.contents import GalleryImage, Status, iter_embeddings
 from lookalike.gallery.reencode import reencode
-from lookalike.gallery.searcher import Searcher, embed_term
+from lookalike.gallery.root import check_root, check_writable, moved_root
+from lookalike.gallery.searcher import Searcher
 from lookalike.gallery.stamp_check import check_for_search, check_for_update, matches_stamp
 from lookalike.gallery.store import Store
+from lookalike.gallery.stores import create_store, find_gallery, gallery_at, open_store
+from lookalike.gallery.terms import embed_query, find_entry
 from lookalike.gallery.update import UpdateReport, update
 from lookalike.images.decode import DEFAULT_PIXEL_CAP
-from lookalike.images.files import Skipped
-from lookalike.images.walk import has_images
-from lookalike.search.query import ImageLike, Query
+from lookalike.images.thumbnails import thumbnail
+from lookalike.search.query import Query, QueryImage
 from lookalike.search.ranking import Ranking
-from lookalike.search.similarity import combine
 from lookalike.text import printable
 
-FOLDER_NAME: Final = ".lookalike"
-"""The default name of the gallery's folder, inside the folder of images."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The contents of a gallery: its stamp, number of images, bytes on disk, and skipped files."""
-
-    stamp: EncoderSpec
-    images: int
-    disk_bytes: int
-    skipped: tuple[Skipped, ...]
+__all__ = ["Gallery", "GalleryImage", "Status", "check_root", "find_gallery", "gallery_at"]
 
 
 class Gallery:
@@ -77,8 +69,7 @@ class Gallery:
         root = Path(root)
         check_root(root)
         encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
-        folder = Path(path or root / FOLDER_NAME)
-        return cls(LocalStore.create(folder, root, encoder.spec, encoder.location), encoder)
+        return cls(create_store(path, root, encoder.spec, encoder.location), encoder)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, encoder: Encoder | None = None, writing: bool = False) -> Self:
@@ -89,17 +80,13 @@ class Gallery:
         :class:`~lookalike.errors.GalleryLockedError`, :class:`~lookalike.errors.GalleryDamagedError`, and
         :class:`~lookalike.errors.StampMismatchError` if the gallery was made with a different encoder.
         """
-        folder = find_gallery(path)
-        if folder is None:
-            raise GalleryNotFoundError(
-                f"{printable(Path(path).absolute())}: no gallery here or in any parent folder. To create one: "
-                "lookalike index FOLDER"
-            )
-        return cls(LocalStore.open(folder, writing=writing), encoder)
+        return cls(open_store(path, writing=writing), encoder)
 
     @property
     def path(self) -> Path:
-        """The folder of the gallery's own files."""
+        """The folder of the gallery's own files; raises :class:`~lookalike.errors.GalleryError` if there is none."""
+        if self._store.folder is None:
+            raise GalleryError(f"{printable(self._store.address)}: this gallery is not in a local folder")
         return self._store.folder
 
     @property
@@ -153,18 +140,9 @@ class Gallery:
         :class:`~lookalike.errors.GalleryWriteError` (full disk and the like; everything committed is kept), and
         :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only or the folder holds no images.
         """
-        self._check_writable()
+        check_writable(self._store)
         reading = ReadOptions(pixel_cap, any_extension)
         return update(self._store, self._update_encoder, verify=verify, reading=reading, progress=progress)
-
-    def _check_writable(self) -> None:
-        if not self._store.is_writable:
-            raise read_only_error(self.path)
-        if not self.root.is_dir():
-            raise GalleryError(
-                f"{printable(self.root)}: this gallery's image folder does not exist; the gallery was not changed. "
-                f"If the folder was moved: lookalike index NEW_FOLDER --gallery {printable(self.path)}"
-            )
 
     def _update_encoder(self) -> Encoder:
         check_for_update(self._store, self.encoder)
@@ -189,7 +167,7 @@ class Gallery:
         if matches_stamp(self._store, encoder):
             self._store.discard_replacement()
         else:
-            self._check_writable()
+            check_writable(self._store)
             reencoded = reencode(self._store, encoder, progress)
         seconds = time.monotonic() - started
         self.set_encoder(encoder)
@@ -198,22 +176,75 @@ class Gallery:
         report.seconds += seconds
         return report
 
-    def search(self, query: ImageLike | Query, k: int = 10, *, include_self: bool = False) -> Ranking:
-        """The ``k`` images most similar to ``query``, best first; ties are ordered by the bytes of their paths.
+    def search(self, query: QueryImage | Query, k: int | None = None, *, include_self: bool = False) -> Ranking:
+        """The images most similar to ``query``, best first; ties are ordered by the bytes of their paths.
 
-        ``query`` is an image (a file path, a Pillow image, an array) or a :class:`Query`. Gallery images with the same
-        content as a query file are left out unless ``include_self`` is set. Raises
-        :class:`~lookalike.errors.ImageError` if a query image can't be used, :class:`~lookalike.errors.EncoderError`
-        for text if the gallery's encoder has no text input, :class:`~lookalike.errors.QueryError` if the query's terms
-        cancel out, and ValueError if ``k`` is less than 1.
+        ``query`` is an image (a file path, the bytes of a file, a Pillow image, an array) or a :class:`Query`. ``k`` is
+        the largest number of hits; None is that of the query, 10 for an image. Gallery images with the same content as
+        a query file are left out unless ``include_self`` is set. Any number of threads can search at the same time.
+
+        Raises :class:`~lookalike.errors.ImageError` if a query image can't be used,
+        :class:`~lookalike.errors.EncoderError` for text if the gallery's encoder has no text input,
+        :class:`~lookalike.errors.QueryError` if the terms cancel out or an id is unknown, and ValueError if ``k`` is
+        less than 1.
         """
-        if k < 1:
-            raise ValueError("k must be at least 1")
-        query = query if isinstance(query, Query) else Query.image(query)
-        embedded = [embed_term(self.encoder, term) for term in query.terms]
-        vector = combine([(vector, term.weight) for (vector, _), term in zip(embedded, query.terms, strict=True)])
-        own_digests = [] if include_self else [digest for _, digest in embedded if digest is not None]
-        return self._searcher.search(query, vector, k, own_digests)
+        return self.search_many([query], k, include_self=include_self)[0]
+
+    def search_many(
+        self, queries: Iterable[QueryImage | Query], k: int | None = None, *, include_self: bool = False
+    ) -> list[Ranking]:
+        """One ranking for each of ``queries``, as :meth:`search` gives it; all are compared in one scan.
+
+        Raises what :meth:`search` does, for the first query that can't be used.
+        """
+        values = [query if isinstance(query, Query) else Query.image(query) for query in queries]
+        if k is not None:
+            values = [replace(query, k=k) for query in values]
+        embedded = [(query, embed_query(self._store, self.encoder, query)) for query in values]
+        return self._searcher.search_many(embedded, include_self=include_self)
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return self._store.count()
+
+    def image(self, id: str) -> GalleryImage:  # noqa: A002  as in Hit
+        """The image with this ``id``, as hits have it.
+
+        Raises :class:`~lookalike.errors.QueryError` if there is none.
+        """
+        return GalleryImage.of(self._store, find_entry(self._store, id))
+
+    def thumbnail(self, id: str, side: int = 480) -> bytes:  # noqa: A002  as in Hit
+        """A JPEG of the image with this ``id``, upright, its longer side at most ``side`` pixels.
+
+        Raises :class:`~lookalike.errors.QueryError` if there is no such image, and
+        :class:`~lookalike.errors.ImageError` if its file can't be used.
+        """
+        return thumbnail(self.image(id).file, side)
+
+    def embeddings(self) -> tuple[list[str], NDArray[np.float32]]:
+        """The paths of all images (n), relative to the root, and their embeddings, float32 (n, dimension).
+
+        They are ordered by the bytes of the paths, and each embedding has length 1.
+        """
+        with self._store.snapshot():
+            paths, matrix = [], np.empty((len(self), self.stamp.dimension), np.float32)
+            for number, (image, vector) in enumerate(self.iter_embeddings()):
+                paths.append(image.path)
+                matrix[number] = vector
+        return paths, matrix[: len(paths)]
+
+    def iter_embeddings(self) -> Iterator[tuple[GalleryImage, NDArray[np.float32]]]:
+        """Every image and its embedding, float32 (dimension,), ordered by the bytes of the paths, in bounded memory."""
+        return iter_embeddings(self._store)
+
+    def embeddings_of(self, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The embeddings, float32 (dimension,), of contents given by their SHA-256; unknown ones are left out."""
+        return self._store.vectors_of(digests)
+
+    def is_made_with(self, encoder: Encoder) -> bool:
+        """Whether ``encoder`` is this gallery's own, in the same precision."""
+        return matches_stamp(self._store, encoder)
 
     def set_encoder(self, encoder: Encoder) -> None:
         """Use ``encoder``, which must be this gallery's own, and record where its weights are now.
@@ -233,21 +264,15 @@ class Gallery:
         A moved folder is one whose old path no longer exists. Raises :class:`~lookalike.errors.GalleryError` if the
         gallery belongs to another folder that still exists.
         """
-        wanted = Path(root).resolve()
-        if wanted == self.root:
-            return
-        if self.root.is_dir():
-            raise GalleryError(
-                f"{printable(self.path)}: this is the gallery of {printable(self.root)}, not of "
-                f"{printable(wanted)}. Choose another place for the new gallery: --gallery PATH"
-            )
-        check_root(wanted)
-        self._store.set_root(wanted)
+        new_root = moved_root(self._store, root)
+        if new_root is not None:
+            self._store.set_root(new_root)
 
     def status(self) -> Status:
         """The gallery's encoder, size and skipped files."""
-        size = sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
-        return Status(self.stamp, len(self._store.vectors().ids), size, tuple(self._store.skips()))
+        store = self._store
+        with store.snapshot():
+            return Status(self.stamp, store.count(), store.disk_bytes(), tuple(store.skips()))
 
     def close(self) -> None:
         """Close the gallery's files."""
@@ -258,33 +283,3 @@ class Gallery:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def find_gallery(path: str | os.PathLike[str]) -> Path | None:
-    """The gallery at ``path``, in ``path/.lookalike``, or of the nearest parent folder that has one; else None.
-
-    None if ``path`` does not exist.
-    """
-    start = Path(path).resolve()  # so that parents are right for paths with ".." in them
-    if not start.exists():  # probably mistyped: a gallery in a parent folder would be the wrong one
-        return None
-    return next(filter(None, map(gallery_at, (start, *start.parents))), None)
-
-
-def gallery_at(folder: str | os.PathLike[str]) -> Path | None:
-    """The gallery at ``folder`` or in ``folder/.lookalike``; None if there is neither."""
-    folder = Path(folder).resolve()
-    return next((path for path in (folder, folder / FOLDER_NAME) if (path / DATABASE).is_file()), None)
-
-
-def check_root(root: str | os.PathLike[str]) -> None:
-    """Raise :class:`~lookalike.errors.GalleryError` unless ``root`` is a folder that contains images."""
-    root = Path(root)
-    if not root.is_dir():
-        raise GalleryError(f"{printable(root)}: there is no such folder")
-    try:
-        contains_images = has_images(root)
-    except OSError as error:
-        raise GalleryError(f"{printable(root)}: can't list this folder ({error.strerror})") from error
-    if not contains_images:
-        raise GalleryError(f"{printable(root)}: no images in this folder or its subfolders")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import Final
 
 from lookalike.embedding import EmbeddedFile, Progress, ReadOptions, embed_files
@@ -26,19 +27,21 @@ def reencode(store: Store, encoder: Encoder, progress: Progress | None = None) -
     expected = {file.path: digest for digest, file in pending}
     files = [file for _, file in pending]
     done = embedded = 0
-    for batch in embed_files(encoder, store.root, files, reading=_WITHOUT_LIMITS):
-        vectors = {
-            outcome.digest: outcome.vector
-            for outcome in batch
-            if isinstance(outcome, EmbeddedFile)
-            and outcome.vector is not None
-            and expected[outcome.file.path] == outcome.digest
-        }
-        if vectors:
-            replacement.add_vectors(vectors)
-        embedded += len(vectors)
-        done += len(batch)
-        if progress is not None:
-            progress(done, len(files))
+    batches = embed_files(encoder, store.root, files, reading=_WITHOUT_LIMITS)
+    with closing(batches):
+        for batch in batches:
+            vectors = {
+                outcome.digest: outcome.vector
+                for outcome in batch
+                if isinstance(outcome, EmbeddedFile)
+                and outcome.vector is not None
+                and expected[outcome.file.path] == outcome.digest
+            }
+            if vectors:
+                replacement.add_vectors(vectors)
+            embedded += len(vectors)
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(files))
     replacement.activate(_REASON)
     return embedded

@@ -1,40 +1,19 @@
-"""Search one gallery: embed the query's terms, and rank the store's candidates by exact cosines."""
+"""Search one gallery: rank its images, and say how unusual their scores are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.encoder import Encoder
-from lookalike.errors import ImageError
 from lookalike.gallery import calibration
-from lookalike.gallery.store import Calibration, Store
-from lookalike.images.decode import open_image
-from lookalike.images.files import open_file, sha256, with_path
-from lookalike.search.query import Query, Term
-from lookalike.search.ranking import Hit, Ranking, percentile, rank_order
-from lookalike.search.similarity import cosines
-
-
-def embed_term(encoder: Encoder, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
-    """A term's embedding, float32 (dimension,), and the SHA-256 of its content if it is a file.
-
-    Raises :class:`~lookalike.errors.ImageError` if the image can't be used, and
-    :class:`~lookalike.errors.EncoderError` for text if the encoder has no text input.
-    """
-    if term.text is not None:
-        return encoder.embed_texts([term.text])[0], None
-    if term.path is None:
-        return encoder.embed([term.value])[0], None
-    try:
-        with open_file(term.path) as file:
-            digest = sha256(file)
-            image = open_image(file, min_side=encoder.min_side)
-    except ImageError as error:
-        raise with_path(error, term.path) from error
-    return encoder.embed_prepared([encoder.prepare(image)])[0], digest
+from lookalike.gallery.store import Calibration, Match, Store
+from lookalike.gallery.terms import EmbeddedQuery
+from lookalike.search.query import Filter, Query
+from lookalike.search.ranking import Hit, Ranking, percentile
 
 
 class Searcher:
@@ -42,32 +21,59 @@ class Searcher:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._provisional: Calibration | None = None
+        self._lock = threading.Lock()
+        self._scores: NDArray[np.float64] | None = None
+        self._scores_revision: Hashable = None
 
-    def search(
-        self, query: Query, vector: NDArray[np.float32], k: int, exclude_digests: Sequence[bytes] = ()
-    ) -> Ranking:
-        """The ``k`` images nearest to ``vector`` (dimension,), except those whose content is excluded."""
-        with self._store.snapshot():
-            excluded = [number for digest in exclude_digests for number in self._store.ids_of_digest(digest).tolist()]
-            ids, vectors = self._store.candidates(vector, k, excluded)
-            scores = cosines(vector, vectors)
-            best = rank_order(scores)[:k]
-            paths = self._store.paths(ids[best].tolist())
-            sample = np.empty(0) if query.has_text else self._best_match_scores()
+    def search_many(self, queries: Sequence[tuple[Query, EmbeddedQuery]], *, include_self: bool) -> list[Ranking]:
+        """The images nearest to each query; without ``include_self``, except those with the content of its files.
+
+        Queries with the same filter are compared with the gallery in one scan.
+        """
+        groups: dict[Filter, list[int]] = defaultdict(list)
+        for number, (query, _) in enumerate(queries):
+            groups[query.where].append(number)
+        rankings: dict[int, Ranking] = {}
+        for where, numbers in groups.items():
+            matches = self._store.search_many(
+                np.stack([queries[number][1].vector for number in numbers]),
+                max(queries[number][0].k for number in numbers),
+                where,
+                [() if include_self else self._ids_of(queries[number][1].digests) for number in numbers],
+            )
+            for number, found in zip(numbers, matches, strict=True):
+                rankings[number] = self._ranking(queries[number][0], found)
+        return [rankings[number] for number in range(len(queries))]
+
+    def _ids_of(self, digests: Sequence[bytes]) -> list[int]:
+        return [number for digest in digests for number in self._store.ids_of_digest(digest)]
+
+    def _ranking(self, query: Query, matches: Sequence[Match]) -> Ranking:
+        sample = np.empty(0) if query.has_text else self._best_match_scores()
+        least = -np.inf if query.min_score is None else query.min_score
         hits = (
-            Hit(rank, f"{ids[index]:x}", path, float(scores[index]), percentile(scores[index], sample))
-            for rank, (index, path) in enumerate(zip(best, paths, strict=True), start=1)
+            Hit(
+                rank=rank,
+                gallery=self._store.address,
+                id=f"{match.entry.id:x}",
+                path=match.entry.path,
+                root=self._store.root,
+                score=match.score,
+                percentile=percentile(match.score, sample),
+            )
+            for rank, match in enumerate(matches[: query.k], start=1)
+            if match.score >= least
         )
         return Ranking(query, tuple(hits))
 
     def _best_match_scores(self) -> NDArray[np.float64]:
         """The sample's best-match scores, sorted; computed here if no update has completed yet."""
-        stored = self._store.calibration()
-        if stored is not None:
-            return np.sort(stored.scores)
-        row_count = self._store.row_count()
-        if self._provisional is None or self._provisional.row_count != row_count:
-            sample = self._store.sample_rows(calibration.SAMPLE_SIZE)
-            self._provisional = calibration.calibrate(self._store.vectors(), sample, None, row_count)
-        return np.sort(self._provisional.scores)
+        with self._lock:
+            revision = self._store.revision()
+            if self._scores is None or self._scores_revision != revision:
+                stored = self._store.calibration() or self._provisional()
+                self._scores, self._scores_revision = np.sort(stored.scores), revision
+            return self._scores
+
+    def _provisional(self) -> Calibration:
+        return calibration.calibrate(self._store, self._store.sample(calibration.SAMPLE_SIZE))

@@ -36,7 +36,7 @@ def _is_stamp(store: Store, spec: EncoderSpec, encoder: Encoder) -> bool:
 
 def _mismatch_error(store: Store, encoder: Encoder) -> StampMismatchError:
     return StampMismatchError(
-        f"{printable(store.folder)}: this gallery was made with {store.stamp}, not with {encoder.spec}. Embeddings of "
+        f"{printable(store.address)}: this gallery was made with {store.stamp}, not with {encoder.spec}. Embeddings of "
         "different encoders can't be compared. Use the gallery's own encoder, create another gallery (lookalike index "
         "FOLDER --gallery PATH), or convert this one (lookalike index FOLDER --reencode NAME)"
     )

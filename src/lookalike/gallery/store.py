@@ -1,8 +1,12 @@
-"""The store protocol: the operations a gallery needs from its storage."""
+"""The store protocol: the operations a gallery needs from its storage.
+
+Contents are identified by their digests (SHA-256, 32 bytes) and entries by their ids. Where and in which order a store
+keeps vectors is its own matter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.images.files import FileStat, FoundFile, Skipped
-from lookalike.search.index import Vectors
+from lookalike.search.query import Filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +71,34 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorBatch:
+    """Contents and their embeddings: ``vectors`` float32 (n, dimension) belong to ``digests`` (n), each of length 1."""
+
+    digests: list[bytes]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry found by a search, and the exact cosine of its embedding with the query, -1 to 1."""
+
+    entry: Entry
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """How close images of this gallery are to their best matches, for a seeded sample of contents.
 
-    ``rows`` int64 (m,) are the vector rows of the sampled contents, ``best_rows`` int64 (m,) those of their best
-    matches (self excluded), and ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``row_count`` is
-    :meth:`Store.row_count` at the time of the calibration.
+    ``digests`` (m) are the sampled contents, ``best`` (m) the digests of their best matches (self excluded), and
+    ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``vector_count`` is :meth:`Store.vector_count` at the time
+    of the calibration.
     """
 
-    rows: NDArray[np.int64]
-    best_rows: NDArray[np.int64]
+    digests: tuple[bytes, ...]
+    best: tuple[bytes, ...]
     scores: NDArray[np.float64]
-    row_count: int
+    vector_count: int
 
 
 class Replacement(Protocol):
@@ -101,11 +121,20 @@ class Replacement(Protocol):
 
 
 class Store(Protocol):
-    """Stores one gallery, for any number of readers and one writer at a time. Readers see complete commits only."""
+    """Stores one gallery, for any number of readers and one writer at a time. Readers see complete commits only.
+
+    It can be used from any thread. A method that only reads sees one commit. An iterator may see later commits as it
+    goes on; to read from one commit with an iterator, or with several methods, use :meth:`snapshot`.
+    """
 
     @property
-    def folder(self) -> Path:
-        """The local folder of the gallery's own files."""
+    def address(self) -> str:
+        """Where the gallery is, as :func:`~lookalike.gallery.stores.open_store` takes it."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder of the gallery's own files; None if they are elsewhere."""
         ...
 
     @property
@@ -129,53 +158,97 @@ class Store(Protocol):
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """A context in which all reads see the same commit."""
+        """A context in which all reads see the same commit. Other threads may have to wait for its end."""
         ...
 
-    def entries(self) -> list[Entry]:
-        """All entries, ordered by the bytes of their paths."""
+    def revision(self) -> Hashable:
+        """A value that changes with every commit, also of other processes."""
+        ...
+
+    def disk_bytes(self) -> int:
+        """The storage used by the gallery, in bytes."""
+        ...
+
+    def count(self) -> int:
+        """The number of entries."""
+        ...
+
+    def iter_entries(self) -> Iterator[Entry]:
+        """All entries, ordered by the bytes of their paths, in bounded memory."""
+        ...
+
+    def entries_by_id(self, ids: Sequence[int]) -> dict[int, Entry]:
+        """The entries with these ids; unknown ids are left out."""
+        ...
+
+    def entries_by_path(self, paths: Sequence[str]) -> dict[str, Entry]:
+        """The entries at these paths; unknown paths are left out."""
+        ...
+
+    def ids_of_digest(self, digest: bytes) -> list[int]:
+        """The ids of the entries with this content, ascending."""
+        ...
+
+    def has_content(self, digest: bytes) -> bool:
+        """Whether the store has the embedding of this content, so that a commit may leave it out."""
         ...
 
     def skips(self) -> list[Skipped]:
         """All skipped files, ordered by the bytes of their paths."""
         ...
 
-    def paths(self, ids: Sequence[int]) -> list[str]:
-        """The paths of the entries ``ids``, in the same order; empty for unknown ids."""
+    def iter_vectors(self, added_after: int = 0) -> Iterator[VectorBatch]:
+        """The embeddings of all contents that entries refer to, in the order in which they were added.
+
+        Contents added while :meth:`vector_count` was below ``added_after`` are left out. Memory is bounded.
+        """
         ...
 
-    def ids_of_digest(self, digest: bytes) -> NDArray[np.int64]:
-        """The ids of the entries with this content: int64 (m,)."""
+    def vectors_of(self, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The embeddings, float32 (dimension,), of these contents; unknown ones are left out."""
         ...
 
-    def vectors(self) -> Vectors:
-        """Every entry's embedding."""
+    def vector_count(self) -> int:
+        """The number of embeddings ever added, including deleted ones."""
         ...
 
-    def candidates(
-        self, query: NDArray[np.float32], k: int, without: Iterable[int]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids (m,) and embeddings (m, d), in path order, that are certain to include the ``k`` nearest to ``query``.
+    def search(
+        self, vector: NDArray[np.float32], k: int, where: Filter | None = None, without: Collection[int] = ()
+    ) -> list[Match]:
+        """The ``k`` entries nearest to ``vector``, float32 (dimension,), best first; ties by the bytes of their paths.
 
-        ``query`` is float32 (d,). The caller computes the exact scores and the order. Entries whose ids are in
-        ``without`` are excluded.
+        Only entries that fulfil ``where``, and whose ids are not in ``without``, are found; there are ``k`` whenever so
+        many exist. Raises :class:`~lookalike.errors.GalleryDamagedError` if embeddings are damaged.
+        """
+        ...
+
+    def search_many(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        where: Filter | None = None,
+        without: Sequence[Collection[int]] | None = None,
+    ) -> list[list[Match]]:
+        """:meth:`search` for each of ``vectors`` (q, dimension); ``without`` has one collection of ids for each."""
+        ...
+
+    def sample(self, size: int) -> list[bytes]:
+        """The digests of a seeded sample of up to ``size`` contents, which changes little as the gallery grows.
+
+        Only contents that entries refer to are sampled. The order depends on nothing but the digests.
         """
         ...
 
     def calibration(self) -> Calibration | None:
-        """The stored calibration."""
+        """The stored calibration, without contents and best matches that no entry refers to any more."""
         ...
 
-    def sample_rows(self, size: int) -> NDArray[np.int64]:
-        """The vector rows of a seeded sample of up to ``size`` contents, which changes little as the gallery grows."""
+    def save_calibration(self, calibration: Calibration) -> None:
+        """Replace the stored calibration, durably."""
         ...
 
     def check_vectors(self) -> None:
-        """Raise :class:`~lookalike.errors.GalleryDamagedError` if vectors are missing; a quick check of file sizes."""
-        ...
-
-    def row_count(self) -> int:
-        """The number of vector rows ever written, including unused ones; rows are never reused."""
+        """Raise :class:`~lookalike.errors.GalleryDamagedError` if embeddings are missing; a quick check."""
         ...
 
     def commit(self, changes: Changes) -> None:
@@ -184,10 +257,6 @@ class Store(Protocol):
 
     def delete_unused(self) -> None:
         """Delete the contents that no entry refers to, with their embeddings."""
-        ...
-
-    def save_calibration(self, calibration: Calibration) -> None:
-        """Replace the stored calibration, durably."""
         ...
 
     def set_root(self, root: Path) -> None:

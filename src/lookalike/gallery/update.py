@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 from lookalike.embedding import EmbeddedFile, Progress, ReadOptions, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError
-from lookalike.gallery import calibration
+from lookalike.gallery.calibration import recalibrate
 from lookalike.gallery.store import Changes, Entry, EntryChange, Store
 from lookalike.images.files import FoundFile, SkipKind, Skipped
 from lookalike.images.walk import find_images
@@ -66,12 +68,12 @@ def update(
             f"{printable(store.root)}: can't list this folder ({error.strerror}); the gallery was not changed"
         ) from error
     store.check_vectors()
-    run = _Run(store, reading or ReadOptions(), files, problems)
     if not files:
-        unchanged = "; the gallery was not changed. Check that its drive is connected" if run.entries else ""
+        unchanged = "; the gallery was not changed. Check that its drive is connected" if store.count() else ""
         raise GalleryError(f"{printable(store.root)}: no images in this folder{unchanged}")
+    run = _Run(store, reading or ReadOptions(), problems, verify=verify)
     started = time.monotonic()
-    if to_read := [file for file in files if verify or run.must_read(file)]:
+    if to_read := run.compare(files):
         run.process(encoder(), to_read, progress)
     run.report.seconds = time.monotonic() - started
     run.finish()
@@ -79,29 +81,96 @@ def update(
 
 
 class _Run:
-    """One update: the gallery before it, the files found, and the changes not committed yet."""
+    """One update: what differs between the gallery and the files found, and the changes not committed yet.
 
-    def __init__(self, store: Store, reading: ReadOptions, files: list[FoundFile], problems: list[Skipped]) -> None:
+    The entries of unchanged files are read, but not kept, so that memory depends on what differs.
+    """
+
+    def __init__(self, store: Store, reading: ReadOptions, problems: list[Skipped], *, verify: bool) -> None:
         self.store = store
         self.reading = reading
         self.problems = problems
+        self.verify = verify
         self.report = UpdateReport()
-        self.entries = {entry.path: entry for entry in store.entries()}
         self.skips = {skipped.path: skipped for skipped in store.skips()}
-        self.digests = {entry.digest for entry in self.entries.values()}
-        self.paths = {file.path for file in files}
         self.unreadable = tuple(f"{p.path}/" for p in problems if p.kind == SkipKind.UNREADABLE_FOLDER)
-        self.missing = self._missing_entries(files)
-        self.missing_ids = {entry.id for entries in self.missing.values() for entry in entries}
         self.changes = Changes()
+        # What compare finds: paths on the list of skipped files that still exist, entries whose file has another stat
+        # by path, entries whose file is no longer at their path by digest and by id, and those whose path is gone.
+        self.present_skips = {problem.path for problem in problems if problem.path in self.skips}
+        self.changed: dict[str, Entry] = {}
+        self.missing: dict[bytes, list[Entry]] = defaultdict(list)
+        self.missing_ids: set[int] = set()
+        self.absent_ids: set[int] = set()
 
-    def must_read(self, file: FoundFile) -> bool:
-        """Whether ``file`` is new, or has changed since it was added or skipped; counts unchanged entries."""
-        entry = self.entries.get(file.path)
+    def compare(self, files: list[FoundFile]) -> list[FoundFile]:
+        """The files to read: new ones, those changed since they were added or skipped, or all to verify.
+
+        ``files`` and entries are both ordered by the bytes of their paths. Counts unchanged entries.
+        """
+        to_read, displaced = [], []
+        entries = self.store.iter_entries()
+        entry = next(entries, None)
+        for file in files:
+            while entry is not None and entry.path != file.path and os.fsencode(entry.path) < os.fsencode(file.path):
+                displaced.append(entry)
+                entry = next(entries, None)
+            if file.path in self.skips:
+                self.present_skips.add(file.path)
+            if entry is None or entry.path != file.path:
+                must_read = self._is_new_or_changed(file)
+            else:
+                must_read = entry.stat != file.stat
+                if must_read:
+                    self.changed[entry.path] = entry
+                    displaced.append(entry)
+                elif not self.verify:
+                    self.report.unchanged += 1
+                entry = next(entries, None)
+            if must_read or self.verify:
+                to_read.append(file)
         if entry is not None:
-            unchanged = entry.stat == file.stat
-            self.report.unchanged += unchanged
-            return not unchanged
+            displaced += [entry, *entries]
+        self._find_missing(displaced, files)
+        return to_read
+
+    def process(self, encoder: Encoder, files: list[FoundFile], progress: Progress | None) -> None:
+        """Read and encode ``files`` and commit each batch, so that a killed run loses one batch at most.
+
+        A commit waits for the disk twice, which takes far less time than encoding a batch.
+        """
+        done = 0
+        batches = embed_files(encoder, self.store.root, files, known=self.store.has_content, reading=self.reading)
+        # Closed also after an error, so that decoding threads have ended before the store is closed.
+        with closing(batches):
+            for batch in batches:
+                entries = self._entries_of(batch)
+                for outcome in batch:
+                    if isinstance(outcome, Skipped):
+                        self._skip(outcome, entries.get(outcome.path))
+                    else:
+                        self._upsert(outcome, entries.get(outcome.file.path))
+                self._commit()
+                done += len(batch)
+                if progress is not None:
+                    progress(done, len(files))
+
+    def finish(self) -> None:
+        """Remove entries whose files are gone, update the list of skipped files, and recalibrate."""
+        gone = [entry for entries in self.missing.values() for entry in entries]
+        self.report.removed += len(gone)
+        self.changes.removed += [entry.path for entry in gone if entry.id in self.absent_ids]
+        self.changes.skipped += self._new_problems()
+        self.changes.unskipped += [
+            path for path in self.skips if path not in self.present_skips and not path.startswith(self.unreadable)
+        ]
+        self._commit()
+        self.store.delete_unused()
+        self.report.skipped = len(self.store.skips())
+        recalibrate(self.store)
+
+    def _is_new_or_changed(self, file: FoundFile) -> bool:
+        """Whether ``file``, which has no entry, must be read: it is new, or may no longer have its problem."""
         skipped = self.skips.get(file.path)
         return not (
             skipped is not None
@@ -110,58 +179,35 @@ class _Run:
             and not (skipped.kind == SkipKind.WRONG_EXTENSION and self.reading.any_extension)
         )
 
-    def process(self, encoder: Encoder, files: list[FoundFile], progress: Progress | None) -> None:
-        """Read and encode ``files`` and commit each batch, so that a killed run loses one batch at most.
-
-        A commit waits for the disk twice, which takes far less time than encoding a batch.
-        """
-        done = 0
-        batches = embed_files(encoder, self.store.root, files, known=self.digests.__contains__, reading=self.reading)
-        for batch in batches:
-            for outcome in batch:
-                if isinstance(outcome, Skipped):
-                    self._skip(outcome)
-                else:
-                    self._upsert(outcome)
-            self._commit()
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(files))
-
-    def finish(self) -> None:
-        """Remove entries whose files are gone, update the list of skipped files, and recalibrate."""
-        gone = [entry for entries in self.missing.values() for entry in entries]
-        self.report.removed += len(gone)
-        self.changes.removed += [entry.path for entry in gone if entry.path not in self.paths]
-        self.changes.skipped += self._new_problems()
-        present = self.paths | {problem.path for problem in self.problems}
-        self.changes.unskipped += [
-            path for path in self.skips if path not in present and not path.startswith(self.unreadable)
-        ]
-        self._commit()
-        self.store.delete_unused()
-        self.report.skipped = len(self.store.skips())
-        recalibrate(self.store)
-
-    def _missing_entries(self, files: list[FoundFile]) -> dict[bytes, list[Entry]]:
-        """Entries whose file is no longer at their path, by digest.
+    def _find_missing(self, displaced: list[Entry], files: list[FoundFile]) -> None:
+        """Find the entries whose file is no longer at their path.
 
         Either the path is gone (unless it is in a folder that could not be listed), or another file has it and the
         entry's own size, time and inode are now found at another path.
         """
-        stats, missing = {file.path: file.stat for file in files}, defaultdict(list)
-        all_stats = set(stats.values())
-        for entry in self.entries.values():
-            if entry.path in stats:
-                is_missing = stats[entry.path] != entry.stat and entry.stat in all_stats
+        inodes = {entry.stat.inode for entry in self.changed.values()}
+        stats = {file.stat for file in files if file.stat.inode in inodes} if inodes else set()
+        for entry in displaced:
+            if entry.path in self.changed:
+                is_missing = entry.stat in stats
             else:
                 is_missing = not entry.path.startswith(self.unreadable)
+                self.absent_ids.add(entry.id)
             if is_missing:
-                missing[entry.digest].append(entry)
-        return missing
+                self.missing[entry.digest].append(entry)
+                self.missing_ids.add(entry.id)
 
-    def _upsert(self, outcome: EmbeddedFile) -> None:
-        file, digest, entry = outcome.file, outcome.digest, self.entries.get(outcome.file.path)
+    def _entries_of(self, batch: list[EmbeddedFile | Skipped]) -> dict[str, Entry]:
+        """The entries at the paths of a batch before this update, by path.
+
+        An unchanged entry, which is only read to verify it, is still in the store as it was: nothing moved it.
+        """
+        paths = [item.path if isinstance(item, Skipped) else item.file.path for item in batch]
+        unchanged = self.store.entries_by_path([p for p in paths if p not in self.changed]) if self.verify else {}
+        return unchanged | {path: self.changed[path] for path in paths if path in self.changed}
+
+    def _upsert(self, outcome: EmbeddedFile, entry: Entry | None) -> None:
+        file, digest = outcome.file, outcome.digest
         moved_id, replaces_entry = None, False
         if entry is not None and entry.digest == digest:
             self._mark_present(entry)
@@ -198,9 +244,9 @@ class _Run:
         if entry in (candidates := self.missing.get(entry.digest, [])):
             candidates.remove(entry)
 
-    def _skip(self, skipped: Skipped) -> None:
+    def _skip(self, skipped: Skipped, entry: Entry | None) -> None:
         self.changes.skipped.append(skipped)
-        if entry := self.entries.get(skipped.path):
+        if entry is not None:
             self.changes.removed.append(skipped.path)
             # A missing entry is counted as moved when its file is found, or as removed at the end.
             self.report.removed += entry.id not in self.missing_ids
@@ -212,11 +258,3 @@ class _Run:
         changes, self.changes = self.changes, Changes()
         if changes:
             self.store.commit(changes)
-            self.digests.update(change.digest for change in changes.upserts)
-
-
-def recalibrate(store: Store) -> None:
-    """Update the stored calibration if it is out of date."""
-    sample, last, row_count = store.sample_rows(calibration.SAMPLE_SIZE), store.calibration(), store.row_count()
-    if not calibration.is_current(sample, last, row_count):
-        store.save_calibration(calibration.calibrate(store.vectors(), sample, last, row_count))

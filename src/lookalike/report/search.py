@@ -69,9 +69,8 @@ def _picture(term: Term, side: int, description: str) -> Picture | None:
 def _term_frame(term: Term) -> Frame:
     """A further term of a query, with its sign and its weight."""
     weight = "" if abs(term.weight) == 1 else f" {abs(term.weight):g} \N{MULTIPLICATION SIGN}"
-    name = term.text if term.text is not None else str(term.path or "an image")
     sign = Phrase(f"{'plus' if term.weight > 0 else 'minus'}{weight}", "soft")
-    return Frame(_picture(term, _TERM_SIDE, "term"), (sign, Phrase(name, "path")))
+    return Frame(_picture(term, _TERM_SIDE, "term"), (sign, Phrase(str(term), "path")))
 
 
 def _hit(root: Path, hit: Hit) -> Frame:
@@ -108,6 +107,8 @@ def _query_json(query: Query) -> dict[str, Any]:
 def _term_json(term: Term) -> dict[str, Any]:
     if term.text is not None:
         return {"kind": "text", "text": term.text}
+    if term.id is not None:
+        return {"kind": "id", "id": term.id}
     return {"kind": "image", **path_fields(term.path or "")}
 
 

@@ -1,31 +1,71 @@
-"""Queries: an image, a text, or a weighted combination of several."""
+"""Queries: images, texts and gallery images, each with a weight, and what limits the results."""
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lookalike.errors import QueryError
+from lookalike.text import printable
+
 ImageLike = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 """An image as a file path, a Pillow image, or a uint8 array of shape (height, width, 3), RGB, or (height, width),
 greyscale."""
 
+QueryImage = ImageLike | bytes
+"""An image, also as the bytes of an image file."""
+
+DEFAULT_K: Final = 10
+"""How many hits a query asks for by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of an image, as shares of its upright width and height: 0 is left or top, 1 is right or bottom.
+
+    Raises :class:`~lookalike.errors.QueryError` if it is empty or not inside the image.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise QueryError(
+                f"region {self.left:g}, {self.top:g}, {self.right:g}, {self.bottom:g}: left, top, right and bottom "
+                "must be shares of the image from 0 to 1, left below right and top below bottom"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One image or text of a query; a negative ``weight`` steers the results away from it."""
+    """One image or text of a query; a negative ``weight`` steers the results away from it.
 
-    kind: Literal["image", "text"]
-    value: ImageLike
+    ``value`` is an image or the bytes of an image file for ``"image"``, a string for ``"text"``, and for ``"id"`` the
+    id of an image of the gallery that is searched. ``region`` is the part of an image that is looked at, by default
+    all of it. Raises :class:`~lookalike.errors.QueryError` for a region of a text.
+    """
+
+    kind: Literal["image", "text", "id"]
+    value: QueryImage
     weight: float = 1.0
+    region: Region | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind == "text" and self.region is not None:
+            raise QueryError(f"{self.value!r}: a text has no region")
 
     @property
     def path(self) -> str | None:
-        """The image's path; None for texts and images in memory."""
+        """The image's path; None for texts, ids and images in memory."""
         is_path = self.kind == "image" and isinstance(self.value, (str, os.PathLike))
         return os.fspath(self.value) if is_path else None  # type: ignore[arg-type]  # is_path has checked it
 
@@ -34,45 +74,102 @@ class Term:
         """The text; None for images."""
         return str(self.value) if self.kind == "text" else None
 
+    @property
+    def id(self) -> str | None:
+        """The id of the gallery image; None for other images and texts."""
+        return str(self.value) if self.kind == "id" else None
+
+    def __str__(self) -> str:
+        """The path, text or id."""
+        return self.path or self.text or (f"image {self.id}" if self.kind == "id" else "an image")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries of a gallery are searched.
+
+    ``under`` is a folder relative to the gallery's root, with ``/`` between its parts: only images in it and its
+    subfolders are searched. It is normalised: ``"./a//b/"`` becomes ``"a/b"``; None and ``"."`` are the root itself.
+    Raises :class:`~lookalike.errors.QueryError` if it is absolute or contains ``..``.
+    """
+
+    under: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.under is None:
+            return
+        if self.under.startswith("/"):
+            raise QueryError(f"{printable(self.under)}: the folder to search must be relative to the gallery's root")
+        parts = [part for part in self.under.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise QueryError(f"{printable(self.under)}: the folder to search must not contain '..'")
+        object.__setattr__(self, "under", "/".join(parts) or None)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to search for: the weighted sum of the terms' embeddings, normalised to length 1, so scores are cosines.
 
-    Raises ValueError if there are no terms.
+    ``where`` limits which images are searched. Hits score at least ``min_score`` (a cosine), and there are at most
+    ``k``. Raises ValueError if there are no terms or ``k`` is less than 1, and
+    :class:`~lookalike.errors.QueryError` if ``min_score`` is NaN.
     """
 
     terms: tuple[Term, ...]
+    where: Filter = Filter()
+    min_score: float | None = None
+    k: int = DEFAULT_K
 
     def __post_init__(self) -> None:
         if not self.terms:
             raise ValueError("a query needs at least one term")
+        if self.k < 1:
+            raise ValueError("k must be at least 1")
+        if self.min_score is not None and math.isnan(self.min_score):
+            raise QueryError("the minimum score must be a number from -1 to 1")
 
     @classmethod
-    def image(cls, image: ImageLike) -> Query:
-        """Search for images similar to ``image``."""
-        return cls((Term("image", image),))
+    def image(cls, image: QueryImage, region: Region | None = None) -> Query:
+        """Search for images similar to ``image``, or to its ``region``."""
+        return cls((Term("image", image, region=region),))
 
     @classmethod
     def text(cls, text: str) -> Query:
         """Search for images that match ``text``; the gallery's encoder must be a CLIP encoder."""
         return cls((Term("text", text),))
 
-    def plus(self, image: ImageLike, weight: float = 1.0) -> Query:
-        """This query with ``image`` added: results are more like it."""
-        return Query((*self.terms, Term("image", image, weight)))
+    @classmethod
+    def id(cls, id: str, region: Region | None = None) -> Query:  # noqa: A002  it is the word for it
+        """Search for images similar to the gallery image with this id, or to its ``region``."""
+        return cls((Term("id", id, region=region),))
 
-    def minus(self, image: ImageLike, weight: float = 1.0) -> Query:
+    def plus(self, image: QueryImage, weight: float = 1.0) -> Query:
+        """This query with ``image`` added: results are more like it."""
+        return self.with_term(Term("image", image, weight))
+
+    def minus(self, image: QueryImage, weight: float = 1.0) -> Query:
         """This query with ``image`` subtracted: results are less like it."""
         return self.plus(image, -weight)
 
     def plus_text(self, text: str, weight: float = 1.0) -> Query:
         """This query with ``text`` added: results match it more."""
-        return Query((*self.terms, Term("text", text, weight)))
+        return self.with_term(Term("text", text, weight))
 
     def minus_text(self, text: str, weight: float = 1.0) -> Query:
         """This query with ``text`` subtracted: results match it less."""
         return self.plus_text(text, -weight)
+
+    def with_term(self, term: Term) -> Query:
+        """This query with another term."""
+        return replace(self, terms=(*self.terms, term))
+
+    def under(self, folder: str | None) -> Query:
+        """This query, limited to images in ``folder`` and its subfolders, relative to the gallery's root."""
+        return replace(self, where=Filter(folder))
+
+    def at_least(self, min_score: float | None) -> Query:
+        """This query, limited to hits that score at least ``min_score``."""
+        return replace(self, min_score=min_score)
 
     @property
     def has_text(self) -> bool:
@@ -81,6 +178,6 @@ class Query:
 
     def __str__(self) -> str:
         """The terms joined by their signs: ``joint.jpg + night - platform.jpg``."""
-        first, *others = (term.path or term.text or "an image" for term in self.terms)
+        first, *others = map(str, self.terms)
         signs = ("+" if term.weight >= 0 else "-" for term in self.terms[1:])
         return " ".join([first, *(f"{sign} {other}" for sign, other in zip(signs, others, strict=True))])

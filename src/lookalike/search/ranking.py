@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,20 +18,27 @@ NO_CLOSE_MATCH: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One gallery image in a ranking.
+    """One gallery image in a ranking; ``gallery`` and ``id`` together identify it.
 
-    ``score`` is the cosine of the two embeddings, -1 to 1. ``percentile`` is the percentage (0 to 100) of sampled
-    gallery images whose own best match scores below this hit: at 99, the hit is closer than the best match of 99 % of
-    them. It is None if the gallery has a single image, and for queries with text, whose cosines to images lie in
-    another range. ``id`` is an opaque string that stays the same when the image is renamed or moved; ``path`` is
-    relative to the gallery's root.
+    ``gallery`` is the gallery's address, ``root`` its folder of images, and ``path`` is relative to that. ``id`` is an
+    opaque string that stays the same when the image is renamed or moved. ``score`` is the cosine of the two
+    embeddings, -1 to 1. ``percentile`` is the percentage (0 to 100) of sampled gallery images whose own best match
+    scores below this hit: at 99, the hit is closer than the best match of 99 % of them. It is None if the gallery has a
+    single image, and for queries with text, whose cosines to images lie in another range.
     """
 
     rank: int
+    gallery: str
     id: str
     path: str
+    root: Path
     score: float
     percentile: float | None
+
+    @property
+    def file(self) -> Path:
+        """The image file."""
+        return self.root / self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +70,5 @@ def percentile(score: float, sample: Sequence[float] | NDArray[np.float64]) -> f
     """
     if not len(sample):
         return None
-    return 100.0 * float(np.searchsorted(sample, round(score, 6), side="left")) / len(sample)
+    # np.round, as for the sample: Python's round gives another result for some scores of 7 digits.
+    return 100.0 * float(np.searchsorted(sample, np.round(score, 6), side="left")) / len(sample)

@@ -17,7 +17,7 @@ from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import DatasetError, GalleryError
 from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
-from lookalike.gallery.local.store import LocalStore
+from lookalike.gallery.gallery import Gallery
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
 from lookalike.text import printable
@@ -136,27 +136,15 @@ def _gallery_embeddings(dataset: Dataset, encoder: Encoder) -> dict[str, tuple[F
     if dataset.gallery is None:
         return {}
     try:
-        store = LocalStore.open(dataset.gallery)
-    except GalleryError:  # damaged or of another version: embed everything
-        return {}
-    try:
-        with store.snapshot():
-            by_path = encoder.location is not None and store.weights_path is not None
-            if (replace(encoder.spec, name=store.stamp.name) if by_path else encoder.spec) != store.stamp:
+        with Gallery.open(dataset.gallery) as gallery:
+            if not gallery.is_made_with(encoder):
                 return {}
-            entries, vectors = {entry.id: entry for entry in store.entries()}, store.vectors()
             return {
-                os.path.realpath(store.root / entries[number].path): (
-                    entries[number].stat,
-                    entries[number].digest,
-                    np.array(vectors.matrix[row]),
-                )
-                for number, row in zip(vectors.ids.tolist(), vectors.rows.tolist(), strict=True)
+                os.path.realpath(gallery.root / entry.path): (entry.stat, entry.digest, vector)
+                for entry, vector in gallery.iter_embeddings()
             }
-    except GalleryError:
+    except GalleryError:  # damaged, or of another version: then everything is embedded anew
         return {}
-    finally:
-        store.close()
 
 
 def _stat(file: Path) -> FileStat | None:

@@ -13,9 +13,7 @@ from typing import Final
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data import labels_file
 from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
-from lookalike.gallery.gallery import find_gallery, gallery_at
-from lookalike.gallery.local.database import DATABASE
-from lookalike.gallery.local.store import LocalStore
+from lookalike.gallery.gallery import Gallery, find_gallery, gallery_at
 from lookalike.images.files import FoundFile, Skipped
 from lookalike.images.formats import EXTENSIONS
 from lookalike.images.walk import find_images
@@ -96,10 +94,9 @@ def _without_labels(source: Path, root: Path, paths: list[str], remark: str) -> 
 
 def _from_folder(folder: Path, labels: Path | None) -> Dataset:
     gallery = gallery_at(folder)
-    if (folder / DATABASE).is_file():  # the gallery's own folder: the images may be elsewhere
-        store = LocalStore.open(folder)
-        store.close()
-        folder, parent = store.root, folder.parent
+    if gallery is not None and gallery == folder.resolve():  # its own folder: the images may lie elsewhere
+        with Gallery.open(gallery) as opened:
+            folder, parent = opened.root, folder.parent
     else:
         parent = folder
     if labels is None:

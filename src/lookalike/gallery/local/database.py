@@ -24,6 +24,11 @@ _NO_SHARED_MEMORY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR"
 _FULL_DISK_BYTES: Final = 256 * 1024
 
 
+def has_database(folder: Path) -> bool:
+    """Whether ``folder`` contains the database of a gallery."""
+    return (folder / DATABASE).is_file()
+
+
 @contextmanager
 def new_database(folder: Path) -> Iterator[sqlite3.Connection]:
     """Create a database in ``folder``: the caller fills it inside the context, then it appears there, durably.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.local import tables
+from lookalike.gallery.local import revisions, tables
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.images.files import FileStat, FoundFile, SkipKind
@@ -60,6 +61,7 @@ class LocalReplacement:
             self._file.write(first, np.stack(list(vectors.values())))
             with self._session.transaction():
                 tables.add_embeddings(self._connection, self._stamp_id, list(vectors), first)
+            self._file.publish(first + len(vectors))
 
     def activate(self, reason: str) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""
@@ -67,11 +69,13 @@ class LocalReplacement:
         with self._session.transaction():
             skip = "INSERT OR REPLACE INTO skips SELECT path, :kind, :reason, NULL, NULL, NULL FROM entries"
             self._connection.execute(f"{skip} WHERE {_NOT_EMBEDDED}", values)
-            self._connection.execute(f"DELETE FROM entries WHERE {_NOT_EMBEDDED}", values)
+            condition = _NOT_EMBEDDED.replace(":stamp", "?")
+            revision = revisions.new_revision(self._connection)
+            tables.delete_entries(self._connection, condition, (self._stamp_id,), revision)
             _delete_stamps(self._connection, "id <> ?", self._stamp_id)
             self._connection.execute("UPDATE stamps SET serving = 1")
         self._on_activate()
-        _delete_other_vector_files(self._session.folder, self._stamp_id)
+        delete_other_vector_files(self._session)
 
     def _resume(self, stamp: EncoderSpec) -> int | None:
         """The id of the unfinished replacement by ``stamp``; None if there is none. Deletes one by another stamp."""
@@ -98,7 +102,7 @@ def discard_unfinished(session: Session, active_id: int) -> None:
     if unfinished is not None:
         with session.transaction():
             _delete_stamps(session.connection, "id <> ?", active_id)
-        _delete_other_vector_files(session.folder, active_id)
+        delete_other_vector_files(session)
 
 
 def _delete_stamps(connection: sqlite3.Connection, condition: str, stamp_id: int) -> None:
@@ -109,8 +113,12 @@ def _delete_stamps(connection: sqlite3.Connection, condition: str, stamp_id: int
     connection.execute(f"DELETE FROM stamps WHERE {condition}", (stamp_id,))
 
 
-def _delete_other_vector_files(folder: Path, active_id: int) -> None:
-    active = folder / tables.vector_file_name(active_id)
-    for file in folder.glob(tables.vector_file_name("*")):
-        if file != active:
-            file.unlink()
+def delete_other_vector_files(session: Session) -> None:
+    """Delete the vector files that belong to no stamp, as after a migration or an interrupted replacement."""
+    with session.snapshot():
+        stamps = session.connection.execute("SELECT id FROM stamps").fetchall()
+    used = {tables.vector_file_name(stamp_id) for (stamp_id,) in stamps}
+    for file in session.folder.iterdir():
+        if tables.is_vector_file_name(file.name) and file.name not in used:
+            with contextlib.suppress(OSError):  # in use by a reader, on Windows; the next writer tries again
+                file.unlink()

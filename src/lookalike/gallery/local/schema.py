@@ -12,10 +12,17 @@ from lookalike.text import printable
 
 APPLICATION_ID: Final = 0x4C6F6F6B  # "Look" in ASCII: identifies the file as a gallery's
 
+_WITHOUT_PATH_TEXTS: Final = 1
+"""The last version in which entries have no text for paths that are not UTF-8."""
+
 # stamps: encoders; one is active (serving = 1), and another may be replacing it. entries: image files; paths are blobs,
-# the bytes of the file system. contents: distinct file contents; lot is the content's key in the sampling order.
+# the bytes of the file system. contents: distinct file contents; lot is the content's key in the sampling order. Each
+# reference to contents has an index, because otherwise deleting a content would read all rows that may refer to it.
 # embeddings: the row of each content in a stamp's vector file. Rows are never reused, so that a reader's older view of
-# the file stays valid.
+# the file stays valid. Each commit that changes entries has a revision, one more than the last (meta.revision): it is
+# recorded in the entries added or changed, and in removals for those removed, so that a reader can update its view.
+# Removals up to meta.removals_after have been deleted from that log. entries.path_text is set for paths that are not
+# UTF-8, for the view images, which is for other programs.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -64,6 +71,48 @@ MIGRATIONS: Final = (
         PRIMARY KEY (stamp, row)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE UNIQUE INDEX embeddings_by_row ON embeddings (stamp, row);
+    CREATE TABLE calibration_by_content (
+        stamp INTEGER NOT NULL REFERENCES stamps,
+        content INTEGER NOT NULL REFERENCES contents,
+        best_content INTEGER NOT NULL REFERENCES contents,
+        score REAL NOT NULL,
+        PRIMARY KEY (stamp, content)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO calibration_by_content
+        SELECT k.stamp, e.content, best.content, score
+        FROM calibration k
+        JOIN embeddings e ON e.stamp = k.stamp AND e.row = k.row
+        JOIN embeddings best ON best.stamp = k.stamp AND best.row = k.best_row;
+    DROP TABLE calibration;
+    ALTER TABLE calibration_by_content RENAME TO calibration;
+    CREATE INDEX embeddings_by_content ON embeddings (content);
+    CREATE INDEX calibration_by_content ON calibration (content);
+    CREATE INDEX calibration_by_best_content ON calibration (best_content);
+    ALTER TABLE entries ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX entries_by_revision ON entries (revision);
+    CREATE TABLE removals (
+        revision INTEGER NOT NULL,
+        id INTEGER NOT NULL,
+        PRIMARY KEY (revision, id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta VALUES ('revision', 0), ('removals_after', 0);
+    ALTER TABLE entries ADD COLUMN path_text TEXT;
+    CREATE VIEW images AS
+        SELECT
+            printf('%x', entries.id) AS id,
+            coalesce(path_text, CAST(path AS TEXT)) AS path,
+            size,
+            strftime('%Y-%m-%d %H:%M:%S', mtime_ns / 1000000000, 'unixepoch') AS modified,
+            lower(hex(digest)) AS sha256,
+            'vectors-' || stamps.id || '.npy' AS file,
+            row
+        FROM entries
+        JOIN contents ON contents.id = entries.content
+        JOIN stamps ON serving = 1
+        JOIN embeddings ON embeddings.stamp = stamps.id AND embeddings.content = contents.id;
+    """,
 )
 """Each script migrates from the version before it to the next; version 0 is an empty file."""
 
@@ -73,17 +122,43 @@ def version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def is_latest(connection: sqlite3.Connection) -> bool:
+    """Whether the open database has the latest version."""
+    return version(connection) == len(MIGRATIONS)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Migrate the open database to the latest version, in the caller's transaction. It must not be newer than that."""
-    for script in MIGRATIONS[version(connection) :]:
+    current = version(connection)
+    for script in MIGRATIONS[current:]:
         for statement in script.split(";"):
             connection.execute(statement)
+    if current == _WITHOUT_PATH_TEXTS:
+        _add_path_texts(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
+def path_text(path: bytes) -> str | None:
+    r"""The text for a path that is not UTF-8, with other bytes as ``\xff``; None if it is UTF-8."""
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        return path.decode("utf-8", "backslashreplace")
+    return None
+
+
+def _add_path_texts(connection: sqlite3.Connection) -> None:
+    paths = connection.execute("SELECT id, path FROM entries")
+    texts = [(text, number) for number, path in paths if (text := path_text(path)) is not None]
+    connection.executemany("UPDATE entries SET path_text = ? WHERE id = ?", texts)
+
+
 def check_supported(connection: sqlite3.Connection, file: Path) -> None:
-    """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` is a gallery's, of a supported version."""
+    """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` is a gallery's, of a supported version.
+
+    All versions before the latest can be read, and a writer migrates them.
+    """
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise damage_error(file, "not the database of a gallery")
     current = version(connection)
@@ -91,14 +166,4 @@ def check_supported(connection: sqlite3.Connection, file: Path) -> None:
         raise GalleryError(
             f"{printable(file)}: this gallery was made by a newer Lookalike (format {current}; this version supports "
             f"up to {len(MIGRATIONS)}). Update Lookalike"
-        )
-
-
-def check_latest(connection: sqlite3.Connection, file: Path) -> None:
-    """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` has the latest version."""
-    check_supported(connection, file)
-    if version(connection) < len(MIGRATIONS):
-        raise GalleryError(
-            f"{printable(file)}: this gallery has an older format. To upgrade it: lookalike index --gallery "
-            f"{printable(file.parent)}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -47,17 +47,17 @@ class Session:
         self._reopened = 0
 
     @classmethod
-    def create(cls, folder: Path, own_prefixes: Sequence[str], fill: Callable[[sqlite3.Connection], None]) -> Self:
+    def create(cls, folder: Path, is_own: Callable[[str], object], fill: Callable[[sqlite3.Connection], None]) -> Self:
         """Create a database in ``folder``, filled by ``fill``, and open it for writing.
 
-        The folder must be empty, or new, except for files that begin with one of ``own_prefixes``, left by an
-        interrupted creation. Raises :class:`~lookalike.errors.GalleryExistsError`, and
+        The folder must be empty, or new, except for files left by an interrupted creation or a deleted gallery:
+        ``is_own`` tells whether a name is such a file's. Raises :class:`~lookalike.errors.GalleryExistsError`, and
         :class:`~lookalike.errors.GalleryWriteError` if the folder can't be written to or contains other files.
         """
         folder = folder.absolute()
         with convert_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            _check_no_other_files(folder, (DATABASE, LOCK, *own_prefixes))
+            _check_no_other_files(folder, is_own)
         lock = acquire_lock(folder)
         try:
             _check_no_gallery(folder)
@@ -71,8 +71,16 @@ class Session:
             raise
 
     @classmethod
-    def open(cls, folder: Path, *, writing: bool = False) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        writing: bool = False,
+        before_migration: Callable[[sqlite3.Connection], None] = lambda _: None,
+    ) -> Self:
         """Open the database in ``folder``; for ``writing``, take the lock and migrate an older database.
+
+        ``before_migration`` is called first, in the same transaction, if the database is older.
 
         Raises :class:`~lookalike.errors.GalleryLockedError` if another process is writing, and
         :class:`~lookalike.errors.GalleryDamagedError` if the file can't be read.
@@ -85,6 +93,8 @@ class Session:
                 if writing:
                     with connection:
                         connection.execute("BEGIN IMMEDIATE")
+                        if not schema.is_latest(connection):
+                            before_migration(connection)
                         schema.migrate(connection)
                 return cls(folder, connection, lock, sees_commits=sees_commits)
         except BaseException:
@@ -155,8 +165,9 @@ def read_only_error(folder: Path) -> GalleryError:
     return GalleryError(f"{printable(folder)}: this gallery was opened read-only. Open it with writing=True")
 
 
-def _check_no_other_files(folder: Path, own_prefixes: tuple[str, ...]) -> None:
-    other = next((entry.name for entry in folder.iterdir() if not entry.name.startswith(own_prefixes)), None)
+def _check_no_other_files(folder: Path, is_own: Callable[[str], object]) -> None:
+    names = (entry.name for entry in folder.iterdir())
+    other = next((name for name in names if not name.startswith((DATABASE, LOCK)) and not is_own(name)), None)
     if other is not None:
         raise GalleryWriteError(
             f"{printable(folder)}: this folder contains other files ({printable(other)}). Choose a new or empty "

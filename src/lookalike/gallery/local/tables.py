@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
+from lookalike.gallery.local.schema import path_text
 from lookalike.gallery.store import Calibration, Entry, EntryChange
 from lookalike.images.files import FileStat, SkipKind, Skipped
 
@@ -21,44 +24,89 @@ _SAMPLE_SEED: Final = b"lookalike calibration sample, seed 0: "
 # Kinds that were renamed: earlier versions stored them in galleries under these names.
 _RENAMED_KINDS: Final = {"not-a-picture": SkipKind.NOT_AN_IMAGE}
 
+_PARAMETERS: Final = 500  # SQLite allows 999 in a statement, if not more
+
+_IN_USE: Final = "EXISTS (SELECT 1 FROM entries WHERE entries.content = c.id)"
 _SELECT_UNUSED: Final = "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM entries)"
 _DELETE_UNUSED: Final = (
     f"CREATE TEMP TABLE unused AS {_SELECT_UNUSED}",
-    "CREATE TEMP TABLE unused_rows AS SELECT row FROM embeddings WHERE stamp = :stamp AND content IN unused",
-    "DELETE FROM calibration WHERE stamp = :stamp AND (row IN unused_rows OR best_row IN unused_rows)",
+    "DELETE FROM calibration WHERE content IN unused OR best_content IN unused",
     "DELETE FROM embeddings WHERE content IN unused",
     "DELETE FROM contents WHERE id IN unused",
     "DROP TABLE unused",
-    "DROP TABLE unused_rows",
 )
 
 
-def read_entries(connection: sqlite3.Connection) -> Iterator[Entry]:
-    """All entries, ordered by the bytes of their paths."""
-    for number, path, size, mtime_ns, inode, digest in connection.execute(
-        "SELECT e.id, path, size, mtime_ns, inode, digest "
-        "FROM entries e JOIN contents c ON c.id = e.content ORDER BY path"
-    ):
-        yield Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest)
+def count_entries(connection: sqlite3.Connection) -> int:
+    """The number of entries."""
+    return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
 
-def upsert_entry(connection: sqlite3.Connection, change: EntryChange) -> None:
+def read_entries_after(connection: sqlite3.Connection, path: str, limit: int) -> list[Entry]:
+    """Up to ``limit`` entries whose paths come after ``path``, ordered by the bytes of their paths."""
+    return _read_entries(connection, "WHERE path > ? ORDER BY path LIMIT ?", os.fsencode(path), limit)
+
+
+def read_entries_by_id(connection: sqlite3.Connection, ids: Iterable[int], limit: int = -1) -> list[Entry]:
+    """The entries with these ids, ordered by the bytes of their paths; the first ``limit`` if it is not negative."""
+    condition = "WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY path LIMIT ?"
+    return _read_entries(connection, condition, json.dumps(list(ids)), limit)
+
+
+def read_entries_by_path(connection: sqlite3.Connection, paths: Iterable[str]) -> list[Entry]:
+    """The entries at these paths, in no particular order."""
+    encoded = [os.fsencode(path) for path in paths]
+    return [
+        entry
+        for part in _chunks(encoded)
+        for entry in _read_entries(connection, f"WHERE path IN ({_marks(part)})", *part)
+    ]
+
+
+def _read_entries(connection: sqlite3.Connection, condition: str, *values: object) -> list[Entry]:
+    return [
+        Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest)
+        for number, path, size, mtime_ns, inode, digest in connection.execute(
+            "SELECT e.id, path, size, mtime_ns, inode, digest FROM entries e JOIN contents c ON c.id = e.content "
+            f"{condition}",
+            values,
+        )
+    ]
+
+
+def ids_of_digest(connection: sqlite3.Connection, digest: bytes) -> list[int]:
+    """The ids of the entries with this content, ascending."""
+    statement = "SELECT e.id FROM entries e JOIN contents c ON c.id = e.content WHERE digest = ? ORDER BY e.id"
+    return [number for (number,) in connection.execute(statement, (digest,))]
+
+
+def ids_under(connection: sqlite3.Connection, folder: str) -> NDArray[np.int64]:
+    """The ids of the entries in ``folder`` and its subfolders: int64 (m,)."""
+    # "0" is the character after "/".
+    bounds = (os.fsencode(f"{folder}/"), os.fsencode(f"{folder}0"))
+    ids, _ = read_columns(connection, "SELECT id, 0 AS number FROM entries WHERE path >= ? AND path < ?", *bounds)
+    return ids
+
+
+def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: int) -> None:
     """Insert or update an entry; its content must exist."""
-    path = os.fsencode(change.path)
+    path, stat = os.fsencode(change.path), change.stat
     if change.moved_id is not None or change.replaces_entry:
-        connection.execute("DELETE FROM entries WHERE path = ? OR id = ?", (path, change.moved_id))
+        delete_entries(connection, "path = ? OR id = ?", (path, change.moved_id), revision)
     connection.execute(
-        "INSERT INTO entries (id, path, size, mtime_ns, inode, content) "
-        "VALUES (?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?)) "
+        "INSERT INTO entries (id, path, path_text, size, mtime_ns, inode, content, revision) "
+        "VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?) "
         "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
-        "inode = excluded.inode, content = excluded.content",
-        (change.moved_id, path, change.stat.size, change.stat.mtime_ns, change.stat.inode, change.digest),
+        "inode = excluded.inode, content = excluded.content, revision = excluded.revision",
+        (change.moved_id, path, path_text(path), stat.size, stat.mtime_ns, stat.inode, change.digest, revision),
     )
 
 
-def delete_entries(connection: sqlite3.Connection, paths: Iterable[str]) -> None:
-    """Delete the entries at these paths."""
-    connection.executemany("DELETE FROM entries WHERE path = ?", [(os.fsencode(path),) for path in paths])
+def delete_entries(connection: sqlite3.Connection, condition: str, values: Sequence[object], revision: int) -> None:
+    """Delete the entries that fulfil ``condition``, and log their ids."""
+    log = f"INSERT OR REPLACE INTO removals SELECT {revision:d}, id FROM entries WHERE {condition}"
+    connection.execute(log, values)
+    connection.execute(f"DELETE FROM entries WHERE {condition}", values)
 
 
 def read_skips(connection: sqlite3.Connection) -> Iterator[Skipped]:
@@ -97,33 +145,77 @@ def add_embeddings(connection: sqlite3.Connection, stamp_id: int, digests: list[
 
 def has_unused(connection: sqlite3.Connection) -> bool:
     """Whether there are contents that no entry refers to."""
-    return connection.execute(f"{_SELECT_UNUSED} LIMIT 1").fetchone() is not None
+    # Much faster than a search for one, since both counts read an index only.
+    statement = "SELECT (SELECT count(*) FROM contents) > (SELECT count(DISTINCT content) FROM entries)"
+    return bool(connection.execute(statement).fetchone()[0])
 
 
-def delete_unused(connection: sqlite3.Connection, stamp_id: int) -> None:
+def delete_unused(connection: sqlite3.Connection) -> None:
     """Delete the contents that no entry refers to, with their embeddings and calibration rows."""
     for statement in _DELETE_UNUSED:
-        connection.execute(statement, {"stamp": stamp_id})
+        connection.execute(statement)
+
+
+def has_embedding(connection: sqlite3.Connection, stamp_id: int, digest: bytes) -> bool:
+    """Whether a content has an embedding of a stamp."""
+    statement = "SELECT 1 FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ? WHERE digest = ?"
+    return connection.execute(statement, (stamp_id, digest)).fetchone() is not None
+
+
+def read_rows(connection: sqlite3.Connection, stamp_id: int, digests: Iterable[bytes]) -> list[tuple[bytes, int]]:
+    """The rows of these contents in a stamp's vector file, by digest, in no particular order."""
+    statement = "SELECT digest, row FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ?"
+    return [
+        (digest, row)
+        for part in _chunks(list(digests))
+        for digest, row in connection.execute(f"{statement} WHERE digest IN ({_marks(part)})", (stamp_id, *part))
+    ]
+
+
+def read_rows_from(connection: sqlite3.Connection, stamp_id: int, first: int, limit: int) -> list[tuple[bytes, int]]:
+    """Digest and row of up to ``limit`` contents of entries, ordered by row, from row ``first``."""
+    return connection.execute(
+        "SELECT digest, row FROM embeddings JOIN contents c ON c.id = content "
+        f"WHERE stamp = ? AND row >= ? AND {_IN_USE} ORDER BY row LIMIT ?",
+        (stamp_id, first, limit),
+    ).fetchall()
+
+
+def sample(connection: sqlite3.Connection, stamp_id: int, size: int) -> list[bytes]:
+    """The digests of the first ``size`` contents of entries in the seeded order of samples."""
+    statement = (
+        # CROSS JOIN makes SQLite read contents in the order of their index, and stop after the last that is wanted.
+        f"SELECT digest FROM contents c CROSS JOIN embeddings e ON e.content = c.id AND e.stamp = ? WHERE {_IN_USE} "
+        "ORDER BY lot LIMIT ?"
+    )
+    return [digest for (digest,) in connection.execute(statement, (stamp_id, size))]
 
 
 def read_calibration(connection: sqlite3.Connection, stamp_id: int) -> Calibration | None:
-    """The calibration of a stamp; None if there is none."""
+    """The calibration of a stamp, of contents and best matches of entries only; None if there is none."""
     stamp = connection.execute("SELECT calibrated_through FROM stamps WHERE id = ?", (stamp_id,)).fetchone()
     if stamp is None or stamp[0] is None:
         return None
     records = connection.execute(
-        "SELECT row, best_row, score FROM calibration WHERE stamp = ? ORDER BY row", (stamp_id,)
+        "SELECT c.digest, best.digest, score FROM calibration k "
+        "JOIN contents c ON c.id = k.content JOIN contents best ON best.id = k.best_content "
+        f"WHERE stamp = ? AND {_IN_USE} AND {_IN_USE.replace('c.id', 'best.id')} ORDER BY c.lot",
+        (stamp_id,),
     ).fetchall()
-    rows, best_rows, scores = zip(*records, strict=True) if records else ((), (), ())
-    return Calibration(np.array(rows, np.int64), np.array(best_rows, np.int64), np.array(scores, float), stamp[0])
+    digests, best, scores = zip(*records, strict=True) if records else ((), (), ())
+    return Calibration(digests, best, np.array(scores, float), stamp[0])
 
 
 def replace_calibration(connection: sqlite3.Connection, stamp_id: int, calibration: Calibration) -> None:
     """Replace the calibration of a stamp."""
-    records = zip(calibration.rows.tolist(), calibration.best_rows.tolist(), calibration.scores.tolist(), strict=True)
+    records = zip(calibration.digests, calibration.best, calibration.scores.tolist(), strict=True)
     connection.execute("DELETE FROM calibration WHERE stamp = ?", (stamp_id,))
-    connection.executemany("INSERT INTO calibration VALUES (?, ?, ?, ?)", [(stamp_id, *record) for record in records])
-    connection.execute("UPDATE stamps SET calibrated_through = ? WHERE id = ?", (calibration.row_count, stamp_id))
+    connection.executemany(
+        "INSERT INTO calibration (stamp, content, best_content, score) "
+        "SELECT ?, c.id, best.id, ? FROM contents c, contents best WHERE c.digest = ? AND best.digest = ?",
+        [(stamp_id, score, digest, other) for digest, other, score in records],
+    )
+    connection.execute("UPDATE stamps SET calibrated_through = ? WHERE id = ?", (calibration.vector_count, stamp_id))
 
 
 def insert_stamp(
@@ -137,9 +229,14 @@ def insert_stamp(
     )
 
 
-def vector_file_name(stamp_id: int | str) -> str:
-    """The name of a stamp's vector file; with ``"*"``, a pattern for all of them."""
-    return f"vectors-{stamp_id}.f32"
+def vector_file_name(stamp_id: int) -> str:
+    """The name of a stamp's vector file."""
+    return f"vectors-{stamp_id}.npy"
+
+
+def is_vector_file_name(name: str) -> bool:
+    """Whether this is the name of a vector file, perhaps unfinished, or in an earlier format."""
+    return re.fullmatch(r"vectors-\d+\.(npy|npy-new|f32)", name) is not None
 
 
 def encode_weights_path(path: Path) -> bytes:
@@ -162,6 +259,15 @@ def read_columns(
         np.fromstring(column or "", np.int64, sep=",") for column in connection.execute(query, values).fetchone()
     )
     return ids, numbers
+
+
+def _chunks(values: list[bytes]) -> Iterator[list[bytes]]:
+    """Parts of ``values`` that fit into the parameters of one statement."""
+    return (values[start : start + _PARAMETERS] for start in range(0, len(values), _PARAMETERS))
+
+
+def _marks(values: list[bytes]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _sample_key(digest: bytes) -> int:

@@ -1,8 +1,15 @@
-"""The append-only file of float32 vectors: a 64-byte header, followed by the rows."""
+"""The append-only file of vectors: a NumPy ``.npy`` file of float32 rows that only grows.
+
+``np.load(path, mmap_mode="r")`` opens it at any time, also while rows are written. Its header has a fixed size, and its
+number of rows is updated after each commit. Only the database says how many rows are valid: the header's number is
+never read here.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import struct
 from pathlib import Path
 from typing import Final
@@ -12,42 +19,70 @@ from numpy.typing import NDArray
 
 from lookalike.gallery.local.database import damage_error, sync_folder
 
-_HEADER: Final = struct.Struct("<16sII40x")  # magic, format version, dimension; 64 bytes keep rows aligned
-_MAGIC: Final = b"lookalike vector"
-_VERSION: Final = 1
+_HEADER_SIZE: Final = 128
+"""A multiple of 64 keeps rows aligned, and the header within the first sector, which disks write at once."""
+
+_MAGIC: Final = b"\x93NUMPY\x01\x00" + struct.pack("<H", _HEADER_SIZE - 10)
+_BEFORE_COUNT: Final = _MAGIC + b"{'descr': '<f4', 'fortran_order': False, 'shape': ("
+_COUNT_WIDTH: Final = 20
 
 
 class VectorFile:
     """Vectors of ``dimension`` float32 numbers, little-endian, at ``path``.
 
-    The file does not record how many rows are valid; the caller passes the count from the database.
+    The caller passes how many rows are valid, from the database. A file is never truncated in place, because readers
+    may have mapped it.
     """
+
+    header_size = _HEADER_SIZE
 
     def __init__(self, path: Path, dimension: int) -> None:
         self.path = path
         self.dimension = dimension
 
-    def create(self) -> None:
-        """Create the file with its header only, durably; replaces a file left by an interrupted creation."""
-        with self.path.open("wb") as file:
-            file.write(_HEADER.pack(_MAGIC, _VERSION, self.dimension))
-            file.flush()
-            os.fsync(file.fileno())
+    def create(self, vectors: NDArray[np.float32] | None = None) -> None:
+        """Create the file with ``vectors`` (n, dimension), by default none, durably; replaces an existing file."""
+        unfinished = self.path.with_name(f"{self.path.name}-new")
+        try:
+            with unfinished.open("wb") as file:
+                file.write(_header(0 if vectors is None else len(vectors), self.dimension))
+                if vectors is not None:
+                    np.asarray(vectors, "<f4").tofile(file)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
         sync_folder(self.path.parent)
 
     def write(self, first: int, vectors: NDArray[np.float32]) -> None:
         """Write ``vectors`` (n, dimension) at row ``first`` and after, durably.
 
-        Overwrites later rows left by an interrupted write, which the database does not refer to. Raises OSError if the
-        disk is full or fails, and :class:`~lookalike.errors.GalleryDamagedError` if earlier rows are missing.
+        Overwrites rows left by an interrupted write, which the database does not refer to. Raises OSError if the disk
+        is full or fails, and :class:`~lookalike.errors.GalleryDamagedError` if earlier rows are missing.
         """
         self._check(first)
         with self.path.open("r+b") as file:
-            file.seek(_HEADER.size + first * self._row_bytes)
+            file.seek(self.header_size + first * self._row_bytes)
             file.write(np.ascontiguousarray(vectors, "<f4").tobytes())
-            file.truncate()
             file.flush()
             os.fsync(file.fileno())
+
+    def publish(self, count: int) -> None:
+        """Update the header's number of rows for other programs, if so many are on disk; call it after a commit.
+
+        It need not be durable, and errors are ignored: the next writer updates it again.
+        """
+        with contextlib.suppress(OSError), self.path.open("r+b", buffering=0) as file:
+            header = file.read(_HEADER_SIZE)
+            size = os.fstat(file.fileno()).st_size
+            wanted = _header(count, self.dimension)
+            if header != wanted and self._is_header(header) and count <= (size - _HEADER_SIZE) // self._row_bytes:
+                place = len(_BEFORE_COUNT)
+                file.seek(place)
+                file.write(wanted[place : place + _COUNT_WIDTH])
 
     def rows(self, count: int) -> NDArray[np.float32]:
         """The first ``count`` rows, memory-mapped read-only: float32 (count, dimension).
@@ -57,22 +92,34 @@ class VectorFile:
         self._check(count)
         if count == 0:
             return np.empty((0, self.dimension), np.float32)
-        return np.memmap(self.path, "<f4", "r", offset=_HEADER.size, shape=(count, self.dimension))
+        return np.memmap(self.path, "<f4", "r", offset=self.header_size, shape=(count, self.dimension))
 
     def _check(self, count: int) -> None:
         """Raise :class:`~lookalike.errors.GalleryDamagedError` unless the file has at least ``count`` rows."""
         try:
             with self.path.open("rb") as file:
-                header = file.read(_HEADER.size)
+                header = file.read(self.header_size)
                 size = os.fstat(file.fileno()).st_size
         except OSError as error:
             raise damage_error(self.path, f"can't be read ({error.strerror})") from error
-        if len(header) != _HEADER.size or _HEADER.unpack(header) != (_MAGIC, _VERSION, self.dimension):
+        if not self._is_header(header):
             raise damage_error(self.path, f"not a file of {self.dimension}-dimensional vectors")
-        missing = count - (size - _HEADER.size) // self._row_bytes
+        missing = count - (size - self.header_size) // self._row_bytes
         if missing > 0:
             raise damage_error(self.path, f"truncated: {missing} of {count} vectors are missing")
+
+    def _is_header(self, header: bytes) -> bool:
+        """Whether this is the header of such a file, with any number of rows."""
+        place = len(_BEFORE_COUNT)
+        count = header[place : place + _COUNT_WIDTH]
+        return re.fullmatch(rb" *\d+", count) is not None and header == _header(int(count), self.dimension)
 
     @property
     def _row_bytes(self) -> int:
         return 4 * self.dimension
+
+
+def _header(count: int, dimension: int) -> bytes:
+    """The header of a ``.npy`` file, version 1.0, padded to a fixed size."""
+    text = _BEFORE_COUNT + b"%*d, %d), }" % (_COUNT_WIDTH, count, dimension)
+    return text.ljust(_HEADER_SIZE - 1) + b"\n"
