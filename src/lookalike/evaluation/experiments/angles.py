@@ -114,15 +114,7 @@ def measure_angles(
             key: float(level[scored].mean()) for key, level in chance_levels(relevance, ks).items() if key in values
         },
         tied_share=rankings.tied_share,
-        per_query=QueryResults(
-            rows=rankings.queries,
-            relevant=rankings.R,
-            sizes=rankings.size,
-            values=values,
-            hits=rankings.rows,
-            scores=rankings.scores,
-            right=rankings.relevant,
-        ),
+        per_query=QueryResults.of(rankings, values),
         first_ranks=rankings.first_relevant,
         first_rows=first_rows,
         first_scores=first_scores,

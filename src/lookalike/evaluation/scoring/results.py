@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.data.relevance import Junk
+from lookalike.evaluation.ranking.full_ranking import Rankings
 from lookalike.evaluation.statistics.intervals import Interval
 from lookalike.images.files import Skipped
 
@@ -82,6 +84,19 @@ class QueryResults:
     hits: NDArray[np.int64]
     scores: NDArray[np.float32]
     right: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, rankings: Rankings, values: Mapping[str, NDArray[np.float64]]) -> Self:
+        """The results of ``rankings``, with the metrics ``values`` of their queries."""
+        return cls(
+            rows=rankings.queries,
+            relevant=rankings.R,
+            sizes=rankings.size,
+            values=values,
+            hits=rankings.rows,
+            scores=rankings.scores,
+            right=rankings.relevant,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

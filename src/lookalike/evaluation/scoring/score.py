@@ -78,15 +78,7 @@ def score(
         class_intervals=dict(zip(means.classes, classes, strict=True)),
         tied_share=rankings.tied_share,
         confusion=_confusion(embedded, rankings, labels, scored),
-        per_query=QueryResults(
-            rows=rankings.queries,
-            relevant=rankings.R,
-            sizes=rankings.size,
-            values=values,
-            hits=rankings.rows,
-            scores=rankings.scores,
-            right=rankings.relevant,
-        ),
+        per_query=QueryResults.of(rankings, values),
     )
 
 
