@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 VERIFY := .venv-verify/bin
+WHEEL := .venv-wheel/bin
 
-.PHONY: demo test lint bench verify-encoders verify-statistics test-hub clean
+.PHONY: demo test test-wheel lint bench verify-encoders verify-statistics test-hub clean
 
 demo: .venv/demo.done
 	$(BIN)/python demo/demo.py $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -16,6 +17,14 @@ lint: .venv/lint.done
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
+
+# Builds the wheel, installs it in a clean environment, and tests what users get: a program on the public interface is
+# type-checked and run, and the fast tests pass.
+test-wheel: .venv-wheel/wheel.done
+	$(WHEEL)/python -c 'import lookalike, sys; sys.exit("site-packages" not in lookalike.__file__)'
+	$(WHEEL)/mypy --config-file= --strict tests/typing
+	$(WHEEL)/python -m pytest -m 'not slow and not hub' -p no:cacheprovider
 
 bench: .venv/test.done
 	$(BIN)/python -m benchmarks
@@ -38,7 +47,25 @@ verify-statistics: .venv/test.done
 # One target per extra in pyproject.toml: installed once, and again when pyproject.toml changes.
 .venv/%.done: pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	$(BIN)/python -m pip install --quiet --no-deps --group photos
 	@touch $@
+
+.venv/demo.done: pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --group photos
+	@touch $@
+
+# Made anew each time, so that nothing of an older wheel is left.
+.venv-wheel/wheel.done: FORCE
+	rm -rf .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	$(WHEEL)/python -m pip install --quiet --upgrade pip build
+	$(WHEEL)/python -m build --wheel --outdir .venv-wheel/dist
+	$(WHEEL)/python -m pip install --quiet "$$(echo .venv-wheel/dist/*.whl)[test]" mypy
+	$(WHEEL)/python -m pip install --quiet --no-deps --group photos
+	@touch $@
+
+FORCE:
 
 # The constraints select the CPU build of torch. If pip doesn't find it, set PIP_EXTRA_INDEX_URL as described in
 # tools/verify-constraints.txt.
@@ -56,4 +83,4 @@ verify-statistics: .venv/test.done
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 clean:
-	rm -rf .venv .venv-verify demo/photos demo/galleries demo/results.html .coverage* htmlcov
+	rm -rf .venv .venv-verify .venv-wheel demo/photos demo/galleries demo/results.html .coverage* htmlcov

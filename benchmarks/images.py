@@ -7,7 +7,9 @@ would favour decoding at a reduced size.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -90,9 +92,10 @@ def _source_files() -> list[Path]:
         found, _ = find_images(Path(folder))
         step = max(1, len(found) // _MAX_SOURCES)
         return [Path(folder, file.path) for file in found[::step]]
-    import skimage
-
-    return [Path(skimage.__file__).parent / "data" / name for name in _SCIKIT_IMAGE_FILES]
+    spec = importlib.util.find_spec("skimage")  # only its photos are installed, not what its code needs
+    if spec is None or spec.origin is None:
+        sys.exit("bench: scikit-image, which contains the photos, is not installed; run: make bench")
+    return [Path(spec.origin).parent / "data" / name for name in _SCIKIT_IMAGE_FILES]
 
 
 def _open(path: Path) -> Image.Image | None:
