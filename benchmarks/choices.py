@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.alternation import alternate, measure
+from benchmarks.alternation import Measure, Timing, alternate, measure
 from benchmarks.images import Workspace
 from benchmarks.indexing import embed_action
+from benchmarks.machine import cores
+from benchmarks.processes import lookalike
 from benchmarks.report import Alternatives
-from lookalike import embedding as embedding_module
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.images.decode import open_image
 from lookalike.search.similarity import cosines
 
 _BATCHES = (1, 2, 4, 8, 16, 32)
 _DECODERS = (1, 2, 3, 4)
+_LIMITS = (1, 2, 4)
 _MARGINS = (1.0, 1.5, 2.0, 4.0)
 
 
@@ -27,6 +30,7 @@ def run(workspace: Workspace) -> Iterator[Alternatives]:
     encoder = load_encoder()
     yield _batch_sizes(encoder, workspace)
     yield _decoders(encoder, workspace)
+    yield _thread_limits(workspace)
     yield _draft_margins(encoder, workspace)
 
 
@@ -53,8 +57,7 @@ def _decoders(encoder: Encoder, workspace: Workspace) -> Alternatives:
     ]
 
     def embed(threads: int, at: int) -> None:
-        with _patched(embedding_module, "_DECODERS", threads):
-            embed_action(encoder, folders[at])()
+        embed_action(encoder, folders[at], threads=threads)()
 
     small, large = (
         alternate(*(measure(lambda n=n, at=at: embed(n, at)) for n in _DECODERS), rounds=rounds) for at in range(2)
@@ -64,6 +67,35 @@ def _decoders(encoder: Encoder, workspace: Workspace) -> Alternatives:
         for n, s, m in zip(_DECODERS, small, large, strict=True)
     ]
     return Alternatives("Decoding threads", ("threads", "small JPEGs/s", "12 MP mosaics/s"), rows)
+
+
+def _thread_limits(workspace: Workspace) -> Alternatives:
+    """The whole command with different limits on its threads, also above the number of processors."""
+    count = 64 if workspace.quick else 256
+    folder = workspace.copies("threads", workspace.small(64), count)
+    gallery = str(workspace.folder / "threads-gallery")
+
+    def index(threads: int) -> Measure:
+        command = lookalike("index", str(folder), "--gallery", gallery, "--threads", str(threads))
+
+        def run() -> Timing:
+            shutil.rmtree(gallery, ignore_errors=True)
+            return command()
+
+        return run
+
+    timings = alternate(*(index(threads) for threads in _LIMITS), rounds=2 if workspace.quick else 5)
+    rows = [
+        (
+            str(threads),
+            f"{count / timing.wall:.1f}",
+            f"{timing.cpu / count * 1e3:.1f}",
+            f"{timing.cpu / timing.wall:.2f}",
+        )
+        for n, t in zip(_LIMITS, timings, strict=True)
+    ]
+    title = f"lookalike index --threads N on {cores()} processors"
+    return Alternatives(title, ("N", "small JPEGs/s", "CPU ms/image", "processors busy"), rows)
 
 
 def _draft_margins(encoder: Encoder, workspace: Workspace) -> Alternatives:

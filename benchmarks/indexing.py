@@ -76,12 +76,12 @@ def index_action(encoder: Encoder, folder: Path, gallery: Path) -> Callable[[], 
     return index
 
 
-def embed_action(encoder: Encoder, folder: Path) -> Callable[[], None]:
-    """An action that embeds the images of ``folder`` and discards the result."""
+def embed_action(encoder: Encoder, folder: Path, *, threads: int | None = None) -> Callable[[], None]:
+    """An action that embeds the images of ``folder``, decoding on ``threads``, and discards the result."""
     found, _ = find_images(folder)
 
     def embed() -> None:
-        for _ in embed_files(encoder, folder, found):
+        for _ in embed_files(encoder, folder, found, threads=threads):
             pass
 
     return embed

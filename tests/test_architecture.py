@@ -20,7 +20,10 @@ SOURCE = Path(lookalike.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
-    "": "exports errors text images search encoders embedding gallery evaluation report __init__ cli __main__",
+    "": (
+        "exports errors text machine progress atomic images search encoders embedding gallery evaluation report "
+        "__init__ cli __main__"
+    ),
     "images": "formats files walk sniff rgb decode thumbnails",
     "search": "query similarity ranking index",
     "encoders": "spec catalog preprocess views tokenizer weights networks checkpoints runtimes encoder golden",

@@ -6,11 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,11 @@ from lookalike.images.decode import DEFAULT_PIXEL_CAP, open_image
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error, open_file, sha256
 from lookalike.images.formats import EXTENSIONS
 from lookalike.images.sniff import content_format
+from lookalike.machine import processors
 
-Progress = Callable[[int, int], None]
-"""Called from time to time with the number done and the total."""
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
-# Two decoding threads kept two cores busy beside the encoder's threads; more were no faster (docs/measurements.md).
-_DECODERS: Final = 2
 # The number of batches decoded ahead of the encoder, and the largest output batch where most contents are already
 # known. It bounds memory: a prepared image takes a few hundred kilobytes.
 _BATCHES_AHEAD: Final = 4
@@ -60,17 +58,18 @@ def embed_files(
     *,
     known: Callable[[bytes], bool] = lambda _: False,
     reading: ReadOptions | None = None,
+    threads: int | None = None,
 ) -> Generator[list[EmbeddedFile | Skipped], None, None]:
     """Embed ``files`` (relative to ``root``) in order, and yield the results in batches.
 
     A file whose digest is ``known`` is neither decoded nor encoded; ``known`` is called on the decoding threads. A file
-    that can't be used becomes a :class:`~lookalike.images.files.Skipped` instead of raising. Memory use doesn't depend
-    on the number of files.
+    that can't be used becomes a :class:`~lookalike.images.files.Skipped` instead of raising. ``threads`` decode, by
+    default one per processor. Memory use doesn't depend on the number of files.
     """
     load = _Loader(encoder, root, known, reading or ReadOptions())
     batch: list[_Loaded | Skipped] = []
     to_encode, limit = 0, _BATCHES_AHEAD * encoder.batch
-    for item in _load_ahead(load, files, limit):
+    for item in map_ahead(load, files, limit, threads=threads):
         batch.append(item)
         to_encode += isinstance(item, _Loaded) and item.pixels is not None
         if to_encode == encoder.batch or len(batch) >= limit:
@@ -139,21 +138,21 @@ def _encode(encoder: Encoder, batch: list[_Loaded | Skipped]) -> list[EmbeddedFi
     ]
 
 
-def _load_ahead(load: _Loader, files: Iterable[FoundFile], limit: int) -> Iterator[_Loaded | Skipped]:
-    """Load every file in order, up to ``limit`` files ahead of the consumer."""
-    remaining = iter(files)
-    pending: deque[Future[_Loaded | Skipped]] = deque()
-    with _decoding_threads() as pool:
-        pending.extend(pool.submit(load, file) for file in islice(remaining, limit))
+def map_ahead(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], limit: int, *, threads: int | None = None
+) -> Iterator[_Result]:
+    """The results of ``function`` for all ``items``, in order, computed on threads ahead of the consumer.
+
+    At most ``limit`` results wait for the consumer. ``threads`` defaults to one per processor. An exception is raised
+    in the place of its result; then, and when the consumer stops, items that no thread has begun are dropped.
+    """
+    remaining = iter(items)
+    pending: deque[Future[_Result]] = deque()
+    pool = ThreadPoolExecutor(threads or processors(), thread_name_prefix="ahead")
+    try:
+        pending.extend(pool.submit(function, item) for item in islice(remaining, limit))
         while pending:
             yield pending.popleft().result()
-            pending.extend(pool.submit(load, file) for file in islice(remaining, 1))
-
-
-@contextmanager
-def _decoding_threads() -> Iterator[ThreadPoolExecutor]:
-    pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decoder")
-    try:
-        yield pool
+            pending.extend(pool.submit(function, item) for item in islice(remaining, 1))
     finally:
         pool.shutdown(cancel_futures=True)

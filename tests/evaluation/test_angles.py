@@ -179,7 +179,7 @@ def scenes(tmp_path: Path) -> Path:
 @pytest.fixture
 def result(scenes: Path, fake: FakeEncoder) -> Angles:
     """The result on these scenes."""
-    return measure_angles(embed_dataset(load_dataset(scenes), fake), threshold=0.999, command="lookalike angles scenes")
+    return measure_angles(embed_dataset(load_dataset(scenes), fake), threshold=0.999)
 
 
 def test_metrics_have_intervals_chance_and_ceilings(result: Angles):

@@ -224,9 +224,7 @@ def test_no_scored_query_is_an_error(tmp_path: Path, fake: FakeEncoder):
 
 def test_the_same_input_and_seed_give_the_same_answer(scenes: Path):
     """Two evaluations with separate encoders are identical; another seed changes the intervals."""
-    first, again, other = (
-        evaluation_json(evaluate(scenes, FakeEncoder(), seed=seed, command="lookalike evaluate")) for seed in (0, 0, 1)
-    )
+    first, again, other = (evaluation_json(evaluate(scenes, FakeEncoder(), seed=seed)) for seed in (0, 0, 1))
     assert first == again
     assert first["micro"]["precision@10"] == other["micro"]["precision@10"]
     assert first["intervals"] != other["intervals"]

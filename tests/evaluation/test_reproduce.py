@@ -12,6 +12,7 @@ from fakes import FakeEncoder
 from galleries import Result
 from lookalike import Encoder
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
+from lookalike.evaluation.data.provenance import with_command
 from lookalike.evaluation.experiments import reproduce as reproduction
 from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, sample_queries
 from lookalike.report.document.blocks import Document, Figure
@@ -60,15 +61,15 @@ def load(name: str) -> Encoder:
 
 def made(tmp_path: Path, **datasets: Path) -> Reproduction:
     """A quick reproduction with those three encoders."""
-    return reproduce(
+    result = reproduce(
         datasets,
         ["absent", "colours", "others"],
         folder=tmp_path / "vectors",
         quick=True,
         load=load,
         near_encoder=FakeEncoder(),
-        command="lookalike reproduce as it was typed",
     )
+    return with_command(result, "lookalike reproduce as it was typed")
 
 
 def report_of(result: Reproduction) -> Document:

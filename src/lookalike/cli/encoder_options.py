@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from lookalike.cli.arguments import positive_integer
 from lookalike.errors import DownloadError, WeightsError
 from lookalike.text import printable
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_encoder(parser: argparse.ArgumentParser, help_text: str, *, several: bool = False) -> None:
-    """Add ``--encoder`` (repeatable if ``several``), ``--precision`` and ``--activation``."""
+    """Add ``--encoder`` (repeatable if ``several``), ``--precision``, ``--activation`` and ``--threads``."""
     parser.add_argument("--encoder", metavar="NAME|PATH", action="append" if several else "store", help=help_text)
     parser.add_argument(
         "--precision",
@@ -31,6 +32,17 @@ def add_encoder(parser: argparse.ArgumentParser, help_text: str, *, several: boo
         "--activation",
         choices=("quickgelu", "gelu"),
         help="activation function of a CLIP checkpoint that has no config file to specify it",
+    )
+    add_threads(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``; :func:`lookalike.cli.main.main` sets the limit."""
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=positive_integer,
+        help="use at most N threads each for decoding, encoding and ranking (default: one per processor)",
     )
 
 

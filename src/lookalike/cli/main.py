@@ -18,6 +18,7 @@ from lookalike import __version__
 from lookalike.cli import encoders, index, search, status
 from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
 from lookalike.errors import LookalikeError
+from lookalike.machine import limit_threads
 
 _EPILOG = """\
 everyday use:
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         options = _parser().parse_args(arguments)
+        if getattr(options, "threads", None) is not None:
+            limit_threads(options.threads)
         return int(options.run(options))
     except SystemExit as leaving:  # from argparse, which has printed its message
         return int(leaving.code or 0)

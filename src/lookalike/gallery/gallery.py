@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import Progress, ReadOptions
+from lookalike.embedding import ReadOptions
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError, StampMismatchError, WeightsError
@@ -28,6 +28,7 @@ from lookalike.gallery.terms import embed_query, find_entry
 from lookalike.gallery.update import UpdateReport, update
 from lookalike.images.decode import DEFAULT_PIXEL_CAP
 from lookalike.images.thumbnails import thumbnail
+from lookalike.progress import Progress
 from lookalike.search.query import Query, QueryImage
 from lookalike.search.ranking import Ranking
 from lookalike.text import printable

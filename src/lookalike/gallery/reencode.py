@@ -6,9 +6,10 @@ import sys
 from contextlib import closing
 from typing import Final
 
-from lookalike.embedding import EmbeddedFile, Progress, ReadOptions, embed_files
+from lookalike.embedding import EmbeddedFile, ReadOptions, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.gallery.store import Store
+from lookalike.progress import Progress
 
 _REASON: Final = "could not be read during --reencode; the next lookalike index tries again"
 

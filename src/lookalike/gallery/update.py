@@ -10,13 +10,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from lookalike.embedding import EmbeddedFile, Progress, ReadOptions, embed_files
+from lookalike.embedding import EmbeddedFile, ReadOptions, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError
 from lookalike.gallery.calibration import recalibrate
 from lookalike.gallery.store import Changes, Entry, EntryChange, Store
 from lookalike.images.files import FoundFile, SkipKind, Skipped
 from lookalike.images.walk import find_images
+from lookalike.progress import Progress
 from lookalike.text import printable
 
 # These problems last until the file changes; others, such as missing permissions, may go away without a change.

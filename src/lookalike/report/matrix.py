@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from lookalike.report.document.blocks import Document, Facts
-from lookalike.report.document.files import atomic_writer
+from lookalike.report.document.files import report_writer
 from lookalike.report.document.json import path_fields, stamp_fields, utf8
 from lookalike.text import plural
 
@@ -76,7 +76,7 @@ def write_npy(file: Path, matrix: SimilarityMatrix) -> Path:
 
     Raises :class:`~lookalike.errors.OutputError`.
     """
-    with atomic_writer(file) as opened:
+    with report_writer(file) as opened:
         header = {"descr": "<f4", "fortran_order": False, "shape": matrix.shape}
         np.lib.format.write_array_header_1_0(opened, header)
         for _, block in matrix.blocks():
@@ -89,7 +89,7 @@ def write_csv(file: Path, matrix: SimilarityMatrix) -> Path:
 
     Raises :class:`~lookalike.errors.OutputError`.
     """
-    with atomic_writer(file) as opened:
+    with report_writer(file) as opened:
         text = io.TextIOWrapper(opened, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", *(utf8(row.path) for row in matrix.gallery.rows)])

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.search.similarity import ROUNDING, SharedScan, blocks, cosines, top_candidates
-
-_LENGTH_TOLERANCE: Final = 1e-3
-"""How far from 1 the length of a unit vector may be."""
+from lookalike.search.similarity import ROUNDING, SharedScan, are_unit, blocks, cosines, top_candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ class ExactIndex:
         # Damaged vectors typically score exactly 0, above 1, or NaN; intact ones almost never do.
         with np.errstate(invalid="ignore"):
             suspect = np.flatnonzero(~(np.abs(scores) <= 1 + ROUNDING) | (scores == 0))
-        _check_lengths(self._vectors.matrix[self._vectors.rows[suspect]])
+        _check_unit(self._vectors.matrix[self._vectors.rows[suspect]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +167,7 @@ def nearest(
     candidates = index.candidates(queries, k, allowed, without)
     for query, positions in zip(queries, candidates, strict=True):
         vectors = view.matrix[view.rows[positions]]
-        _check_lengths(vectors)
+        _check_unit(vectors)
         scores = cosines(query, vectors)
         if len(scores) > k:
             kept = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
@@ -179,8 +176,6 @@ def nearest(
     return neighbours
 
 
-def _check_lengths(vectors: NDArray[np.float32]) -> None:
-    for part in blocks(len(vectors), 8 * vectors.shape[1]):
-        lengths = np.linalg.norm(vectors[part].astype(np.float64), axis=1)
-        if not (np.abs(lengths - 1) <= _LENGTH_TOLERANCE).all():
-            raise ArithmeticError("some vectors do not have length 1")
+def _check_unit(vectors: NDArray[np.float32]) -> None:
+    if not are_unit(vectors).all():
+        raise ArithmeticError("some vectors do not have length 1")

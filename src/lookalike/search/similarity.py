@@ -17,6 +17,9 @@ from lookalike.errors import QueryError
 # The largest error of a float32 dot product of two unit vectors, in whichever order the BLAS library adds.
 ROUNDING: Final = 1e-5
 
+_LENGTH_TOLERANCE: Final = 1e-3
+"""How far from 1 the length of a unit vector may be."""
+
 _BLOCK_BYTES: Final = 32 << 20
 
 # A product with 2 queries takes OpenBLAS five times as long as one with a single query, and one with 8 six times.
@@ -95,6 +98,12 @@ def cosines(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray
         products[part] = (vectors[part] * wide).sum(axis=1)
     # The resolution of the float32 inputs; smaller differences are noise.
     return np.clip(np.round(products, 7), -1.0, 1.0)
+
+
+def are_unit(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of ``vectors`` (..., d) have length 1, give or take 0.001: bool (...). NaN and infinity have not."""
+    lengths = np.sqrt(np.einsum("...d,...d->...", vectors, vectors, dtype=np.float64))
+    return np.asarray(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
 
 
 def combine(terms: Sequence[tuple[NDArray[np.float32], float]]) -> NDArray[np.float32]:

@@ -52,6 +52,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.encoders.encoder import load_encoder
+    from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.angles import check_angles, measure_angles
     from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
     from lookalike.report.angles.document import angles_document
@@ -73,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
             ks=options.k,
             seed=options.seed,
             progress=progress,
-            command=command_line(options, "angles", "--near", f"{options.near:g}", encoder=encoder),
         )
+    result = with_command(result, command_line(options, "angles", "--near", f"{options.near:g}", encoder=encoder))
     return deliver(
         options,
         folder,

@@ -58,6 +58,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.evaluation.data.load import load_dataset
+    from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.compare import compare, known_encoders
     from lookalike.report.comparison.document import comparison_document
     from lookalike.report.comparison.json import comparison_json
@@ -74,9 +75,9 @@ def run(options: argparse.Namespace) -> int:
             junk=options.junk,
             seed=options.seed,
             progress=progress,
-            command=command_line(options, "compare"),
             load=lambda name: _load(options, name),
         )
+    comparison = with_command(comparison, command_line(options, "compare"))
     return deliver(
         options,
         folder,

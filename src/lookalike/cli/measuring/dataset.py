@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_near
@@ -69,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
     dataset = read_dataset(options, one_class=True)
     encoder = load(options, options.encoder or _ENCODER)
     display = inspect_dataset(embed(dataset, encoder), near=options.near, seed=options.seed)
-    made_with = provenance(command_line(options, "dataset show", "--near", f"{options.near:g}", encoder=encoder))
+    command = command_line(options, "dataset show", "--near", f"{options.near:g}", encoder=encoder)
+    made_with = replace(provenance(), command=command)
     return deliver(
         options,
         folder,

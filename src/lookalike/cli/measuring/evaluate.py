@@ -49,6 +49,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.evaluation.data.load import load_dataset
+    from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.evaluate import evaluate
     from lookalike.report.document.files import output_folder
     from lookalike.report.evaluation.document import evaluation_document
@@ -65,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
             junk=options.junk,
             seed=options.seed,
             progress=progress,
-            command=command_line(options, "evaluate", encoder=encoder),
         )
+    evaluation = with_command(evaluation, command_line(options, "evaluate", encoder=encoder))
     return deliver(
         options,
         folder,

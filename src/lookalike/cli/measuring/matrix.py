@@ -64,11 +64,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[str]:
     """Write the matrix in every form, and return the files' names; a CSV of very many cells only on request."""
-    from lookalike.report.document.files import atomic_writer, write_files
+    from lookalike.report.document.files import report_writer, write_files
     from lookalike.report.drawings.matrix_plot import matrix_plot
     from lookalike.report.matrix import CSV_CELLS, matrix_json, write_csv, write_npy
 
-    with atomic_writer(folder / "similarity.png") as file:
+    with report_writer(folder / "similarity.png") as file:
         matrix_plot(matrix).save(file, "PNG")
     write_npy(folder / "similarity.npy", matrix)
     write_files(folder, {"similarity.json": matrix_json(matrix)})

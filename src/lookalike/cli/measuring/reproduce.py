@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from lookalike.encoders.encoder import load_encoder
     from lookalike.evaluation.data.load import load_dataset
+    from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.reproduce import LIMIT, reproduce
     from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
     from lookalike.report.document.files import output_folder
@@ -74,10 +75,10 @@ def run(options: argparse.Namespace) -> int:
             limit=options.limit or LIMIT,
             seed=options.seed,
             progress=progress,
-            command=command_line(options, "reproduce", *_own_arguments(options, sources)),
             load=lambda name: load(options, os.fspath(name)),
             near_encoder=load_encoder(NEAR_ENCODER, precision="fp32"),
         )
+    reproduction = with_command(reproduction, command_line(options, "reproduce", *_own_arguments(options, sources)))
     _write(reproduction, folder)
     for missing in reproduction.missing:
         print(f"missing: {missing.what}; to get it: {missing.fix}")

@@ -98,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.dataset is None:
         options.usage.error("a dataset is required, or --list to print all corruptions")
+    from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.robustness.grid import grid, select_corruptions, versions_of
     from lookalike.evaluation.robustness.robustness import measure_robustness
     from lookalike.report.document.files import output_folder
@@ -122,8 +123,8 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             folder=None if folder is None else folder / "vectors",
             progress=progress,
-            command=command_line(options, "robustness", *_own_arguments(options), encoder=encoder),
         )
+    result = with_command(result, command_line(options, "robustness", *_own_arguments(options), encoder=encoder))
     return deliver(
         options,
         folder,

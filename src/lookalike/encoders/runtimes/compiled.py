@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.spec import Precision
-from lookalike.encoders.weights.cache import cache_folder, file_sha256, write_atomically
+from lookalike.encoders.weights.cache import cache_folder, file_sha256, write_to_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class CompiledCopy:
         Those were made by older runtimes or from older graphs.
         If the cache isn't writable, nothing is stored.
         """
-        if write_atomically(self.path, write):
+        if write_to_cache(self.path, write):
             checksum = file_sha256(self.path).encode()
-            write_atomically(self._checksum, lambda file: file.write(checksum))
+            write_to_cache(self._checksum, lambda file: file.write(checksum))
             for other in self.path.parent.iterdir():
                 name, _, rest = other.name.rpartition("-")
                 if name == self.name and not rest.startswith(f"{self.key}."):

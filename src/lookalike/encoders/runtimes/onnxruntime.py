@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.runtimes.mapping import numpy_equivalent
 from lookalike.encoders.spec import Precision
 from lookalike.errors import EncoderError
+from lookalike.machine import processors
 
 
 class ONNXRuntime:
@@ -36,13 +36,18 @@ class ONNXRuntime:
         model, weights = source.build()
         names = [tensor.name for tensor in model.graph.initializer if tensor.external_data]
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = os.cpu_count() or 1
+        options.intra_op_num_threads = processors()
         # The session doesn't keep these values alive, so this object has to.
         values = [_ort_value(onnxruntime.OrtValue, weights.stored(name)) for name in names]
         options.add_external_initializers(names, values)
         graph = model.SerializeToString()
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         return cls(session, keep_alive=values)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that compute."""
+        return int(self._session.get_session_options().intra_op_num_threads)
 
     def run(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
         """See :meth:`Runtime.run`."""

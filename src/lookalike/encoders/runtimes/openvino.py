@@ -17,6 +17,7 @@ from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.runtimes.compiled import compiled_copy
 from lookalike.encoders.runtimes.mapping import map_file, numpy_equivalent, release_pages
 from lookalike.encoders.spec import Precision
+from lookalike.machine import processors
 
 if TYPE_CHECKING:
     import onnx
@@ -40,6 +41,7 @@ class OpenVINORuntime:
         # The latency hint uses all threads for one batch: as fast as several streams, in a fraction of the memory.
         options = {
             "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": processors(),  # a cached network obeys it, whatever it was compiled for
             "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
         }
         cached = compiled_copy(source, precision, openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME"))
@@ -56,6 +58,11 @@ class OpenVINORuntime:
             compiled = core.compile_model(_read_model(core, model, weights, mapped), "CPU", options)
             cached.write(partial(_export, compiled))
         return cls(compiled, keep_alive=mapped)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that compute."""
+        return int(self._request.get_compiled_model().get_property("INFERENCE_NUM_THREADS"))
 
     def run(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
         """See :meth:`Runtime.run`."""

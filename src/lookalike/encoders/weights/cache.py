@@ -1,17 +1,17 @@
-"""The cache folder: computed checksums, and files that are written atomically."""
+"""The cache folder, and the checksums in it."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import platformdirs
+
+from lookalike.atomic import atomic_writer
 
 
 def cache_folder() -> Path:
@@ -20,20 +20,13 @@ def cache_folder() -> Path:
     return Path(folder) if folder else platformdirs.user_cache_path("lookalike", appauthor=False)
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> bool:
+def write_to_cache(path: Path, write: Callable[[BinaryIO], object]) -> bool:
     """Create ``path`` with what ``write`` writes, completely or not at all; False if the cache isn't writable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    except OSError:
-        return False
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+        with atomic_writer(path) as file:
             write(file)
-        Path(temporary).replace(path)
     except OSError:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
         return False
     return True
 
@@ -52,7 +45,7 @@ def file_sha256(path: Path, *, reread: bool = False) -> str:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     content = json.dumps({"of": identity, "sha256": digest}).encode()
-    write_atomically(entry, lambda file: file.write(content))
+    write_to_cache(entry, lambda file: file.write(content))
     return digest
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import Progress, ReadOptions, embed_files
+from lookalike.embedding import ReadOptions, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import DatasetError, GalleryError
@@ -20,6 +20,7 @@ from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
 from lookalike.gallery.gallery import Gallery
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
+from lookalike.progress import Progress
 from lookalike.text import printable
 
 if TYPE_CHECKING:

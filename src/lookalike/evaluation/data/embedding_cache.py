@@ -10,14 +10,15 @@ from typing import Final
 
 import numpy as np
 
-from lookalike.embedding import Progress, ReadOptions, embed_files
+from lookalike.embedding import ReadOptions, embed_files
 from lookalike.encoders.encoder import Encoder
-from lookalike.encoders.weights.cache import write_atomically
+from lookalike.encoders.weights.cache import write_to_cache
 from lookalike.evaluation.data.contents import NO_STAT, hash_dataset, no_usable_images
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
 from lookalike.images.files import FoundFile, Skipped
+from lookalike.progress import Progress
 
 _FORMAT: Final = "embeddings 1"
 
@@ -79,7 +80,7 @@ def _fill(segment: Segment, dataset: Dataset, encoder: Encoder, paths: list[str]
 
 def _write_speed(cache: Path, speed: float) -> None:
     content = json.dumps({"images_per_second": speed}).encode()
-    write_atomically(cache / "speed", lambda file: file.write(content))
+    write_to_cache(cache / "speed", lambda file: file.write(content))
 
 
 def _read_speed(cache: Path) -> float:

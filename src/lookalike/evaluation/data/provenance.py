@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 _PACKAGES: Final = ("lookalike", "numpy", "pillow", "openvino", "onnxruntime")
+
+
+class _HasProvenance(Protocol):
+    """A dataclass with a provenance."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def provenance(self) -> Provenance: ...
+
+
+_Result = TypeVar("_Result", bound=_HasProvenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +39,14 @@ class Provenance:
     command: str | None = None
 
 
-def provenance(command: str | None = None) -> Provenance:
-    """The provenance of results of this process; ``command`` is the command line, if there is one."""
-    return Provenance({"python": platform.python_version(), **_package_versions()}, _machine(), command)
+def provenance() -> Provenance:
+    """The provenance of results of this process."""
+    return Provenance({"python": platform.python_version(), **_package_versions()}, _machine())
+
+
+def with_command(result: _Result, command: str) -> _Result:
+    """``result``, a dataclass with a ``provenance``, with the command line that repeats it."""
+    return replace(result, provenance=replace(result.provenance, command=command))
 
 
 def _package_versions() -> dict[str, str]:

@@ -21,12 +21,12 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.weights.cache import write_atomically
+from lookalike.encoders.weights.cache import write_to_cache
 from lookalike.errors import EvaluationError, OutputError
 from lookalike.images.files import SkipKind, Skipped
+from lookalike.search.similarity import are_unit
 from lookalike.text import printable
 
-_TOLERANCE: Final = 1e-3
 _CHECK_BYTES: Final = 32 << 20
 
 
@@ -123,9 +123,8 @@ class Segment:
         step = max(1, _CHECK_BYTES // self._bytes)
         for start in range(0, records, step):
             part = np.asarray(mapped[start : start + step])
-            lengths = np.linalg.norm(part, axis=2)
             missing = np.isnan(part).all(axis=(1, 2))
-            valid = (np.abs(lengths - 1) < _TOLERANCE).all(axis=1) | (missing & (np.cumsum(missing) <= reasons))
+            valid = are_unit(part).all(axis=1) | (missing & (np.cumsum(missing) <= reasons))
             reasons -= int(np.count_nonzero(missing))
             if not valid.all():
                 return start + int(np.argmin(valid))
@@ -190,7 +189,7 @@ class VectorStore:
     def _create(self, cells: tuple[str, ...]) -> Segment:
         name = hashlib.sha256("\n".join(cells).encode()).hexdigest()[:16]
         header = json.dumps({"cells": cells, "dimension": self.shape.dimension}, indent=1).encode()
-        if not write_atomically(self.folder / f"{name}.json", lambda file: file.write(header)):
+        if not write_to_cache(self.folder / f"{name}.json", lambda file: file.write(header)):
             raise OutputError(f"{printable(self.folder)}: can't write to this folder")
         return Segment(self.folder / f"{name}.f32", cells, self.shape)
 

@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import Progress
 from lookalike.errors import EvaluationError
 from lookalike.evaluation.data.dataset import Dataset, split_rows
 from lookalike.evaluation.data.embedded import EmbeddedDataset
@@ -27,6 +26,7 @@ from lookalike.evaluation.scoring.averages import averages, query_metrics, requi
 from lookalike.evaluation.scoring.results import QueryResults
 from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.intervals import intervals
+from lookalike.progress import Progress
 from lookalike.text import printable
 
 __all__ = ["AngleHit", "AngleQuery", "Angles", "check_angles", "measure_angles"]
@@ -43,7 +43,6 @@ def measure_angles(
     ks: Sequence[int] = KS,
     seed: int = 0,
     progress: Progress | None = None,
-    command: str | None = None,
 ) -> Angles:
     """Rank all images for each query that has a group, and measure how well other frames of its scene are found.
 
@@ -118,7 +117,7 @@ def measure_angles(
         first_ranks=rankings.first_relevant,
         first_rows=first_rows,
         first_scores=first_scores,
-        provenance=provenance(command),
+        provenance=provenance(),
     )
 
 

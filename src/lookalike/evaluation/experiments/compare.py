@@ -11,7 +11,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import Progress
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
@@ -25,9 +24,9 @@ from lookalike.evaluation.data.relevance import Junk, integer_codes
 from lookalike.evaluation.experiments.evaluate import KS, evaluate
 from lookalike.evaluation.scoring.checks import sorted_ks
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.evaluation.scoring.score import StageProgress
 from lookalike.evaluation.statistics.intervals import Interval, intervals
 from lookalike.evaluation.statistics.sign_flip import holm, sign_flip_p
+from lookalike.progress import Progress, StageProgress
 
 EncoderChoice = Encoder | str | os.PathLike[str]
 """A loaded encoder, a name in the catalogue, or the path of a checkpoint."""
@@ -109,7 +108,6 @@ def compare(
     junk: Junk = "group",
     seed: int = 0,
     progress: StageProgress | None = None,
-    command: str | None = None,
     load: Callable[[str | os.PathLike[str]], Encoder] = load_encoder,
     embed: Embed = embed_dataset,
 ) -> Comparison:
@@ -138,7 +136,7 @@ def compare(
         metrics=metrics,
         junk=junk,
         seed=seed,
-        provenance=provenance(command),
+        provenance=provenance(),
     )
 
 

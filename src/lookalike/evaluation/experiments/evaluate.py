@@ -16,7 +16,8 @@ from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.scoring.checks import check_evaluation, junk_rules, sorted_ks
 from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.evaluation.scoring.score import StageProgress, ignore_progress, score
+from lookalike.evaluation.scoring.score import ignore_progress, score
+from lookalike.progress import StageProgress
 from lookalike.text import printable
 
 KS: Final = (1, 5, 10)
@@ -31,7 +32,6 @@ def evaluate(
     junk: Junk = "group",
     seed: int = 0,
     progress: StageProgress | None = None,
-    command: str | None = None,
 ) -> Evaluation:
     """Evaluate ``encoder`` (a loaded one, or an argument for :func:`~lookalike.load_encoder`) on ``dataset``.
 
@@ -39,7 +39,7 @@ def evaluate(
     dataset, which needs no encoder. The default encoder is that of the gallery that contains the images, or the best
     one available. ``ks`` are the cut-offs k of precision@k and the like, each at least 1. ``junk`` is the rule for
     images that count neither as relevant nor as wrong. ``seed`` determines the order of ties and the bootstrap draws
-    of intervals: the same input and seed give the same metrics. ``command`` is the command line to report.
+    of intervals: the same input and seed give the same metrics.
 
     Raises :class:`~lookalike.errors.DatasetError` for invalid labels, :class:`~lookalike.errors.EvaluationError` where
     a k is larger than the gallery, the dataset lacks the column of the junk rule or no query can be scored, and
@@ -68,7 +68,7 @@ def evaluate(
         metrics=metrics,
         others=tuple(others),
         images_per_second=embedded.images_per_second or None,
-        provenance=provenance(command),
+        provenance=provenance(),
     )
 
 

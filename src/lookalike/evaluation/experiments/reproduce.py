@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lookalike.embedding import Progress
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
@@ -28,7 +27,8 @@ from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
 from lookalike.evaluation.robustness.results import Robustness
 from lookalike.evaluation.robustness.robustness import measure_robustness
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.evaluation.scoring.score import StageProgress, ignore_progress
+from lookalike.evaluation.scoring.score import ignore_progress
+from lookalike.progress import Progress, StageProgress
 
 TITLES: Final = {"catsdogs": "Cats vs. Dogs", "rail": "Railway images"}
 """The datasets of the published experiments, by option name."""
@@ -114,7 +114,6 @@ def reproduce(
     limit: int = LIMIT,
     seed: int = 0,
     progress: StageProgress | None = None,
-    command: str | None = None,
     load: Callable[[str | os.PathLike[str]], Encoder] = load_encoder,
     near_encoder: Encoder | None = None,
 ) -> Reproduction:
@@ -152,7 +151,7 @@ def reproduce(
         quick=quick,
         limit=study.limit,
         seed=seed,
-        provenance=provenance(command),
+        provenance=provenance(),
     )
 
 

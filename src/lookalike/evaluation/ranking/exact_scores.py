@@ -13,15 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.search.similarity import blocks
+from lookalike.search.similarity import are_unit, blocks
 
 _GRID: Final = 2.0**26
 
 STEP: Final = 2.0**-24
 """Scores are multiples of this, the resolution of float32 just below 1, so float32 represents each of them exactly."""
-
-_LENGTH_TOLERANCE: Final = 1e-3
-"""How far from 1 the length of a unit vector may be."""
 
 
 def snap(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -31,8 +28,7 @@ def snap(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     if vectors.ndim != 2:  # noqa: PLR2004 - rows and components
         raise ValueError(f"vectors must be the rows of a matrix, not an array of shape {vectors.shape}")
-    lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
-    if not (np.abs(lengths - 1) <= _LENGTH_TOLERANCE).all():
+    if not are_unit(vectors).all():
         raise ValueError("vectors must be of length 1")
     result = np.multiply(vectors, np.float32(_GRID), dtype=np.float32)
     np.rint(result, out=result)

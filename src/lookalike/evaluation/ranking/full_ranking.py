@@ -7,7 +7,6 @@ or the machine.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -15,11 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import Progress
 from lookalike.evaluation.data.relevance import Relevance
 from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snap
 from lookalike.evaluation.ranking.ties import break_ties
 from lookalike.evaluation.statistics.metrics import average_precision, average_precision_at_r
+from lookalike.machine import processors
+from lookalike.progress import Progress
 
 # Scores per block, over all threads: this bounds memory, at 8 bytes a score for full rankings and 4 for first places.
 # Larger blocks are hardly faster.
@@ -80,7 +80,7 @@ def rank_gallery(
     same = queries is gallery
     gallery = snap(gallery)
     job = _Job(gallery if same else snap(queries), gallery, relevance, k=k, seed=seed)
-    workers = threads or _processors()
+    workers = threads or processors()
     step = max(1, _CELLS // workers // max(1, len(gallery)))
     parts = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
     pool = ThreadPoolExecutor(workers)
@@ -171,8 +171,3 @@ class _Job:
             first_relevant=self._first_relevant,
             tied_share=int(self._tied[scored].sum()) / compared if compared else 0.0,
         )
-
-
-def _processors() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -41,7 +41,8 @@ from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
 from lookalike.evaluation.robustness.scoring import CellScorer, CellScores, QueryValues, mean_values, score_cell
 from lookalike.evaluation.scoring.checks import check_evaluation, junk_rules
 from lookalike.evaluation.scoring.default_encoder import default_encoder
-from lookalike.evaluation.scoring.score import StageProgress, ignore_progress
+from lookalike.evaluation.scoring.score import ignore_progress
+from lookalike.progress import StageProgress
 
 _MAX_K: Final = 10
 
@@ -58,7 +59,6 @@ def measure_robustness(
     seed: int = 0,
     folder: str | os.PathLike[str] | None = None,
     progress: StageProgress | None = None,
-    command: str | None = None,
 ) -> Robustness:
     """Measure retrieval under every selected corruption and severity.
 
@@ -126,7 +126,7 @@ def measure_robustness(
         seconds=vectors.seconds,
         folder=vectors.folder,
         stored_bytes=vectors.stored_bytes,
-        provenance=provenance(command),
+        provenance=provenance(),
     )
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import Progress
+from lookalike.embedding import map_ahead
 from lookalike.encoders.encoder import Encoder
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
 from lookalike.evaluation.corruptions.corruption import DonorKind
@@ -26,11 +23,11 @@ from lookalike.evaluation.robustness.donors import DonorPlan, plan_donors
 from lookalike.evaluation.robustness.grid import CLEAN, Version
 from lookalike.evaluation.robustness.jobs import Job, Plan
 from lookalike.images.files import Skipped
+from lookalike.machine import processors
+from lookalike.progress import Progress
 
-# Corruptions are mostly array operations that release the interpreter lock; more threads only wait for one another.
-_WORKERS: Final = 2
-# How many jobs run ahead of the encoder. This bounds memory: a job returns at most five prepared images.
-_JOBS_AHEAD: Final = 12
+# How many jobs each thread runs ahead of the encoder. This bounds memory: a job returns at most five prepared images.
+_JOBS_AHEAD: Final = 6
 _FORMAT: Final = 1
 
 
@@ -168,15 +165,5 @@ def _encode_missing(plan: Plan, encoder: Encoder, seed: int, progress: Progress 
 
 
 def _run_ahead(plan: Plan, encoder: Encoder, seed: int) -> Iterator[tuple[Job, list[NDArray[np.uint8]] | Skipped]]:
-    """Every job with its result, in order; up to ``_JOBS_AHEAD`` jobs run before their result is needed."""
-    jobs = plan.jobs()
-    pending: deque[tuple[Job, Future[list[NDArray[np.uint8]] | Skipped]]] = deque()
-    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="corrupt")
-    try:
-        pending.extend((job, pool.submit(job.run, encoder, seed)) for job in islice(jobs, _JOBS_AHEAD))
-        while pending:
-            job, future = pending.popleft()
-            yield job, future.result()
-            pending.extend((job, pool.submit(job.run, encoder, seed)) for job in islice(jobs, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    """Every job with its result, in order; jobs run on threads before their results are needed."""
+    return map_ahead(lambda job: (job, job.run(encoder, seed)), plan.jobs(), _JOBS_AHEAD * processors())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,7 @@ from lookalike.evaluation.scoring.averages import averages, query_metrics, requi
 from lookalike.evaluation.scoring.results import Confusion, Exclusion, MetricSet, QueryResults
 from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.intervals import Interval, intervals
-
-StageProgress = Callable[[str, int, int], None]
-"""Called with the name of the stage, and the numbers of items done and in total."""
+from lookalike.progress import StageProgress
 
 Values = dict[str, NDArray[np.float64]]
 

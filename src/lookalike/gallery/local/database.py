@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lookalike.atomic import sync_folder
 from lookalike.errors import GalleryDamagedError, GalleryError, GalleryLockedError, GalleryWriteError
 from lookalike.text import printable
 
@@ -129,17 +129,6 @@ def convert_errors(folder: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _operational_error(folder, "SQLITE_FULL", str(error)) from error
         raise _operational_error(folder, "", error.strerror or str(error)) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new file names in ``folder`` durable; Windows has no such call and does not need it."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def damage_error(file: Path, problem: str) -> GalleryDamagedError:

@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery.local.database import damage_error, sync_folder
+from lookalike.atomic import atomic_writer
+from lookalike.gallery.local.database import damage_error
 
 _HEADER_SIZE: Final = 128
 """A multiple of 64 keeps rows aligned, and the header within the first sector, which disks write at once."""
@@ -42,20 +43,10 @@ class VectorFile:
 
     def create(self, vectors: NDArray[np.float32] | None = None) -> None:
         """Create the file with ``vectors`` (n, dimension), by default none, durably; replaces an existing file."""
-        unfinished = self.path.with_name(f"{self.path.name}-new")
-        try:
-            with unfinished.open("wb") as file:
-                file.write(_header(0 if vectors is None else len(vectors), self.dimension))
-                if vectors is not None:
-                    np.asarray(vectors, "<f4").tofile(file)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self.path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise
-        sync_folder(self.path.parent)
+        with atomic_writer(self.path, unfinished=self.path.with_name(f"{self.path.name}-new")) as file:
+            file.write(_header(0 if vectors is None else len(vectors), self.dimension))
+            if vectors is not None:
+                file.write(np.ascontiguousarray(vectors, "<f4").data)
 
     def write(self, first: int, vectors: NDArray[np.float32]) -> None:
         """Write ``vectors`` (n, dimension) at row ``first`` and after, durably.

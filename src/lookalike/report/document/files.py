@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lookalike.atomic import atomic_writer
 from lookalike.errors import OutputError
 from lookalike.report.document.blocks import Document
 from lookalike.report.document.html import page
@@ -38,7 +39,7 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
 def write_files(folder: Path, contents: Mapping[str, Content]) -> None:
     """Write each of ``contents`` to the file of that name; raises :class:`~lookalike.errors.OutputError`."""
     for name, content in contents.items():
-        with atomic_writer(folder / name) as file:
+        with report_writer(folder / name) as file:
             file.write(_encoded(name, content))
 
 
@@ -47,27 +48,19 @@ def write_text(file: Path, text: str) -> Path:
 
     Raises :class:`~lookalike.errors.OutputError`.
     """
-    with atomic_writer(file) as opened:
+    with report_writer(file) as opened:
         opened.write(_encoded(file.name, text))
     return file
 
 
 @contextlib.contextmanager
-def atomic_writer(file: Path) -> Iterator[BinaryIO]:
-    """A file to write bytes to, which replaces ``file`` once everything is written, and is removed on an error.
-
-    A reader sees the old file or the new one. Raises :class:`~lookalike.errors.OutputError`.
-    """
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+def report_writer(file: Path) -> Iterator[BinaryIO]:
+    """Like :func:`~lookalike.atomic.atomic_writer`, but raises :class:`~lookalike.errors.OutputError`."""
     try:
-        with unfinished.open("wb") as opened:
+        with atomic_writer(file) as opened:
             yield opened
-        unfinished.replace(file)
     except OSError as error:
         raise OutputError(f"{printable(file)}: it can't be written ({error.strerror})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
 
 
 def _encoded(name: str, content: Content) -> bytes:

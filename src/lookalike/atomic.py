@@ -1,0 +1,48 @@
+"""Files that are written completely or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def atomic_writer(path: Path, *, unfinished: Path | None = None) -> Iterator[BinaryIO]:
+    """A file to write bytes to, which replaces ``path`` when the body of the ``with`` statement is done.
+
+    After an error, ``path`` is unchanged. A reader sees the old file or the new one, also after a power cut.
+    ``unfinished`` is the path of the file until then, by default one of its own beside ``path``; a caller that holds a
+    lock can name it, and so replaces what a killed process left there. Raises ``OSError`` if the folder doesn't exist
+    or can't be written.
+    """
+    unfinished = unfinished or path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new file names in ``folder`` durable, where the system has such a call; Windows does not need it."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems don't support it
+            raise
+    finally:
+        os.close(descriptor)
