@@ -87,10 +87,10 @@ def _thread_limits(workspace: Workspace) -> Alternatives:
     timings = alternate(*(index(threads) for threads in _LIMITS), rounds=2 if workspace.quick else 5)
     rows = [
         (
-            str(threads),
-            f"{count / timing.wall:.1f}",
-            f"{timing.cpu / count * 1e3:.1f}",
-            f"{timing.cpu / timing.wall:.2f}",
+            str(n),
+            f"{count / t.wall:.1f}",
+            f"{t.cpu / count * 1e3:.1f}",
+            f"{t.cpu / t.wall:.2f}",
         )
         for n, t in zip(_LIMITS, timings, strict=True)
     ]

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fakes import FakeEncoder
+from fakes import FakeEncoder, FakeSource
 from galleries import Result
 from lookalike import Encoder, Gallery, load_encoder
+from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.main import main
 from processes import python_path
 
@@ -50,8 +51,8 @@ def isolated_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_CACHE", str(folder))
+        patch.setenv("COLUMNS", "120")  # the width of text, also where tests run in parallel
         patch.setenv("HF_HUB_CACHE", str(folder / "hub"))
-        patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hub"))
         yield folder
 
 
@@ -122,18 +123,13 @@ def cli() -> Callable[..., Result]:
 
 
 @pytest.fixture
-def call(
-    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, fake: FakeEncoder
-) -> Callable[..., Result]:
-    """Run the command line in this process with the fake encoder instead of any other."""
-    monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: fake)
-    monkeypatch.setattr("lookalike.encoders.encoder.load_encoder", lambda *_, **__: fake)
-    monkeypatch.setattr("lookalike.cli.encoder_options.automatic_encoder", lambda **_: fake.spec.name)
+def call(capsysbinary: pytest.CaptureFixture[bytes], fake: FakeEncoder) -> Callable[..., Result]:
+    """Run the command line in this process, by default with the fake encoder instead of any other."""
 
-    def run(*arguments: str | Path, cwd: Path | None = None) -> Result:
+    def run(*arguments: str | Path, cwd: Path | None = None, encoders: EncoderSource | None = None) -> Result:
         with contextlib.chdir(cwd or Path.cwd()):
             try:
-                code = main([os.fspath(argument) for argument in arguments])
+                code = main([os.fspath(argument) for argument in arguments], encoders or FakeSource(fake))
             except SystemExit as leaving:
                 code = int(leaving.code or 0)
         streams = capsysbinary.readouterr()

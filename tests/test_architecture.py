@@ -26,7 +26,9 @@ ROOMS = {
     ),
     "images": "formats files walk sniff rgb decode thumbnails",
     "search": "query similarity ranking index",
-    "encoders": "spec catalog preprocess views tokenizer weights networks checkpoints runtimes encoder golden",
+    "encoders": (
+        "spec catalog preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden benchmark"
+    ),
     "encoders.weights": "cache tensors safetensors torch_pickle folder hub locate",
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
@@ -60,7 +62,7 @@ ROOMS = {
     "report.angles": "definitions json document",
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
-    "cli": "arguments output progress encoder_options index search status encoders measuring main",
+    "cli": "arguments output progress encoder_source encoder_options index search status encoders measuring main",
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
 }
 """The modules of each room, in import order: each may import only those listed before it."""

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from drawing import draw, drawn, saved
-from fakes import FakeEncoder
+from fakes import FakeEncoder, FakeSource
 from galleries import Result
 from lookalike import Gallery, __version__
 from processes import python_path
@@ -173,15 +173,16 @@ def test_status_shows_the_content_and_the_skipped_files(gallery_folder: Path, ca
     """Status shows folder, stamp, number of images, disk usage, and every skipped file with its reason."""
     result = call("status", cwd=gallery_folder / "sub")
     assert (result.code, result.err) == (0, "")
-    lines = dict(line.split(maxsplit=1) for line in result.out.splitlines()[:7])
+    lines = dict(line.split(maxsplit=1) for line in result.out.splitlines()[:8])
     assert lines["gallery"] == str(gallery_folder / ".lookalike")
     assert lines["folder"] == str(gallery_folder)
     assert lines["encoder"] == "colours, 49-d, fp32, centre view"
+    assert lines["computed"] == "by numpy on cpu"
     assert re.fullmatch(r"[0-9a-f]{16} \(weights 0{16}\)", lines["stamp"])
     assert lines["images"] == "8"
     assert re.search(r"^on disk    0\.\d MB$", result.out, re.MULTILINE)
     assert lines["skipped"] == "1"
-    (skipped,) = result.out.splitlines()[7:]
+    (skipped,) = result.out.splitlines()[8:]
     assert skipped.startswith("  notes.jpg: not an image")
 
 
@@ -198,11 +199,12 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
         "version": 1,
         "gallery": str(gallery_folder / ".lookalike"),
         "folder": str(gallery_folder),
+        "backends": [{"runtime": "numpy", "device": "cpu"}],
         "images": 8,
     }
 
 
-def test_the_encoders_are_listed(call: Cli, monkeypatch: pytest.MonkeyPatch):
+def test_the_encoders_are_listed(call: Cli):
     """Each encoder has a line: name, readiness, size, input side, dimension, licence; and its file, if available."""
     result = call("encoders")
     header, line, file = result.out.splitlines()[:3]
@@ -210,8 +212,6 @@ def test_the_encoders_are_listed(call: Cli, monkeypatch: pytest.MonkeyPatch):
     assert re.match(r"efficientnet-lite2 +yes +24\.7 MB +260 +1280  Apache-2\.0 ", line)
     assert file.strip().endswith("efficientnet-lite2-9656183e.pth")
     assert re.search(r"^clip-vit-b-32-256 +no +605\.2 MB +256 +512  MIT ", result.out, re.MULTILINE)
-    monkeypatch.setattr("lookalike.encoders.weights.locate.weights_path", lambda _: None)
-    assert re.match(r"efficientnet-lite2 +no ", call("encoders").out.splitlines()[1])
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("index", "--help"), ("search", "-h"), ("status", "-h")])
@@ -286,7 +286,7 @@ def test_a_folder_without_images_is_an_error(tmp_path: Path, call: Cli):
     assert list((tmp_path / "empty").iterdir()) == []
 
 
-def test_unknown_and_different_encoders_are_rejected(gallery_folder: Path, call: Cli, monkeypatch: pytest.MonkeyPatch):
+def test_unknown_and_different_encoders_are_rejected(gallery_folder: Path, call: Cli):
     """A gallery is only updated with its own encoder; the error for an unknown name lists the known ones."""
     message = error_line(call("index", gallery_folder, "--encoder", "no such"))
     assert "'no such'" in message
@@ -295,8 +295,8 @@ def test_unknown_and_different_encoders_are_rejected(gallery_folder: Path, call:
         message = error_line(call("index", *arguments, "--encoder", "efficientnet-lite2"))
         assert "this gallery's encoder is colours, not efficientnet-lite2" in message
         assert str(gallery_folder / ".lookalike") in message
-    monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: FakeEncoder("others"))
-    assert "others (49-d" in error_line(call("search", gallery_folder / "0.png"))
+    others = FakeSource(FakeEncoder("others"))
+    assert "others (49-d" in error_line(call("search", gallery_folder / "0.png", encoders=others))
 
 
 @pytest.mark.parametrize("arguments", [("--text", "a cat"), ("0.png", "--minus-text", "night")])

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Encoder, EncoderSpec, load_encoder
+from lookalike.encoders.networks.families import Family
 from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.runtimes import compiled
 from lookalike.encoders.runtimes.compiled import compiled_copy
@@ -113,7 +114,7 @@ def test_a_compiled_copy_is_used_and_replaced_if_damaged(tmp_path, monkeypatch, 
     content = blob.read_bytes()
 
     with monkeypatch.context() as patch:
-        patch.setattr("lookalike.encoders.networks.families.Family.build", lambda *_: pytest.fail("a graph was built"))
+        patch.setattr(Family, "build", lambda *_: pytest.fail("a graph was built"))
         assert np.array_equal(load_encoder().embed(images[:2]), first)
 
     for damage in (
@@ -124,7 +125,8 @@ def test_a_compiled_copy_is_used_and_replaced_if_damaged(tmp_path, monkeypatch, 
     ):
         blob.write_bytes(damage)
         assert np.abs(load_encoder().embed(images[:2]) - first).max() < 1e-6
-        assert len(blob.read_bytes()) == len(content)
+        assert blob.read_bytes() != damage
+        assert blob.with_suffix(".sha256").read_text() == cache.file_sha256(blob)
 
 
 def test_an_invalid_checksum_is_a_damaged_copy(tmp_path, monkeypatch, images):

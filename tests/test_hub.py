@@ -47,10 +47,10 @@ def hub(tmp_path, monkeypatch):
     """A fake hub with one file, and an empty cache."""
     hub = hub_server.Hub()
     hub.add(FILE.repository, FILE.filename, FILE.revision, CONTENT)
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
+    for variable in ("HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))  # these tests look into the cache themselves
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
     with hub_server.running(hub) as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
@@ -193,9 +193,10 @@ def test_a_token_is_sent_with_every_request_to_the_hub(hub):
     assert {token for _, token in hub.tokens} == {"Bearer hf_secret"}
 
 
-def test_a_full_disk_is_a_disk_error(hub, tmp_path):
+def test_a_full_disk_is_a_disk_error(hub, tmp_path, monkeypatch):
     """If the disk is full, the error names the folder and the variable that changes it; the download can resume."""
     pytest.importorskip("resource")
+    monkeypatch.delenv("HF_HUB_CACHE")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
     answer = download(before=limit)
     assert (answer["error"], answer["kind"]) == ("DownloadError", "disk")
@@ -205,8 +206,9 @@ def test_a_full_disk_is_a_disk_error(hub, tmp_path):
     assert "path" in download()
 
 
-def test_a_cache_that_cannot_be_created_is_a_disk_error(hub, tmp_path):
+def test_a_cache_that_cannot_be_created_is_a_disk_error(hub, tmp_path, monkeypatch):
     """If the cache folder can't be created, the error names it and the variable that changes it."""
+    monkeypatch.delenv("HF_HUB_CACHE")
     (tmp_path / "file").write_text("in the way")
     answer = download(HF_HOME=str(tmp_path / "file"))
     assert (answer["error"], answer["kind"]) == ("DownloadError", "disk")
@@ -280,6 +282,7 @@ def test_an_error_of_the_hub_is_not_unreachable(hub):
 def test_the_cache_follows_the_environment(hub, tmp_path, monkeypatch, variable, below):
     """Every variable that changes the Hugging Face cache applies to downloads and look-ups."""
     monkeypatch.delenv("HF_HOME")
+    monkeypatch.delenv("HF_HUB_CACHE")
     monkeypatch.setenv(variable, str(tmp_path / "other"))
     answer = download()
     assert answer["path"].startswith(str(tmp_path / "other" / below))

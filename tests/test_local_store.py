@@ -24,6 +24,7 @@ from lookalike.errors import (
     GalleryWriteError,
     StampMismatchError,
 )
+from lookalike.gallery.local import tables
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.store import Calibration, Changes, Store
 from lookalike.images.files import SkipKind, Skipped
@@ -56,7 +57,7 @@ def test_a_commit_that_fails_half_way_changes_nothing(tmp_path: Path, monkeypatc
             skipped=[Skipped("c.jpg", SkipKind.EMPTY, "empty")],
         )
         with monkeypatch.context() as patch:
-            patch.setattr("lookalike.gallery.local.tables.upsert_skip", full)
+            patch.setattr(tables, "upsert_skip", full)
             with pytest.raises(GalleryWriteError, match="disk is full"):
                 store.commit(changes)
         assert check_store(store) == ["a.jpg"]
@@ -131,14 +132,11 @@ def test_a_killed_writer_releases_its_lock(tmp_path: Path, driver: Driver):
     LocalStore.open(tmp_path / ".lookalike", writing=True).close()
 
 
-def test_a_database_locked_by_another_program_raises_gallery_locked_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_database_locked_by_another_program_raises_gallery_locked_error(tmp_path: Path):
     """The error is temporary: the commit succeeds once the other program has finished."""
-    monkeypatch.setattr("lookalike.gallery.local.database._BUSY_TIMEOUT_SECONDS", 0.0)
     make_store(tmp_path, "a.jpg").close()
     with (
-        closing(LocalStore.open(tmp_path / ".lookalike", writing=True)) as store,
+        closing(LocalStore.open(tmp_path / ".lookalike", writing=True, busy_seconds=0)) as store,
         closing(sqlite3.connect(tmp_path / ".lookalike" / DATABASE, isolation_level=None)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")

@@ -227,13 +227,10 @@ def test_another_encoder_is_rejected(folder: Path, fake: FakeEncoder):
         assert text in str(caught.value)
 
 
-def test_a_changed_encoder_is_rejected(
-    folder: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch, encoder: Encoder
-):
+def test_a_changed_encoder_is_rejected(folder: Path, fake: FakeEncoder, encoder: Encoder):
     """An encoder with the gallery's encoder name, but another stamp, is rejected when it is loaded."""
     index(folder, fake).close()
-    monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: encoder)
-    with Gallery.open(folder) as gallery, pytest.raises(StampMismatchError):
+    with Gallery.open(folder, load=lambda *_, **__: encoder) as gallery, pytest.raises(StampMismatchError):
         gallery.search(draw(1))
 
 

@@ -7,6 +7,7 @@
     ├── EncoderError                an encoder is unknown or can't be loaded
     │   ├── UnknownEncoderError     no encoder has this name
     │   ├── UnknownActivationError  no config says which activation a CLIP checkpoint was trained with
+    │   ├── DeviceError             the device to encode on is not on this machine
     │   ├── WeightsError            a weights file is missing, damaged or not the expected one
     │   └── DownloadError           a weights file can't be downloaded (has .kind)
     ├── QueryError                  a query contains nothing to search for
@@ -20,7 +21,8 @@
         ├── GalleryLockedError      another process is writing to the gallery
         ├── GalleryWriteError       the disk is full, read-only or failing; committed data is safe
         ├── GalleryDamagedError     the gallery's files are inconsistent or unreadable
-        └── StampMismatchError      the gallery was made with another encoder
+        ├── StampMismatchError      the gallery was made with another encoder
+        └── BackendMismatchError    this runtime and device compute other embeddings than the gallery's
 
 Library code raises these errors. Programming errors (``TypeError``, ``ValueError``) are not wrapped, and only
 ``lookalike.cli`` prints messages or exits.
@@ -56,6 +58,10 @@ class UnknownEncoderError(EncoderError):
 
 class UnknownActivationError(EncoderError):
     """No config says which activation a CLIP checkpoint was trained with, so the user has to."""
+
+
+class DeviceError(EncoderError):
+    """The device to encode on, such as a GPU, is not on this machine or can't be used."""
 
 
 class WeightsError(EncoderError):
@@ -120,3 +126,7 @@ class GalleryDamagedError(GalleryError):
 
 class StampMismatchError(GalleryError):
     """The gallery was made with another encoder."""
+
+
+class BackendMismatchError(GalleryError):
+    """The runtime and device of this machine compute other embeddings than those in the gallery."""

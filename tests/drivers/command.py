@@ -4,11 +4,8 @@ import signal
 import sys
 import time
 
-from fakes import FakeEncoder
-from lookalike.cli import encoder_options
+from fakes import FakeEncoder, FakeSource
 from lookalike.cli.main import main
-from lookalike.encoders import encoder as encoders
-from lookalike.gallery import gallery
 
 # Programs started by a shell in the background, and their children, ignore Ctrl-C; a terminal's do not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,6 +23,4 @@ def wait(_: int) -> None:
 
 
 encoder = FakeEncoder(before=wait)
-gallery.load_encoder = encoders.load_encoder = lambda *_, **__: encoder
-encoder_options.automatic_encoder = lambda **_: encoder.spec.name
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(sys.argv[2:], FakeSource(encoder)))

@@ -216,7 +216,7 @@ def test_the_activation_is_part_of_the_stamp(checkpoint_folder):
 
 def test_hub_weights_are_found_in_the_shared_cache(tmp_path, monkeypatch):
     """Weights are found in the Hugging Face cache; for missing weights, the error names the command to get them."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     row = catalog.find("clip-vit-b-32-256")
     assert locate.weights_path(row) is None
     with pytest.raises(WeightsError, match="encoders pull clip-vit-b-32-256"):

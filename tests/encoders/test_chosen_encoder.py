@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from clip_by_hand import random_clip, save_clip
 from drawing import drawn
 from lookalike import Gallery, Query, load_encoder
 from lookalike.encoders.encoder import TextEncoder
@@ -19,12 +19,15 @@ from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.reencode import reencode
 from lookalike.images.decode import from_pillow
 from lookalike.report.search import search_json
+from tokenizers_by_hand import save_tokenizer
 
 
 @pytest.fixture
-def checkpoint(checkpoint_folder, tmp_path):
-    """A small CLIP saved by open_clip, with its config."""
-    return shutil.copytree(checkpoint_folder("clip-open_clip"), tmp_path / "rail-clip")
+def checkpoint(tmp_path):
+    """A small CLIP as saved by open_clip, with its config and a tokenizer."""
+    folder = save_clip(tmp_path / "rail-clip", random_clip())
+    save_tokenizer(folder / "tokenizer.json", {"cracked": 320, "sleeper": 1125, "night": 539})
+    return folder
 
 
 @pytest.fixture
@@ -33,22 +36,6 @@ def photos(tmp_path):
     for number in range(6):
         drawn(tmp_path / "photos" / f"{number}.png", number)
     return tmp_path / "photos"
-
-
-@pytest.fixture(autouse=True)
-def _small_vocabulary(monkeypatch):
-    """The small CLIP has 96 tokens, so texts are encoded by character."""
-    monkeypatch.setattr(
-        "lookalike.encoders.encoder.load_tokenizer",
-        lambda *_: lambda texts: np.stack([_token_ids(text) for text in texts]),
-    )
-
-
-def _token_ids(text):
-    row = np.zeros(77, np.int64)
-    letters = [1 + ord(letter) % 90 for letter in text][:75]
-    row[: len(letters) + 2] = [94, *letters, 95]
-    return row
 
 
 def test_a_gallery_stores_the_path_of_its_checkpoint(checkpoint, photos):

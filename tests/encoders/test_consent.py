@@ -16,6 +16,7 @@ import pytest
 
 import hub_server
 from drawing import drawn
+from fakes import FakeSource
 from lookalike import load_encoder
 from lookalike.cli.encoder_options import resolve_encoder
 
@@ -285,40 +286,38 @@ def test_yes_on_the_command_line_is_consent(run, hub, photos):
     assert len(hub.requests) == requests
 
 
-def choose(encoder, *, yes):
+def choose(source, encoder, *, yes):
     """The result of ``resolve_encoder`` for ``encoder``."""
-    return resolve_encoder(argparse.Namespace(yes=yes), encoder)
+    return resolve_encoder(argparse.Namespace(yes=yes, encoders=source), encoder)
 
 
 @pytest.fixture
-def pulled(monkeypatch):
-    """The names of the encoders that would be downloaded."""
-    names = []
-    monkeypatch.setattr("lookalike.cli.encoder_options.pull", lambda row: names.append(row.name))
+def source(monkeypatch):
+    """A source of encoders that records the names of those that would be downloaded."""
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    return names
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    return FakeSource()
 
 
-def test_yes_is_consent_to_the_named_encoder(pulled):
+def test_yes_is_consent_to_the_named_encoder(source):
     """A missing encoder of the catalogue is downloaded with --yes, and not without a terminal to ask at."""
-    assert choose("clip-vit-b-16", yes=False) == "clip-vit-b-16"
-    assert pulled == []
-    assert choose("clip-vit-b-16", yes=True) == "clip-vit-b-16"
-    assert choose("efficientnet-lite2", yes=True) == "efficientnet-lite2"
-    assert choose("some/folder", yes=True) == "some/folder"
-    assert pulled == ["clip-vit-b-16"]
+    assert choose(source, "clip-vit-b-16", yes=False) == "clip-vit-b-16"
+    assert source.pulled == []
+    assert choose(source, "clip-vit-b-16", yes=True) == "clip-vit-b-16"
+    assert choose(source, "efficientnet-lite2", yes=True) == "efficientnet-lite2"
+    assert choose(source, "some/folder", yes=True) == "some/folder"
+    assert source.pulled == ["clip-vit-b-16"]
 
 
-def test_the_user_is_asked_about_the_named_encoder(pulled, monkeypatch, capsys):
+def test_the_user_is_asked_about_the_named_encoder(source, monkeypatch, capsys):
     """The question names the encoder, and the answer decides."""
     for answer, expected in (("n", []), ("y", ["resnet50"])):
         terminal = io.StringIO(f"{answer}\n")
         terminal.isatty = lambda: True
-        monkeypatch.setattr("sys.stdin", terminal)
-        monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-        assert choose("resnet50", yes=False) == "resnet50"
-        assert pulled == expected
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        assert choose(source, "resnet50", yes=False) == "resnet50"
+        assert source.pulled == expected
     assert "resnet50 is not on this machine. Download resnet50 (102 MB, BSD-3-Clause)" in capsys.readouterr().err
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from drawing import drawn
-from fakes import FakeEncoder
+from fakes import FakeEncoder, FakeSource
 from galleries import Result
 from lookalike.encoders import catalog
 from lookalike.errors import DownloadError, EvaluationError, UnknownEncoderError, WeightsError
@@ -197,10 +198,9 @@ def test_markdown_tables_escape_names(pets: Path):
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch, call: Cli) -> Cli:
+def known(call: Cli) -> Cli:
     """The command line with the encoders of :func:`load`."""
-    monkeypatch.setattr("lookalike.encoders.encoder.load_encoder", lambda name, **_: load(name))
-    return call
+    return partial(call, encoders=FakeSource(load=load))
 
 
 def test_the_command_writes_every_report(pets: Path, tmp_path: Path, known: Cli):
@@ -239,23 +239,25 @@ def test_an_unknown_name_is_a_one_line_error(pets: Path, known: Cli):
     assert "unknown encoder 'clip'" in result.err
 
 
-def test_weights_are_downloaded_first_with_yes(pets: Path, known: Cli, monkeypatch: pytest.MonkeyPatch):
+class OfflineSource(FakeSource):
+    """A source of encoders that can't download one of them."""
+
+    def pull(self, row: catalog.CatalogRow) -> Path:
+        """Record the name, and fail for ResNet152."""
+        path = super().pull(row)
+        if row.name == "resnet152":
+            raise DownloadError(f"{row.name} can't be fetched: no network")
+        return path
+
+
+def test_weights_are_downloaded_first_with_yes(pets: Path, call: Cli):
     """--yes downloads missing weights; if that fails, the row says so and the others are evaluated."""
-    asked = []
-
-    def pull(row: catalog.CatalogRow) -> None:
-        asked.append(row.name)
-        raise DownloadError(f"{row.name} can't be fetched: no network")
-
-    monkeypatch.setattr("lookalike.cli.measuring.compare.pull", pull)
-    monkeypatch.setattr(
-        "lookalike.encoders.weights.locate.weights_path", lambda row: None if row.name == "resnet152" else Path()
-    )
-    result = known("compare", pets, "--encoder", "clip-vit-b-32", "--encoder", "resnet152", "--yes")
-    assert (result.code, asked) == (0, ["resnet152"])
+    source = OfflineSource(load=load)
+    result = call("compare", pets, "--encoder", "clip-vit-b-32", "--encoder", "resnet152", "--yes", encoders=source)
+    assert (result.code, source.pulled) == (0, ["clip-vit-b-32", "resnet152"])
     assert re.search("^resnet152 +not evaluated: resnet152 can't be fetched: no network", result.out, re.MULTILINE)
-    known("compare", pets, "--encoder", "clip-vit-b-32", "--encoder", "resnet152")
-    assert asked == ["resnet152"]
+    call("compare", pets, "--encoder", "clip-vit-b-32", "--encoder", "resnet152", encoders=source)
+    assert source.pulled == ["clip-vit-b-32", "resnet152"]
 
 
 def test_a_loaded_dataset_is_not_read_again(pets: Path):

@@ -17,7 +17,6 @@ from lookalike.errors import EvaluationError
 from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.experiments.evaluate import evaluate
-from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.report.evaluation.json import evaluation_json
 
@@ -265,16 +264,13 @@ def test_best_and_worst_queries_are_in_order(scenes: Path, fake: FakeEncoder):
     assert scores == sorted(scores, reverse=True)
 
 
-def test_the_encoder_and_embeddings_of_the_gallery_are_used(
-    tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_encoder_and_embeddings_of_the_gallery_are_used(tmp_path: Path, fake: FakeEncoder):
     """The default encoder is that of the gallery, and its images are not encoded again."""
     folder = labelled(tmp_path / "d", [{"path": f"{n}.png", "label": "ab"[n % 2]} for n in range(12)])
     index(folder, fake).close()
-    monkeypatch.setattr("lookalike.gallery.gallery.load_encoder", lambda *_, **__: fake)
     already = fake.encoded
-    evaluation = evaluate(folder, ks=(1,))
-    assert evaluation.encoder == default_encoder(load_dataset(folder)).spec == fake.spec
+    evaluation = evaluate(folder, ks=(1,), load=lambda *_, **__: fake)
+    assert evaluation.encoder == fake.spec
     assert fake.encoded == already
     assert evaluation.images_per_second is None
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.evaluation.data.relevance import Relevance, RowCodes
-from lookalike.evaluation.ranking import full_ranking
 from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snap
 from lookalike.evaluation.ranking.full_ranking import Rankings, rank_gallery
 from lookalike.evaluation.ranking.ties import break_ties, tie_key
@@ -130,15 +129,15 @@ def assert_identical(one: Rankings, two: Rankings) -> None:
     assert one.tied_share == two.tied_share
 
 
-def test_blocks_and_threads_change_nothing(crowd: tuple, monkeypatch: pytest.MonkeyPatch):
+def test_blocks_and_threads_change_nothing(crowd: tuple):
     """Results are identical to the last bit for any number of threads and any block size."""
     vectors, relevance = crowd
     queries = vectors[relevance.queries]
     first = rank_gallery(queries, vectors, relevance, k=10, threads=1)
     assert first.tied_share > 0.1
     for threads, cells in ((3, 16_000_000), (1, 1), (2, 15_000), (1, 50_000)):
-        monkeypatch.setattr(full_ranking, "_CELLS", cells)
-        assert_identical(first, rank_gallery(queries, vectors, relevance, k=10, threads=threads))
+        again = rank_gallery(queries, vectors, relevance, k=10, threads=threads, block_scores=cells)
+        assert_identical(first, again)
 
 
 def test_ties_do_not_follow_the_order_of_rows():
@@ -195,13 +194,18 @@ def test_empty_rankings():
     assert (found.size, found.R, found.tied_share) == (0, 0, 0)
 
 
-def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch):
+def test_progress_is_reported():
     """After each block, progress is called with the numbers of queries done and in total."""
-    monkeypatch.setattr(full_ranking, "_CELLS", 40)
     vectors = unit(np.random.default_rng(0).normal(size=(10, 4)))
     calls = []
     rank_gallery(
-        vectors, vectors, Relevance(codes([0] * 10)), k=1, threads=1, progress=lambda *done: calls.append(done)
+        vectors,
+        vectors,
+        Relevance(codes([0] * 10)),
+        k=1,
+        threads=1,
+        block_scores=40,
+        progress=lambda *done: calls.append(done),
     )
     assert calls == [(4, 10), (8, 10), (10, 10)]
 

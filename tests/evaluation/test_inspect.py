@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_a_split_is_counted(tmp_path: Path, fake: FakeEncoder):
 
 def test_the_page_is_self_contained(inspection: DatasetInspection):
     """The page has no external references, every sampled image, and the copies, skipped files and units."""
-    page = page_of(dataset_document(inspection, provenance("lookalike dataset show track")))
+    page = page_of(dataset_document(inspection, replace(provenance(), command="lookalike dataset show track")))
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert page.count("<img ") == 9 + 2
     for text in ("track", "bad.png", "not an image", "Exact copies: 1 set", "junk group", "portrait", "sleeper"):

@@ -6,13 +6,13 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import lookalike.search.similarity
 from drawing import drawn
 from fakes import FakeEncoder
 from galleries import Result, index
@@ -49,9 +49,9 @@ def matrix(pets: Path, fake: FakeEncoder) -> SimilarityMatrix:
 
 
 @pytest.fixture(params=[1, 100, 10_000_000])
-def block_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Matrices are computed in blocks of about this many bytes."""
-    monkeypatch.setattr(lookalike.search.similarity, "_BLOCK_BYTES", request.param)
+def blocked(matrix: SimilarityMatrix, request: pytest.FixtureRequest) -> SimilarityMatrix:
+    """All images against all, computed in blocks of about this many bytes."""
+    return replace(matrix, block_bytes=request.param)
 
 
 def test_rows_and_columns_are_sorted_by_class(matrix: SimilarityMatrix, pets: Path, fake: FakeEncoder):
@@ -65,22 +65,22 @@ def test_rows_and_columns_are_sorted_by_class(matrix: SimilarityMatrix, pets: Pa
     assert matrix.values.dtype == np.float32
 
 
-def test_downsampling_averages_cells(matrix: SimilarityMatrix, block_bytes: None):
+def test_downsampling_averages_cells(blocked: SimilarityMatrix):
     """A downsampled matrix has the mean of the cells of each pixel, whatever the block size."""
-    values = matrix.values.astype(np.float64)
+    values = blocked.values.astype(np.float64)
     for height, width in ((23, 23), (1, 1), (5, 7), (23, 4), (1, 23)):
         downs, across = np.arange(23) * height // 23, np.arange(23) * width // 23
         expected = [
             [values[np.ix_(downs == row, across == column)].mean() for column in range(width)] for row in range(height)
         ]
-        assert np.allclose(matrix.downsample(height, width), expected, atol=1e-6)
+        assert np.allclose(blocked.downsample(height, width), expected, atol=1e-6)
 
 
-def test_the_summary_excludes_self(matrix: SimilarityMatrix, block_bytes: None):
+def test_the_summary_excludes_self(blocked: SimilarityMatrix):
     """Percentiles and means are those of all cells but those of an image with itself."""
-    extent, means = matrix.summary
-    values = matrix.values.astype(np.float64)
-    labels = np.array([row.label for row in matrix.queries.rows])
+    extent, means = blocked.summary
+    values = blocked.values.astype(np.float64)
+    labels = np.array([row.label for row in blocked.queries.rows])
     others, same = ~np.eye(23, dtype=bool), labels[:, np.newaxis] == labels
     assert (extent.minimum, extent.maximum) == (pytest.approx(values.min()), pytest.approx(values.max()))
     assert (extent.low, extent.high) == pytest.approx(tuple(np.percentile(values[others], (0.5, 99.5))))
@@ -88,14 +88,14 @@ def test_the_summary_excludes_self(matrix: SimilarityMatrix, block_bytes: None):
     assert means.other == pytest.approx(values[~same].mean())
 
 
-def test_files_contain_the_matrix(matrix: SimilarityMatrix, tmp_path: Path, block_bytes: None):
+def test_files_contain_the_matrix(blocked: SimilarityMatrix, tmp_path: Path):
     """NumPy reads the .npy file back; the CSV has the paths and the same numbers to six digits."""
-    assert np.array_equal(np.load(write_npy(tmp_path / "a.npy", matrix)), matrix.values)
-    with write_csv(tmp_path / "a.csv", matrix).open(newline="") as file:
+    assert np.array_equal(np.load(write_npy(tmp_path / "a.npy", blocked)), blocked.values)
+    with write_csv(tmp_path / "a.csv", blocked).open(newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == ["path", *(row.path for row in matrix.gallery.rows)]
-    assert [row[0] for row in rows] == [row.path for row in matrix.queries.rows]
-    assert np.allclose(np.array([row[1:] for row in rows], float), matrix.values, atol=5.1e-7)
+    assert header == ["path", *(row.path for row in blocked.gallery.rows)]
+    assert [row[0] for row in rows] == [row.path for row in blocked.queries.rows]
+    assert np.allclose(np.array([row[1:] for row in rows], float), blocked.values, atol=5.1e-7)
 
 
 def test_images_without_classes(tmp_path: Path, fake: FakeEncoder):
@@ -210,9 +210,7 @@ def test_a_huge_csv_needs_the_option(pets: Path, tmp_path: Path, call: Cli, monk
     assert (tmp_path / "out" / "similarity.csv").exists()
 
 
-def test_the_encoder_and_embeddings_of_a_gallery_are_used(
-    pets: Path, tmp_path: Path, call: Cli, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_encoder_and_embeddings_of_a_gallery_are_used(pets: Path, tmp_path: Path, call: Cli, fake: FakeEncoder):
     """Without --encoder, the gallery's encoder is used, and its images are not encoded again."""
     index(pets, fake).close()
     before = fake.encoded

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from fakes import SPEC
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.embedded import EmbeddedDataset
-from lookalike.evaluation.ranking import near_duplicates
 from lookalike.evaluation.ranking.near_duplicates import NearDuplicateIndex, exact_copies, find_near_duplicates
 
 
@@ -24,9 +23,8 @@ def synthetic(vectors: NDArray[np.float32], rows: list[Row], contents: list[str]
 
 
 @pytest.fixture(params=[2, 7, 256])
-def block_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+def block_size(request: pytest.FixtureRequest) -> int:
     """Rows are compared in blocks of this size."""
-    monkeypatch.setattr(near_duplicates, "_BLOCK", request.param)
     return int(request.param)
 
 
@@ -56,7 +54,7 @@ def test_all_pairs_are_found_once_by_kind(crowd: EmbeddedDataset, block_size: in
             kind = "labels" if one.label != other.label else "group" if same_group else "groups"
             if value > 0.9:
                 expected[kind].append((one.path, other.path, value))
-    found = find_near_duplicates(crowd, 0.9)
+    found = find_near_duplicates(crowd, 0.9, block_rows=block_size)
     assert found.counts == {kind: len(pairs) for kind, pairs in expected.items()}
     assert min(found.counts.values()) > 0
     assert found.pairs == sum(found.counts.values())
@@ -70,7 +68,7 @@ def test_all_pairs_are_found_once_by_kind(crowd: EmbeddedDataset, block_size: in
 
 def test_only_the_closest_pairs_are_listed(crowd: EmbeddedDataset, block_size: int):
     """At most ``keep`` pairs of each kind are listed, the closest ones."""
-    every, few = find_near_duplicates(crowd, 0.9), find_near_duplicates(crowd, 0.9, keep=2)
+    every, few = (find_near_duplicates(crowd, 0.9, keep=keep) for keep in (100, 2))
     assert few.counts == every.counts
     assert few.closest == {kind: pairs[:2] for kind, pairs in every.closest.items()}
 
@@ -86,7 +84,7 @@ def test_exact_copies_are_not_near_duplicates(block_size: int):
 
 def test_the_index_returns_other_rows_only(crowd: EmbeddedDataset, block_size: int):
     """The near duplicates of a row are all others above the threshold, ascending, in any order of access."""
-    neighbours = NearDuplicateIndex(crowd.vectors, 0.9)
+    neighbours = NearDuplicateIndex(crowd.vectors, 0.9, block_rows=block_size)
     cosines = crowd.vectors @ crowd.vectors.T
     np.fill_diagonal(cosines, 0)
     for row in [29, 0, 15, 14, 1, 28, *range(30)]:

@@ -13,7 +13,6 @@ from galleries import Result
 from lookalike import Encoder
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
 from lookalike.evaluation.data.provenance import with_command
-from lookalike.evaluation.experiments import reproduce as reproduction
 from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, sample_queries
 from lookalike.report.document.blocks import Document, Figure
 from lookalike.report.document.html import page as page_of
@@ -21,13 +20,6 @@ from lookalike.report.document.markdown import markdown as markdown_of
 from lookalike.report.reproduction.document import reproduction_document
 
 Cli = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def few_corruptions(monkeypatch: pytest.MonkeyPatch):
-    """A quick run of two corruptions, at one severity."""
-    monkeypatch.setattr(reproduction, "QUICK_CORRUPTIONS", ("fog", "boxes_centre"))
-    monkeypatch.setattr(reproduction, "QUICK_SEVERITIES", (5,))
 
 
 @pytest.fixture
@@ -52,10 +44,8 @@ def rail(tmp_path: Path) -> Path:
 
 def load(name: str) -> Encoder:
     """Two encoders that load, and one whose weights are missing."""
-    if name == "absent":
-        raise WeightsError(
-            "the weights of absent are not on this machine; to fetch them: lookalike encoders pull absent"
-        )
+    if name == "vgg16":
+        raise WeightsError("the weights of vgg16 are not on this machine; to fetch them: lookalike encoders pull vgg16")
     return FakeEncoder(name)
 
 
@@ -63,11 +53,13 @@ def made(tmp_path: Path, **datasets: Path) -> Reproduction:
     """A quick reproduction with those three encoders."""
     result = reproduce(
         datasets,
-        ["absent", "colours", "others"],
+        ["vgg16", "resnet50", "resnet152"],
         folder=tmp_path / "vectors",
         quick=True,
         load=load,
         near_encoder=FakeEncoder(),
+        corruptions=("fog", "boxes_centre"),
+        severities=(5,),
     )
     return with_command(result, "lookalike reproduce as it was typed")
 
@@ -77,27 +69,19 @@ def report_of(result: Reproduction) -> Document:
     return reproduction_document(result)
 
 
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch):
-    """The catalogue knows the encoders that these tests name."""
-    monkeypatch.setattr("lookalike.evaluation.experiments.compare.catalog.find", lambda _: None)
-
-
-@pytest.mark.usefixtures("known")
 def test_both_datasets_and_every_encoder_are_in_the_report(tmp_path: Path, animals: Path, rail: Path):
     """Table 1 has a row for each encoder; a missing one has the command to get it; the first that loads is studied."""
     result = made(tmp_path, rail=rail, catsdogs=animals)
     assert [experiment.name for experiment in result.experiments] == ["catsdogs", "rail"]
-    assert result.encoder.name == "colours"
+    assert result.encoder.name == "resnet50"
     markdown = markdown_of(report_of(result), "figures")
     table = markdown[markdown.index("**Table 1.") : markdown.index("**Table 2.")]
-    assert table.count("| absent (reference) | not evaluated: the weights of absent") == 2
-    assert table.count("| colours | ") == table.count("| others | ") == 2 * 4
+    assert table.count("| vgg16 (reference) | not evaluated: the weights of vgg16") == 2
+    assert table.count("| resnet50 | ") == table.count("| resnet152 | ") == 2 * 4
     assert "CLIP-Retrieval | 94 | 92" in table
     assert "not comparable" in table
 
 
-@pytest.mark.usefixtures("known")
 def test_the_report_lists_what_is_missing(tmp_path: Path, animals: Path, rail: Path):
     """A dataset that wasn't named, CLIP's weights and a quick run are notices at the head of the report."""
     for given, absent, option in (("catsdogs", "Railway", "--rail"), ("rail", "Cats vs. Dogs", "--catsdogs")):
@@ -112,7 +96,6 @@ def test_the_report_lists_what_is_missing(tmp_path: Path, animals: Path, rail: P
         assert "> **Note.** A quick run" in markdown
 
 
-@pytest.mark.usefixtures("known")
 def test_every_figure_has_a_number_and_a_sentence_of_method(tmp_path: Path, rail: Path):
     """On the page and in Markdown, in the same order; the figures of the Markdown are files that the report names."""
     report = report_of(made(tmp_path, rail=rail))
@@ -129,16 +112,14 @@ def test_every_figure_has_a_number_and_a_sentence_of_method(tmp_path: Path, rail
     assert all(block.method for block in report.blocks if isinstance(block, Figure))
 
 
-@pytest.mark.usefixtures("known")
 def test_the_pipeline_has_the_values_of_the_stamp(tmp_path: Path, rail: Path):
     """Name, size, dimension, precision and gallery are those that ran."""
     result = made(tmp_path, rail=rail)
     (drawing,) = (drawing for drawing in report_of(result).drawings() if drawing.slug == "figure-pipeline")
-    for words in ("colours", "fp32", "49", "32 \N{MULTIPLICATION SIGN} 32", "12 images"):
+    for words in ("resnet50", "fp32", "49", "32 \N{MULTIPLICATION SIGN} 32", "12 images"):
         assert words in drawing.content, words
 
 
-@pytest.mark.usefixtures("known")
 def test_the_page_needs_nothing_else_and_names_what_made_it(tmp_path: Path, animals: Path, rail: Path):
     """No file beside it, all elements closed, with stamps, seed, versions, machine and command."""
     page = page_of(report_of(made(tmp_path, rail=rail, catsdogs=animals)))
@@ -148,7 +129,6 @@ def test_the_page_needs_nothing_else_and_names_what_made_it(tmp_path: Path, anim
     _Nesting().check(page)
 
 
-@pytest.mark.usefixtures("known")
 def test_a_second_run_encodes_nothing_and_makes_the_same_report(tmp_path: Path, rail: Path):
     """Every vector is stored; page and Markdown are the same byte for byte."""
     encoders: list[FakeEncoder] = []
@@ -160,11 +140,11 @@ def test_a_second_run_encodes_nothing_and_makes_the_same_report(tmp_path: Path, 
     def run() -> Reproduction:
         return reproduce(
             {"rail": rail},
-            ["colours"],
+            ["resnet50"],
             folder=tmp_path / "vectors",
             quick=True,
             load=counted,
-            near_encoder=counted("colours"),
+            near_encoder=counted("resnet50"),
         )
 
     first = report_of(run())
@@ -176,7 +156,6 @@ def test_a_second_run_encodes_nothing_and_makes_the_same_report(tmp_path: Path, 
     assert markdown_of(first, "figures") == markdown_of(second, "figures")
 
 
-@pytest.mark.usefixtures("known")
 def test_rankings_are_drawn_by_the_seed(tmp_path: Path, rail: Path):
     """Every class has its queries, the same for the same seed, whatever their results."""
     (experiment,) = made(tmp_path, rail=rail).experiments
@@ -186,7 +165,6 @@ def test_rankings_are_drawn_by_the_seed(tmp_path: Path, rail: Path):
     assert chosen == sample_queries(experiment.evaluation, seed=0)
 
 
-@pytest.mark.usefixtures("known")
 def test_scenes_are_measured_if_groups_are_given(tmp_path: Path, animals: Path, rail: Path):
     """With groups there is a table and a figure of scenes; without, the report says why not."""
     animal, railway = made(tmp_path, rail=rail, catsdogs=animals).experiments
@@ -210,7 +188,7 @@ def test_unusable_input_is_an_error(tmp_path: Path, rail: Path):
         raise EncoderError("not here")
 
     with pytest.raises(EvaluationError, match="not here"):
-        reproduce({"rail": rail}, ["colours"], folder=tmp_path, load=absent)
+        reproduce({"rail": rail}, ["resnet50"], folder=tmp_path, load=absent)
 
 
 def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Path, rail: Path, call: Cli):

@@ -57,6 +57,14 @@ def positive_integer(text: str) -> int:
     return number
 
 
+def positive_number(text: str) -> float:
+    """Parse a number above 0."""
+    number = parse_number(text, "a number above 0")
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
 def parse_number(text: str, expected: str) -> float:
     """Parse a number; the error names what was ``expected`` instead of ``text``."""
     try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command
-from lookalike.cli.encoder_options import pull
+from lookalike.cli.arguments import add_command, positive_number
+from lookalike.cli.encoder_options import add_threads
+from lookalike.cli.output import print_json
+from lookalike.cli.progress import progress_bar
 from lookalike.cli.status import megabytes
 from lookalike.errors import WeightsError
 from lookalike.text import printable
@@ -22,6 +25,11 @@ _DETAILS = """\
 Your own CLIP ViT, ResNet or VGG checkpoint in safetensors format works too. Pass its path, or the folder that open_clip
 or transformers saved it in:
   lookalike index photos --encoder path/to/checkpoint.safetensors"""
+
+_BENCH_DETAILS = """\
+Images are encoded, not decoded. All combinations take turns, so that other load on the machine affects them equally.
+The cosine compares the embeddings of 16 fixed images with those in fp32 on the CPU. A gallery keeps the precision that
+it was made with."""
 
 
 def add_to(commands: Commands) -> None:
@@ -39,6 +47,21 @@ def add_to(commands: Commands) -> None:
         actions, "verify", "check the weights of an encoder, and its embeddings against published ones", run_verify
     )
     verify_parser.add_argument("name", metavar="NAME", help="the encoder")
+    bench_parser = add_command(
+        actions,
+        "bench",
+        "measure how fast an encoder is here, by runtime, device, precision and batch size",
+        run_bench,
+        _BENCH_DETAILS,
+    )
+    bench_parser.add_argument(
+        "name", metavar="NAME|PATH", nargs="?", default="auto", help="the encoder (default: the best on this machine)"
+    )
+    bench_parser.add_argument(
+        "--seconds", metavar="S", type=positive_number, default=2.0, help="time per combination (default: %(default)g)"
+    )
+    bench_parser.add_argument("--json", action="store_true", help="print JSON only")
+    add_threads(bench_parser)
 
 
 def run_list(_: argparse.Namespace) -> int:
@@ -86,7 +109,7 @@ def run_pull(options: argparse.Namespace) -> int:
         damaged = locate.weights_path(row)
         reason = f"{printable(damaged)} is damaged and will be replaced; " if damaged else ""
         print(f"{reason}downloading {row.name}: {megabytes(row.size)}, {row.licence}", file=sys.stderr)
-    print(f"{row.name} is ready: {printable(pull(row))}")
+    print(f"{row.name} is ready: {printable(options.encoders.pull(row))}")
     return 0
 
 
@@ -112,4 +135,40 @@ def run_verify(options: argparse.Namespace) -> int:
                 f"{golden.tolerance:g}): the runtime on this machine computes wrong results; please report it"
             )
         print(f"{row.name}: {golden.name} matches the published embedding (largest difference {difference:.1e})")
+    return 0
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    """Measure the speed of an encoder in every supported combination."""
+    from lookalike.encoders.benchmark import measure_speeds
+    from lookalike.encoders.encoder import find_checkpoint
+
+    name = find_checkpoint(options.name).name if options.name == "auto" else options.name
+    with progress_bar(name, "measurements") as progress:
+        speeds, unsupported = measure_speeds(
+            name, seconds=options.seconds, progress=progress, load=options.encoders.load
+        )
+    fastest = max(speeds, key=lambda speed: speed.images_per_second)
+    if options.json:
+        print_json(
+            {
+                "version": 1,
+                "encoder": name,
+                "speeds": [asdict(speed) for speed in speeds],
+                "unsupported": [asdict(one) for one in unsupported],
+                "fastest": asdict(fastest),
+            }
+        )
+        return 0
+    line = "{:<12} {:<7} {:<10} {:>5} {:>9}  {}"
+    print(name)
+    print(line.format("RUNTIME", "DEVICE", "PRECISION", "BATCH", "IMAGES/S", "LOWEST COSINE TO FP32"))
+    for one in speeds:
+        rate, cosine = f"{one.images_per_second:,.1f}", f"{one.lowest_cosine:.6f}"
+        print(line.format(one.runtime, one.device, one.precision, one.batch, rate, cosine))
+    print(
+        f"fastest: --runtime {fastest.runtime} --device {fastest.device} --precision {fastest.precision}, "
+        f"{fastest.images_per_second:,.1f} images/s in batches of {fastest.batch}; cosine to fp32 "
+        f"{fastest.mean_cosine:.6f} on average, {fastest.lowest_cosine:.6f} at least"
+    )
     return 0

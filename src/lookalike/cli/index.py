@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, positive_integer
-from lookalike.cli.encoder_options import add_encoder, add_view, load, resolve_encoder
+from lookalike.cli.encoder_options import add_encoder, add_view, load, loader, resolve_encoder
 from lookalike.cli.progress import progress_bar
 from lookalike.errors import StampMismatchError
 from lookalike.text import plural, printable
@@ -99,12 +99,12 @@ def _open_or_create(options: argparse.Namespace) -> Gallery:
     from lookalike.gallery.gallery import Gallery, gallery_at
 
     if options.folder is None:
-        gallery = Gallery.open(options.gallery or ".", writing=True)
+        gallery = Gallery.open(options.gallery or ".", writing=True, load=loader(options))
     else:
         path = gallery_at(options.gallery or options.folder)
         if path is None:
             return _create(options)
-        gallery = Gallery.open(path, writing=True)
+        gallery = Gallery.open(path, writing=True, load=loader(options))
         gallery.confirm_root(options.folder)
     try:
         if not options.reencode:

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lookalike import __version__
-from lookalike.cli import encoders, index, search, status
+from lookalike.cli import encoders as encoder_commands
+from lookalike.cli import index, search, status
+from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
 from lookalike.errors import LookalikeError
 from lookalike.machine import limit_threads
@@ -30,8 +32,11 @@ everyday use:
 Your images never leave this machine."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line ``arguments`` (without the program's name) and return the exit code."""
+def main(arguments: Sequence[str] | None = None, encoders: EncoderSource | None = None) -> int:
+    """Run the command line ``arguments`` (without the program's name) and return the exit code.
+
+    ``encoders`` is where commands get encoders, by default from this machine and the hub.
+    """
     # Pillow warns about unusual metadata; files that can't be read are listed as skipped.
     warnings.filterwarnings("ignore", module="PIL")
     if sys.stderr is None:  # closed: keep messages out of standard output, which may be JSON
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may not fit the terminal's encoding
     try:
-        code = _run(arguments)
+        code = _run(arguments, encoders or EncoderSource())
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a failure can still be reported
     except OSError as error:
@@ -53,9 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, encoders: EncoderSource) -> int:
     try:
         options = _parser().parse_args(arguments)
+        options.encoders = encoders
         if getattr(options, "threads", None) is not None:
             limit_threads(options.threads)
         return int(options.run(options))
@@ -79,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lookalike {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     experiments = (dataset, evaluate, compare, robustness, angles, matrix, reproduce)
-    for command in (index, search, status, *experiments, encoders):
+    for command in (index, search, status, *experiments, encoder_commands):
         command.add_to(commands)
     return parser
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.arguments import add_command, add_gallery, parse_number, positive_integer
-from lookalike.cli.encoder_options import add_encoder
+from lookalike.cli.encoder_options import add_encoder, loader
 from lookalike.cli.output import print_json
 from lookalike.errors import EncoderError
 from lookalike.images.formats import EXTENSIONS
@@ -130,7 +130,7 @@ def _open_gallery(options: argparse.Namespace) -> Gallery:
     if options.gallery is None and find_gallery(".") is None and options.images:
         folder = Path(options.images[0]).parent
         path = folder if find_gallery(folder) else "."
-    gallery = Gallery.open(path)
+    gallery = Gallery.open(path, load=loader(options))
     try:
         _use_encoder(gallery, options)
     except BaseException:
@@ -141,13 +141,11 @@ def _open_gallery(options: argparse.Namespace) -> Gallery:
 
 def _use_encoder(gallery: Gallery, options: argparse.Namespace) -> None:
     """Apply ``--encoder`` and ``--precision``, if given, to the gallery."""
-    from lookalike.encoders.encoder import load_encoder
-
     stamp = gallery.stamp
     if options.encoder is None and options.precision in ("auto", stamp.precision):
         return
     gallery.set_encoder(
-        load_encoder(
+        loader(options)(
             options.encoder or gallery.weights_path or stamp.name,
             precision=stamp.precision if options.precision == "auto" else options.precision,
             view=stamp.view,

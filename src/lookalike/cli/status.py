@@ -40,6 +40,8 @@ def _print_status(gallery: Gallery) -> None:
     print(f"gallery    {printable(gallery.path)}")
     print(f"folder     {printable(gallery.root)}")
     print(f"encoder    {stamp.name}, {stamp.dimension}-d, {stamp.precision}, {stamp.view} view")
+    if status.backends:
+        print(f"computed   by {', '.join(map(str, status.backends))}")
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
     print(f"images     {status.images:,}")
     print(f"on disk    {megabytes(status.disk_bytes)}")

@@ -16,8 +16,9 @@ from PIL import Image
 
 from lookalike.encoders import catalog
 from lookalike.encoders.checkpoints.checkpoint import Checkpoint, from_catalog, read_checkpoint
-from lookalike.encoders.runtimes.choice import RUNTIMES
-from lookalike.encoders.runtimes.runtime import Runtime
+from lookalike.encoders.probe import cached_probe, probe_images
+from lookalike.encoders.runtimes.choice import DeviceChoice, RuntimeChoice, load_network
+from lookalike.encoders.runtimes.runtime import Backend, Runtime
 from lookalike.encoders.spec import Activation, EncoderSpec, Precision, View
 from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
 from lookalike.encoders.views import prepare_views, view_min_side
@@ -30,7 +31,8 @@ from lookalike.search.query import ImageLike
 _T = TypeVar("_T")
 
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "runtime": tuple(RUNTIMES),
+    "runtime": get_args(RuntimeChoice),
+    "device": get_args(DeviceChoice),
     "precision": ("auto", *get_args(Precision)),
     "view": get_args(View),
     "activation": get_args(Activation),
@@ -106,6 +108,18 @@ class Encoder:
         views = vectors.reshape(len(batch), -1, self.spec.dimension)
         return unit_rows(views.mean(axis=1), self.spec.name)
 
+    @property
+    def backend(self) -> Backend:
+        """The runtime and the device that compute the embeddings."""
+        return self._runtime.backend
+
+    def probe(self) -> NDArray[np.float32]:
+        """The embeddings of 16 fixed images, float32 (16, dimension), to compare what two machines compute.
+
+        They are cached: the images are encoded once for each encoder and backend.
+        """
+        return cached_probe(self.spec, self.backend, lambda: self.embed(probe_images()))
+
     def _get_text_encoder(self) -> TextEncoder:
         """The text encoder, loaded by the first thread that needs it."""
         if self._load_text_encoder is None:
@@ -157,24 +171,26 @@ def load_encoder(
     precision: Precision | Literal["auto"] = "auto",
     view: View = "centre",
     activation: Activation | None = None,
-    runtime: str = "openvino",
+    runtime: RuntimeChoice = "auto",
+    device: DeviceChoice = "auto",
 ) -> Encoder:
     """Load an encoder: one of the catalogue by its ``name``, or a checkpoint by its path.
 
     ``"auto"`` is a CLIP encoder whose weights are on this machine, else the one installed with Lookalike; nothing is
     downloaded. Precision ``"auto"`` is fp32 unless the catalogue says that bf16 retrieves equally well. ``view`` is the
     part of an image that is encoded (:mod:`lookalike.encoders.views`). ``activation`` is for CLIP checkpoints without a
-    config that states it. ``runtime`` is ``"openvino"`` or ``"onnxruntime"``.
+    config that states it. The ``runtime`` for ``"auto"`` is OpenVINO if it is installed, else ONNX Runtime; the
+    ``device`` for ``"auto"`` is the CPU.
 
     Raises :class:`~lookalike.errors.UnknownEncoderError`, :class:`~lookalike.errors.WeightsError`,
-    :class:`~lookalike.errors.UnknownActivationError`, or :class:`~lookalike.errors.EncoderError` for an unknown
-    precision, view, activation or runtime.
+    :class:`~lookalike.errors.UnknownActivationError`, :class:`~lookalike.errors.DeviceError` if there is no GPU, or
+    :class:`~lookalike.errors.EncoderError` for an unknown or unsupported precision, view, activation or runtime.
     """
-    _check_choices(runtime=runtime, precision=precision, view=view, activation=activation)
+    _check_choices(runtime=runtime, device=device, precision=precision, view=view, activation=activation)
     checkpoint = find_checkpoint(os.fspath(name), activation=activation)
     chosen = checkpoint.precision if precision == "auto" else precision
     spec = checkpoint.spec(chosen, view)
-    load = partial(RUNTIMES[runtime].load, precision=chosen)
+    load = partial(load_network, precision=chosen, runtime=runtime, device=device)
 
     def load_text_encoder() -> TextEncoder:
         tokenizer = load_tokenizer(checkpoint.path, checkpoint.context, checkpoint.vocabulary)

@@ -11,6 +11,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.store import Entry, Store
 from lookalike.images.files import FileStat, Skipped
@@ -21,9 +22,14 @@ _PAGE: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The contents of a gallery: its stamp, number of images, bytes on disk, and skipped files."""
+    """The contents of a gallery.
+
+    ``stamp`` is its encoder and ``backends`` are the runtimes and devices that have computed embeddings, as far as they
+    are recorded. ``images`` is the number of images, ``disk_bytes`` the size of the gallery's files.
+    """
 
     stamp: EncoderSpec
+    backends: tuple[Backend, ...]
     images: int
     disk_bytes: int
     skipped: tuple[Skipped, ...]

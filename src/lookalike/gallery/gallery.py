@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +16,19 @@ from numpy.typing import NDArray
 from lookalike.embedding import ReadOptions
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import GalleryError, StampMismatchError, WeightsError
+from lookalike.errors import BackendMismatchError, GalleryError, StampMismatchError, WeightsError
 from lookalike.gallery.contents import GalleryImage, Status, iter_embeddings
 from lookalike.gallery.reencode import reencode
 from lookalike.gallery.root import check_root, check_writable, moved_root
 from lookalike.gallery.searcher import Searcher
-from lookalike.gallery.stamp_check import check_for_search, check_for_update, matches_stamp
+from lookalike.gallery.stamp_check import (
+    check_backend,
+    check_for_search,
+    check_for_update,
+    matches_stamp,
+    record_backend,
+    recorded_backends,
+)
 from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, find_gallery, gallery_at, open_store
 from lookalike.gallery.terms import embed_query, find_entry
@@ -42,9 +49,12 @@ class Gallery:
     Any number of processes and threads can read a gallery while one writes. Close it, or use it in a ``with`` block.
     """
 
-    def __init__(self, store: Store, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, store: Store, encoder: Encoder | None = None, *, load: Callable[..., Encoder] = load_encoder
+    ) -> None:
         self._store = store
         self._preset_encoder = encoder
+        self._load_encoder = load
         self._searcher = Searcher(store)
         if encoder is not None:
             try:
@@ -60,28 +70,39 @@ class Gallery:
         path: str | os.PathLike[str] | None = None,
         *,
         encoder: Encoder | str = "auto",
+        load: Callable[..., Encoder] = load_encoder,
     ) -> Self:
         """Create an empty gallery for the images in ``root`` and its subfolders; :meth:`update` adds the images.
 
-        The gallery is stored in ``root/.lookalike``, or at ``path``. Raises :class:`~lookalike.errors.GalleryError` if
+        The gallery is stored in ``root/.lookalike``, or at ``path``. ``load`` is called to load an encoder by its name,
+        with the arguments of :func:`~lookalike.load_encoder`. Raises :class:`~lookalike.errors.GalleryError` if
         ``root`` is not a folder or contains no images, :class:`~lookalike.errors.GalleryExistsError`, and
         :class:`~lookalike.errors.GalleryWriteError`.
         """
         root = Path(root)
         check_root(root)
-        encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
-        return cls(create_store(path, root, encoder.spec, encoder.location), encoder)
+        encoder = load(encoder) if isinstance(encoder, str) else encoder
+        return cls(create_store(path, root, encoder.spec, encoder.location), encoder, load=load)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str] = ".", *, encoder: Encoder | None = None, writing: bool = False) -> Self:
+    def open(
+        cls,
+        path: str | os.PathLike[str] = ".",
+        *,
+        encoder: Encoder | None = None,
+        writing: bool = False,
+        load: Callable[..., Encoder] = load_encoder,
+    ) -> Self:
         """Open the gallery at ``path``, in ``path/.lookalike``, or of the nearest parent folder that has one.
 
         ``writing`` takes the writer's lock, which :meth:`update` needs. Without ``encoder``, the gallery loads its own
-        when it is first needed. Raises :class:`~lookalike.errors.GalleryNotFoundError`,
+        when it is first needed, by ``load`` with the arguments of :func:`~lookalike.load_encoder`; pass
+        ``functools.partial(load_encoder, device="gpu")`` to encode on a GPU. Raises
+        :class:`~lookalike.errors.GalleryNotFoundError`,
         :class:`~lookalike.errors.GalleryLockedError`, :class:`~lookalike.errors.GalleryDamagedError`, and
         :class:`~lookalike.errors.StampMismatchError` if the gallery was made with a different encoder.
         """
-        return cls(open_store(path, writing=writing), encoder)
+        return cls(open_store(path, writing=writing), encoder, load=load)
 
     @property
     def path(self) -> Path:
@@ -110,19 +131,20 @@ class Gallery:
         """The encoder of this gallery, loaded when it is first needed."""
         encoder = self._preset_encoder or self._load_own_encoder()
         check_for_search(self._store, encoder)
+        check_backend(self._store, encoder)
         return encoder
 
     def _load_own_encoder(self) -> Encoder:
         stamp, path = self.stamp, self.weights_path
         if path is None:
-            return load_encoder(stamp.name, precision=stamp.precision, view=stamp.view)
+            return self._load_encoder(stamp.name, precision=stamp.precision, view=stamp.view)
         if not path.exists():
             raise WeightsError(
                 f"{printable(path)}: the weights of this gallery's encoder are no longer here. If they were moved: "
                 "--encoder PATH"
             )
         activation = stamp.clip.activation if stamp.clip else None
-        return load_encoder(path, precision=stamp.precision, view=stamp.view, activation=activation)
+        return self._load_encoder(path, precision=stamp.precision, view=stamp.view, activation=activation)
 
     def update(
         self,
@@ -147,6 +169,7 @@ class Gallery:
 
     def _update_encoder(self) -> Encoder:
         check_for_update(self._store, self.encoder)
+        record_backend(self._store, self.encoder)
         return self.encoder
 
     def reencode(
@@ -244,15 +267,23 @@ class Gallery:
         return self._store.vectors_of(digests)
 
     def is_made_with(self, encoder: Encoder) -> bool:
-        """Whether ``encoder`` is this gallery's own, in the same precision."""
-        return matches_stamp(self._store, encoder)
+        """Whether ``encoder`` is this gallery's own, in the same precision, and computes the same embeddings."""
+        if not matches_stamp(self._store, encoder):
+            return False
+        try:
+            check_backend(self._store, encoder)
+        except BackendMismatchError:
+            return False
+        return True
 
     def set_encoder(self, encoder: Encoder) -> None:
         """Use ``encoder``, which must be this gallery's own, and record where its weights are now.
 
-        For searching, it may have another precision. Raises :class:`~lookalike.errors.StampMismatchError`.
+        For searching, it may have another precision. Raises :class:`~lookalike.errors.StampMismatchError`, and
+        :class:`~lookalike.errors.BackendMismatchError` if it computes other embeddings than those in the gallery.
         """
         check_for_search(self._store, encoder)
+        check_backend(self._store, encoder)
         self._preset_encoder = encoder
         self.__dict__.pop("encoder", None)
         path = None if encoder.location is None else encoder.location.absolute()
@@ -270,10 +301,10 @@ class Gallery:
             self._store.set_root(new_root)
 
     def status(self) -> Status:
-        """The gallery's encoder, size and skipped files."""
+        """The gallery's encoder, what it ran on, its size and skipped files."""
         store = self._store
         with store.snapshot():
-            return Status(self.stamp, store.count(), store.disk_bytes(), tuple(store.skips()))
+            return Status(self.stamp, recorded_backends(store), store.count(), store.disk_bytes(), tuple(store.skips()))
 
     def close(self) -> None:
         """Close the gallery's files."""

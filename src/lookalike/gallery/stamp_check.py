@@ -1,14 +1,31 @@
-"""Check whether an encoder is the one a gallery was made with."""
+"""Check whether an encoder is the one a gallery was made with, and whether this machine computes the same with it.
+
+The stamp says which encoder made the embeddings. The runtimes and devices that computed them are recorded beside it,
+with the embeddings of 16 fixed images by the first of them. Another runtime or device is accepted if it computes nearly
+the same embeddings for these images.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import base64
+import json
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder
+from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import StampMismatchError
+from lookalike.errors import BackendMismatchError, StampMismatchError
 from lookalike.gallery.store import Store
 from lookalike.text import printable
+
+LEAST_COSINE: Final = 0.9999
+"""The lowest cosine of two embeddings of one image by the same encoder on different backends."""
+
+_KEY: Final = "probe"
 
 
 def matches_stamp(store: Store, encoder: Encoder) -> bool:
@@ -40,3 +57,66 @@ def _mismatch_error(store: Store, encoder: Encoder) -> StampMismatchError:
         "different encoders can't be compared. Use the gallery's own encoder, create another gallery (lookalike index "
         "FOLDER --gallery PATH), or convert this one (lookalike index FOLDER --reencode NAME)"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """The ``backends`` that made a gallery's embeddings, and the first one's ``embeddings`` of the probe images."""
+
+    stamp: str
+    backends: tuple[Backend, ...]
+    embeddings: NDArray[np.float32]
+
+    def to_json(self) -> str:
+        backends = [[backend.runtime, backend.device] for backend in self.backends]
+        embeddings = base64.b64encode(self.embeddings.astype("<f4").tobytes()).decode()
+        return json.dumps({"stamp": self.stamp, "backends": backends, "embeddings": embeddings})
+
+    @classmethod
+    def read(cls, store: Store) -> _Probe | None:
+        """The gallery's record; None if it has none for its present encoder."""
+        text = store.metadata(_KEY)
+        if text is None:
+            return None
+        fields = json.loads(text)
+        if fields["stamp"] != store.stamp.fingerprint:  # re-encoded since
+            return None
+        embeddings = np.frombuffer(base64.b64decode(fields["embeddings"]), "<f4").reshape(-1, store.stamp.dimension)
+        return cls(fields["stamp"], tuple(Backend(*names) for names in fields["backends"]), embeddings)
+
+
+def recorded_backends(store: Store) -> tuple[Backend, ...]:
+    """The runtimes and devices that made the embeddings; empty for galleries of earlier versions."""
+    probe = _Probe.read(store)
+    return () if probe is None else probe.backends
+
+
+def check_backend(store: Store, encoder: Encoder) -> None:
+    """Raise :class:`~lookalike.errors.BackendMismatchError` if ``encoder`` computes other embeddings.
+
+    Only a backend that isn't recorded is compared, and only in the gallery's own precision.
+    """
+    probe = _Probe.read(store)
+    if probe is None or encoder.backend in probe.backends or not matches_stamp(store, encoder):
+        return
+    cosine = float((probe.embeddings * encoder.probe()).sum(axis=1).min())
+    if not cosine >= LEAST_COSINE:
+        recorded = " and ".join(map(str, probe.backends))
+        raise BackendMismatchError(
+            f"{printable(store.address)}: the embeddings of this gallery were computed by {recorded}. Here, "
+            f"{encoder.backend} computes others (cosine {cosine:.6f} for the same image, at least {LEAST_COSINE} is "
+            "needed). Use the recorded runtime and device (--runtime, --device), or create another gallery (lookalike "
+            "index FOLDER --gallery PATH)"
+        )
+
+
+def record_backend(store: Store, encoder: Encoder) -> None:
+    """Record that ``encoder``, which :func:`check_backend` has accepted, adds embeddings to the gallery."""
+    probe = _Probe.read(store)
+    if probe is None:
+        probe = _Probe(store.stamp.fingerprint, (encoder.backend,), encoder.probe())
+    elif encoder.backend in probe.backends:
+        return
+    else:
+        probe = replace(probe, backends=(*probe.backends, encoder.backend))
+    store.set_metadata(_KEY, probe.to_json())

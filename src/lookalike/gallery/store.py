@@ -267,6 +267,14 @@ class Store(Protocol):
         """Record a new path of the encoder's weights."""
         ...
 
+    def metadata(self, key: str) -> str | None:
+        """The text stored for ``key`` by :meth:`set_metadata`; None if there is none."""
+        ...
+
+    def set_metadata(self, key: str, text: str) -> None:
+        """Store a short text about the whole gallery, durably."""
+        ...
+
     def open_replacement(self, stamp: EncoderSpec, weights_path: Path | None) -> Replacement:
         """Start replacing the encoder by ``stamp``, or resume an unfinished replacement by the same one."""
         ...

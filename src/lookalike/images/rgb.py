@@ -36,14 +36,14 @@ def _convert(image: Image.Image, grey_range: tuple[float, float]) -> Image.Image
     return image.convert("RGB")
 
 
-def reduced_rgb(image: Image.Image, factor: int) -> Image.Image:
-    """Convert to RGB and shrink by the integer ``factor``, strip by strip.
+def reduced_rgb(image: Image.Image, factor: int, strip_pixels: int = _STRIP_PIXELS) -> Image.Image:
+    """Convert to RGB and shrink by the integer ``factor``, in strips of about ``strip_pixels``.
 
     Converting a very large image at once would take gigabytes.
     """
     grey_range, top = _grey_range(image), 0
     small = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
-    for strip in _strips(image, factor):
+    for strip in _strips(image, factor, strip_pixels):
         part = _convert(strip, grey_range).reduce(factor)
         small.paste(part, (0, top))
         top += part.height
@@ -72,9 +72,9 @@ def _grey_range(image: Image.Image) -> tuple[float, float]:
     return (low, high) if low <= high else (0.0, 0.0)
 
 
-def _strips(image: Image.Image, step: int = 1) -> Iterator[Image.Image]:
+def _strips(image: Image.Image, step: int = 1, strip_pixels: int = _STRIP_PIXELS) -> Iterator[Image.Image]:
     """Full-width strips of ``image`` from top to bottom; all but the last have a multiple of ``step`` rows."""
-    rows = step * max(1, _STRIP_PIXELS // (image.width * step))
+    rows = step * max(1, strip_pixels // (image.width * step))
     for top in range(0, image.height, rows):
         yield image.crop((0, top, image.width, min(top + rows, image.height)))
 

@@ -20,7 +20,8 @@ ROUNDING: Final = 1e-5
 _LENGTH_TOLERANCE: Final = 1e-3
 """How far from 1 the length of a unit vector may be."""
 
-_BLOCK_BYTES: Final = 32 << 20
+BLOCK_BYTES: Final = 32 << 20
+"""How much is computed at once where all of it would take too much memory."""
 
 # A product with 2 queries takes OpenBLAS five times as long as one with a single query, and one with 8 six times.
 _LEAST_TOGETHER: Final = 6
@@ -63,7 +64,7 @@ class SharedScan:
         with contextlib.suppress(ValueError):  # if an earlier scan took it, and failed
             self._waiting.remove(own)
         batch, size = [own], len(own.queries)
-        limit = _BLOCK_BYTES // max(1, self._matrix.itemsize * len(self._matrix))
+        limit = BLOCK_BYTES // max(1, self._matrix.itemsize * len(self._matrix))
         while self._waiting and size + len(self._waiting[0].queries) <= limit:
             batch.append(self._waiting.popleft())
             size += len(batch[-1].queries)
@@ -137,8 +138,8 @@ def top_candidates(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     return np.flatnonzero(scores >= least - 2 * ROUNDING) if least > -np.inf else possible
 
 
-def blocks(length: int, row_bytes: int) -> Iterator[slice]:
-    """Slices that cover ``range(length)`` in order, each of as many rows as fit in 32 MiB, but at least one."""
-    step = max(1, _BLOCK_BYTES // max(1, row_bytes))
+def blocks(length: int, row_bytes: int, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
+    """Slices that cover ``range(length)`` in order, each of as many rows as fit in a block, but at least one."""
+    step = max(1, block_bytes // max(1, row_bytes))
     for start in range(0, length, step):
         yield slice(start, min(start + step, length))

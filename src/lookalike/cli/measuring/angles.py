@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_near
-from lookalike.cli.encoder_options import add_encoder, add_view
+from lookalike.cli.encoder_options import add_encoder, add_view, loader
 from lookalike.cli.measuring.experiment import (
     DATASET_DETAILS,
     OWN_OR_BEST,
@@ -51,7 +51,6 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from lookalike.encoders.encoder import load_encoder
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.angles import check_angles, measure_angles
     from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     dataset = read_dataset(options, one_class=True)
     check_angles(dataset, options.k)
     encoder = own_or_named(options, dataset)
-    fixed = load_encoder(NEAR_ENCODER, precision="fp32")
+    fixed = loader(options)(NEAR_ENCODER, precision="fp32")
     embedded = embed(dataset, encoder)
     near = embedded if fixed.spec == encoder.spec else embed(dataset, fixed, quiet=True)
     with progress_bar("ranking", "queries") as progress:

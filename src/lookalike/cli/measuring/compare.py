@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command
-from lookalike.cli.encoder_options import add_encoder, add_view, load, pull
+from lookalike.cli.encoder_options import add_encoder, add_view, load
 from lookalike.cli.measuring.experiment import (
     DATASET_DETAILS,
     add_dataset,
@@ -94,7 +94,7 @@ def _load(options: argparse.Namespace, name: str | os.PathLike[str]) -> Encoder:
 
     row = next((row for row in catalog.CATALOG if row.name == name), None)
     if row is not None and options.yes and locate.weights_path(row) is None:
-        pull(row)
+        options.encoders.pull(row)
     return load(options, os.fspath(name))
 
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.arguments import positive_integer
-from lookalike.cli.encoder_options import load
+from lookalike.cli.encoder_options import load, loader
 from lookalike.cli.output import print_json
 from lookalike.cli.progress import progress_bar
 from lookalike.text import printable
@@ -104,7 +104,7 @@ def own_or_named(options: argparse.Namespace, dataset: Dataset) -> Encoder:
 
     default = options.encoder is None and (options.precision, options.view) == ("auto", "centre")
     if default and dataset.gallery is not None:
-        return default_encoder(dataset)
+        return default_encoder(dataset, loader(options))
     return load(options, options.encoder or "auto")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, positive_integer
-from lookalike.cli.encoder_options import add_encoder, add_view, load
+from lookalike.cli.encoder_options import add_encoder, add_view, load, loader
 from lookalike.cli.measuring.angles import angles_files
 from lookalike.cli.measuring.compare import comparison_files
 from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_seed, command_line
@@ -54,7 +54,6 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from lookalike.encoders.encoder import load_encoder
     from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.reproduce import LIMIT, reproduce
@@ -76,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=progress,
             load=lambda name: load(options, os.fspath(name)),
-            near_encoder=load_encoder(NEAR_ENCODER, precision="fp32"),
+            near_encoder=loader(options)(NEAR_ENCODER, precision="fp32"),
         )
     reproduction = with_command(reproduction, command_line(options, "reproduce", *_own_arguments(options, sources)))
     _write(reproduction, folder)

@@ -1,38 +1,52 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime, on the CPU or on a GPU."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Collection
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.runtimes.mapping import numpy_equivalent
+from lookalike.encoders.runtimes.runtime import Backend, Device
 from lookalike.encoders.spec import Precision
-from lookalike.errors import EncoderError
+from lookalike.errors import DeviceError, EncoderError
 from lookalike.machine import processors
+
+_CPU: Final = "CPUExecutionProvider"
+
+# CUDA would round factors to 10 bits (TF32) by default, and CoreML compute in half precision on some units.
+_GPU_PROVIDERS: Final[dict[str, dict[str, str]]] = {
+    "CUDAExecutionProvider": {"use_tf32": "0"},
+    "CoreMLExecutionProvider": {"ModelFormat": "MLProgram", "MLComputeUnits": "CPUAndGPU"},
+    "DmlExecutionProvider": {},
+}
 
 
 class ONNXRuntime:
-    """ONNX Runtime on the CPU in fp32: the portable runtime, and the reference for OpenVINO in tests."""
+    """ONNX Runtime in fp32: the portable runtime, and the reference for OpenVINO in tests."""
 
     def __init__(self, session: Any, keep_alive: object) -> None:
         self._session = session
         self._keep_alive = keep_alive
         self._input = session.get_inputs()[0].name
+        provider = session.get_providers()[0]
+        self.backend = Backend("onnxruntime", "cpu" if provider == _CPU else f"gpu ({provider})")
 
     @classmethod
-    def load(cls, source: NetworkSource, precision: Precision) -> Self:
-        """See :meth:`Runtime.load`."""
+    def load(cls, source: NetworkSource, precision: Precision, device: Device = "cpu", *, package: Any = None) -> Self:
+        """See :meth:`Runtime.load`. ``package`` is the module ``onnxruntime``, imported by default."""
         if precision != "fp32":
             raise EncoderError(f"{source.name}: ONNX Runtime supports fp32 only; {precision} needs OpenVINO")
-        try:
-            import onnxruntime
-        except ImportError:
-            raise EncoderError(
-                "ONNX Runtime is not installed. To install it: pip install 'lookalike[onnxruntime]'"
-            ) from None
+        onnxruntime = package or _import_onnxruntime()
+        provider = _CPU if device == "cpu" else gpu_provider(onnxruntime.get_available_providers())
+        if provider is None:
+            raise DeviceError(
+                f"ONNX Runtime has none of {', '.join(_GPU_PROVIDERS)} (packages onnxruntime-gpu, onnxruntime on "
+                "macOS, onnxruntime-directml)"
+            )
         model, weights = source.build()
         names = [tensor.name for tensor in model.graph.initializer if tensor.external_data]
         options = onnxruntime.SessionOptions()
@@ -41,8 +55,17 @@ class ONNXRuntime:
         values = [_ort_value(onnxruntime.OrtValue, weights.stored(name)) for name in names]
         options.add_external_initializers(names, values)
         graph = model.SerializeToString()
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            graph, options, providers=[provider], provider_options=[_GPU_PROVIDERS.get(provider, {})]
+        )
+        if session.get_providers()[0] != provider:  # ONNX Runtime falls back to the CPU with no more than a warning
+            raise DeviceError(f"ONNX Runtime could not start {provider}; its drivers may be missing")
         return cls(session, keep_alive=values)
+
+    @staticmethod
+    def has_gpu() -> bool:
+        """Whether ONNX Runtime has a GPU provider."""
+        return gpu_provider(_import_onnxruntime().get_available_providers()) is not None
 
     @property
     def threads(self) -> int:
@@ -53,6 +76,19 @@ class ONNXRuntime:
         """See :meth:`Runtime.run`."""
         (features,) = self._session.run(None, {self._input: np.ascontiguousarray(batch)})
         return np.asarray(features, np.float32)
+
+
+def gpu_provider(names: Collection[str]) -> str | None:
+    """The best GPU provider among ``names``, those that ONNX Runtime was built with; None if there is none."""
+    return next((name for name in _GPU_PROVIDERS if name in names), None)
+
+
+def _import_onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise EncoderError("onnxruntime is not installed. To install it: pip install onnxruntime") from None
+    return onnxruntime
 
 
 def _ort_value(kind: Any, array: NDArray[np.generic]) -> Any:

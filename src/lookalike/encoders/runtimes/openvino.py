@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, with a cache of compiled networks."""
+"""OpenVINO, on the CPU with a cache of compiled networks, or on an Intel GPU."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import mmap
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.runtimes.compiled import compiled_copy
 from lookalike.encoders.runtimes.mapping import map_file, numpy_equivalent, release_pages
+from lookalike.encoders.runtimes.runtime import Backend, Device
 from lookalike.encoders.spec import Precision
+from lookalike.errors import DeviceError, EncoderError
 from lookalike.machine import processors
 
 if TYPE_CHECKING:
@@ -26,18 +29,32 @@ if TYPE_CHECKING:
 
 
 class OpenVINORuntime:
-    """OpenVINO on the CPU; compiled networks are cached as files and memory-mapped at the next start."""
+    """OpenVINO; networks compiled for the CPU are cached as files and memory-mapped at the next start."""
 
-    def __init__(self, compiled: Any, keep_alive: object = None) -> None:
+    def __init__(self, compiled: Any, keep_alive: object = None, device: str = "cpu") -> None:
+        self.backend = Backend("openvino", device)
         self._request = compiled.create_infer_request()
         self._keep_alive = keep_alive
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, source: NetworkSource, precision: Precision, *, recompile: bool = False) -> Self:
-        """See :meth:`Runtime.load`. With ``recompile``, a cached compiled network is not used."""
+    def load(
+        cls,
+        source: NetworkSource,
+        precision: Precision,
+        device: Device = "cpu",
+        *,
+        recompile: bool = False,
+        core: Any = None,
+    ) -> Self:
+        """See :meth:`Runtime.load`.
+
+        With ``recompile``, a cached compiled network is not used. ``core`` is an ``openvino.Core``, created by default.
+        """
         openvino = _import_openvino()
-        core = openvino.Core()
+        core = core or openvino.Core()
+        if device == "gpu":
+            return cls._load_on_gpu(core, source, precision)
         # The latency hint uses all threads for one batch: as fast as several streams, in a fraction of the memory.
         options = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -59,6 +76,25 @@ class OpenVINORuntime:
             cached.write(partial(_export, compiled))
         return cls(compiled, keep_alive=mapped)
 
+    @classmethod
+    def _load_on_gpu(cls, core: Any, source: NetworkSource, precision: Precision) -> Self:
+        gpu = find_gpu(core.available_devices)
+        if gpu is None:
+            raise DeviceError("OpenVINO finds no GPU (it supports those of Intel, with their OpenCL driver)")
+        if precision != "fp32":
+            raise EncoderError(f"{source.name}: {precision} is computed on the CPU only. Use --device cpu")
+        model, weights = source.build()
+        mapped = map_file(weights.path)
+        # The default on a GPU is half precision.
+        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        compiled = core.compile_model(_read_model(core, model, weights, mapped), gpu, options)
+        return cls(compiled, keep_alive=mapped, device=f"gpu ({core.get_property(gpu, 'FULL_DEVICE_NAME')})")
+
+    @staticmethod
+    def has_gpu() -> bool:
+        """Whether OpenVINO finds a GPU."""
+        return find_gpu(_import_openvino().Core().available_devices) is not None
+
     @property
     def threads(self) -> int:
         """The number of threads that compute."""
@@ -68,6 +104,11 @@ class OpenVINORuntime:
         """See :meth:`Runtime.run`."""
         with self._lock:
             return np.array(self._request.infer({0: np.ascontiguousarray(batch)}, share_inputs=True)[0])
+
+
+def find_gpu(devices: Sequence[str]) -> str | None:
+    """The first GPU among the ``devices`` that OpenVINO lists: "GPU", or "GPU.0" where there are several."""
+    return next((name for name in devices if name.startswith("GPU")), None)
 
 
 @cache

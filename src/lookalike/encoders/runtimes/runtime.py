@@ -1,8 +1,9 @@
-"""The interface of runtimes."""
+"""The interface of runtimes, and what they run on."""
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,36 @@ from numpy.typing import NDArray
 from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.spec import Precision
 
+Device = Literal["cpu", "gpu"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What computes embeddings: a ``runtime`` (its name) on a ``device``: ``"cpu"``, or ``"gpu"`` with its provider."""
+
+    runtime: str
+    device: str
+
+    def __str__(self) -> str:
+        """For people: "openvino on cpu"."""
+        return f"{self.runtime} on {self.device}"
+
 
 class Runtime(Protocol):
     """A loaded network. It is thread-safe; calls run one after another."""
 
     @classmethod
-    def load(cls, source: NetworkSource, precision: Precision) -> Self:
-        """Load ``source``; raises :class:`~lookalike.errors.EncoderError` if ``precision`` is unsupported."""
+    def load(cls, source: NetworkSource, precision: Precision, device: Device = "cpu") -> Self:
+        """Load ``source``.
+
+        Raises :class:`~lookalike.errors.EncoderError` if ``precision`` is unsupported, the runtime isn't installed, or
+        it has no such ``device``.
+        """
+        ...
+
+    @property
+    def backend(self) -> Backend:
+        """What this network runs on."""
         ...
 
     def run(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:

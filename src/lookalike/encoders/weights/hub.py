@@ -62,7 +62,8 @@ def _cache_folder() -> Path:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # has to be set before the first import
     from huggingface_hub import constants  # quick to import, unlike the rest of the package
 
-    return Path(constants.HF_HUB_CACHE)
+    # Read here again, because the package reads the variable only when it is imported.
+    return Path(os.environ.get("HF_HUB_CACHE") or constants.HF_HUB_CACHE)
 
 
 def _matches(path: Path, sha256: str | None) -> bool:
@@ -84,7 +85,7 @@ def _download_to_cache(
         if cached_path(file) is None and not blob.is_file():
             _fetch(origin, blob, sha256, bar)
         # The blob is already in the cache, so this only creates the entry in the snapshot.
-        return Path(hf_hub_download(file.repository, file.filename, revision=file.revision))
+        return Path(hf_hub_download(file.repository, file.filename, revision=file.revision, cache_dir=_cache_folder()))
 
 
 @dataclass(frozen=True, slots=True)

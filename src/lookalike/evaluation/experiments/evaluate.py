@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lookalike.encoders.encoder import Encoder, load_encoder
@@ -32,6 +32,7 @@ def evaluate(
     junk: Junk = "group",
     seed: int = 0,
     progress: StageProgress | None = None,
+    load: Callable[..., Encoder] = load_encoder,
 ) -> Evaluation:
     """Evaluate ``encoder`` (a loaded one, or an argument for :func:`~lookalike.load_encoder`) on ``dataset``.
 
@@ -39,7 +40,7 @@ def evaluate(
     dataset, which needs no encoder. The default encoder is that of the gallery that contains the images, or the best
     one available. ``ks`` are the cut-offs k of precision@k and the like, each at least 1. ``junk`` is the rule for
     images that count neither as relevant nor as wrong. ``seed`` determines the order of ties and the bootstrap draws
-    of intervals: the same input and seed give the same metrics.
+    of intervals: the same input and seed give the same metrics. ``load`` loads an encoder by its name.
 
     Raises :class:`~lookalike.errors.DatasetError` for invalid labels, :class:`~lookalike.errors.EvaluationError` where
     a k is larger than the gallery, the dataset lacks the column of the junk rule or no query can be scored, and
@@ -47,7 +48,7 @@ def evaluate(
     """
     ks = sorted_ks(ks)
     progress = progress or ignore_progress
-    embedded = _embed(dataset, encoder, progress)
+    embedded = _embed(dataset, encoder, progress, load)
     check_evaluation(embedded, ks, junk)
     metrics, *others = (
         score(embedded, rule, ks=ks, seed=seed, progress=progress) for rule in junk_rules(embedded.dataset, junk)
@@ -76,6 +77,7 @@ def _embed(
     dataset: Dataset | EmbeddedDataset | str | os.PathLike[str],
     encoder: Encoder | str | os.PathLike[str] | None,
     progress: StageProgress,
+    load: Callable[..., Encoder],
 ) -> EmbeddedDataset:
     if isinstance(dataset, EmbeddedDataset):
         requested = encoder.spec if isinstance(encoder, Encoder) else encoder
@@ -86,7 +88,7 @@ def _embed(
         return dataset
     labelled = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     if encoder is None:
-        encoder = default_encoder(labelled)
+        encoder = default_encoder(labelled, load)
     elif not isinstance(encoder, Encoder):
-        encoder = load_encoder(encoder)
+        encoder = load(encoder)
     return embed_dataset(labelled, encoder, progress=lambda done, total: progress("encoding", done, total))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.evaluation.data.dataset import Row
 from lookalike.evaluation.data.embedded import EmbeddedDataset
-from lookalike.search.similarity import blocks
+from lookalike.search.similarity import BLOCK_BYTES, blocks
 
 _SAMPLE: Final = 4_000_000
 """The maximal number of cells from which percentiles are computed."""
@@ -83,11 +83,13 @@ class ClassMeans:
 class SimilarityMatrix:
     """S = Q Gᵀ, the cosines of every query with every gallery image; the result of :func:`similarity_matrix`.
 
-    It is computed when it is read. Cells of an image with itself (*self*) are excluded from percentiles and means.
+    It is computed when it is read, in blocks of up to ``block_bytes``. Cells of an image with itself (*self*) are
+    excluded from percentiles and means.
     """
 
     queries: MatrixAxis
     gallery: MatrixAxis
+    block_bytes: int = BLOCK_BYTES
 
     @property
     def spec(self) -> EncoderSpec:
@@ -105,8 +107,8 @@ class SimilarityMatrix:
         return np.concatenate([block for _, block in self.blocks()])
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """The matrix in blocks of queries: float32 (m, gallery), up to 32 MiB each."""
-        for part in blocks(self.shape[0], 4 * self.shape[1]):
+        """The matrix in blocks of queries: float32 (m, gallery)."""
+        for part in blocks(self.shape[0], 4 * self.shape[1], self.block_bytes):
             block = self.queries.vectors[part] @ self.gallery.vectors.T
             yield part, np.clip(block, -1, 1, out=block)
 

@@ -13,6 +13,7 @@ from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import EncoderError, EvaluationError
+from lookalike.evaluation.corruptions import SEVERITIES
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.embedding_cache import embed_with_cache
@@ -36,10 +37,10 @@ TITLES: Final = {"catsdogs": "Cats vs. Dogs", "rail": "Railway images"}
 LIMIT: Final = 200
 """The default number of images per class for robustness, where each image is encoded about two hundred times."""
 
-QUICK_LIMIT: Final = 40
-QUICK_ROBUSTNESS_LIMIT: Final = 10
-QUICK_SEVERITIES: Final = (1, 3, 5)
-QUICK_CORRUPTIONS: Final = (
+_QUICK_LIMIT: Final = 40
+_QUICK_ROBUSTNESS_LIMIT: Final = 10
+_QUICK_SEVERITIES: Final = (1, 3, 5)
+_QUICK_CORRUPTIONS: Final = (
     *("gaussian_noise", "motion_horizontal", "darkness", "low_sun", "fog", "rain", "jpeg_twice", "rotation", "yaw"),
     *("boxes_centre", "background_other_class"),
 )
@@ -116,13 +117,16 @@ def reproduce(
     progress: StageProgress | None = None,
     load: Callable[[str | os.PathLike[str]], Encoder] = load_encoder,
     near_encoder: Encoder | None = None,
+    corruptions: Sequence[str] = (),
+    severities: Sequence[int] = (),
 ) -> Reproduction:
     """Repeat the published experiments on ``datasets``: ``catsdogs``, ``rail``, or both.
 
     All ``encoders`` (by default the whole catalogue) are compared; the first that can be loaded is studied further.
-    Robustness uses at most ``limit`` images per class. ``quick`` uses few images and corruptions, for a preview of the
-    report. Vectors are cached in ``folder``, so that an interrupted run can resume. ``load`` loads an encoder by name
-    or path; ``near_encoder`` defines near duplicates (by default the encoder bundled with Lookalike, in fp32).
+    Robustness uses at most ``limit`` images per class, all ``corruptions`` and ``severities`` unless some are given.
+    ``quick`` uses few images and corruptions, for a preview of the report. Vectors are cached in ``folder``, so that an
+    interrupted run can resume. ``load`` loads an encoder by name or path; ``near_encoder`` defines near duplicates (by
+    default the encoder bundled with Lookalike, in fp32).
 
     Raises :class:`~lookalike.errors.EvaluationError` where no dataset is given or no encoder can be loaded, and the
     errors of :func:`compare` and :func:`robustness`.
@@ -140,7 +144,9 @@ def reproduce(
         load=lambda name: encoder if name == choice else load(name),
         folder=Path(folder),
         quick=quick,
-        limit=QUICK_ROBUSTNESS_LIMIT if quick else limit,
+        limit=_QUICK_ROBUSTNESS_LIMIT if quick else limit,
+        corruptions=corruptions or (_QUICK_CORRUPTIONS if quick else ()),
+        severities=severities or (_QUICK_SEVERITIES if quick else SEVERITIES),
         seed=seed,
         progress=progress or ignore_progress,
     )
@@ -188,6 +194,8 @@ class _Study:
     folder: Path
     quick: bool
     limit: int
+    corruptions: Sequence[str]
+    severities: Sequence[int]
     seed: int
     progress: StageProgress
 
@@ -197,7 +205,7 @@ class _Study:
         def progress(stage: str, done: int, total: int) -> None:
             self.progress(f"{name}: {stage}", done, total)
 
-        dataset = subset(dataset, QUICK_LIMIT, seed=self.seed) if self.quick else dataset
+        dataset = subset(dataset, _QUICK_LIMIT, seed=self.seed) if self.quick else dataset
         comparison = compare(
             dataset,
             self.names,
@@ -214,8 +222,8 @@ class _Study:
         robustness_results = measure_robustness(
             subset(dataset, self.limit, seed=self.seed),
             self.encoder,
-            corruptions=QUICK_CORRUPTIONS if self.quick else (),
-            severities=QUICK_SEVERITIES if self.quick else (1, 2, 3, 4, 5),
+            corruptions=self.corruptions,
+            severities=self.severities,
             seed=self.seed,
             folder=self.folder / "robustness",
             progress=lambda stage, done, total: progress(f"robustness, {stage}", done, total),

@@ -23,7 +23,7 @@ from lookalike.progress import Progress
 
 # Scores per block, over all threads: this bounds memory, at 8 bytes a score for full rankings and 4 for first places.
 # Larger blocks are hardly faster.
-_CELLS: Final = 16_000_000
+_BLOCK_SCORES: Final = 16_000_000
 
 _REMOVED: Final = np.iinfo(np.int64).max
 _PLACE_BITS: Final = 32
@@ -65,13 +65,14 @@ def rank_gallery(
     seed: int = 0,
     progress: Progress | None = None,
     threads: int | None = None,
+    block_scores: int = _BLOCK_SCORES,
 ) -> Rankings:
     """Rank ``gallery`` (n, d) by descending cosine for each of ``queries`` (q, d): unit vectors, float32.
 
     These are the vectors of ``relevance.queries`` and ``relevance.gallery``, in that order; the vectors of corrupted
     queries go with the rows of the clean ones. ``progress`` is called with the numbers of queries done and in total.
-    ``threads`` defaults to one per processor. Raises ``ValueError`` where shapes do not match, vectors are not of
-    length 1, or ``k`` is less than 1.
+    ``threads`` defaults to one per processor, and ``block_scores`` bounds the scores computed at once. Raises
+    ``ValueError`` where shapes do not match, vectors are not of length 1, or ``k`` is less than 1.
     """
     if len(queries) != len(relevance.queries) or len(gallery) != len(relevance.gallery):
         raise ValueError("relevance must have one row for each query and each gallery vector")
@@ -81,7 +82,7 @@ def rank_gallery(
     gallery = snap(gallery)
     job = _Job(gallery if same else snap(queries), gallery, relevance, k=k, seed=seed)
     workers = threads or processors()
-    step = max(1, _CELLS // workers // max(1, len(gallery)))
+    step = max(1, block_scores // workers // max(1, len(gallery)))
     parts = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
     pool = ThreadPoolExecutor(workers)
     try:

@@ -24,7 +24,7 @@ NEAR_ENCODER: Final = "efficientnet-lite2"
 Kind = Literal["labels", "groups", "group"]
 """A pair of near duplicates: of different labels; of one label but different groups; of one label and one group."""
 
-_BLOCK: Final = 256
+_BLOCK_ROWS: Final = 256
 # Threads rank nearby queries at the same time, so a few blocks are enough.
 _CACHED_BLOCKS: Final = 4
 
@@ -61,8 +61,11 @@ class NearDuplicates:
 class NearDuplicateIndex:
     """The near duplicates of each row, computed a block of rows at a time, so that memory stays bounded."""
 
-    def __init__(self, vectors: NDArray[np.float32], threshold: float = NEAR_THRESHOLD) -> None:
+    def __init__(
+        self, vectors: NDArray[np.float32], threshold: float = NEAR_THRESHOLD, *, block_rows: int = _BLOCK_ROWS
+    ) -> None:
         """Take unit ``vectors`` float32 (n, d) of the encoder for which the cosine ``threshold`` is meant."""
+        self._block_rows = block_rows
         self._vectors = vectors
         self._threshold = threshold
         self._blocks: OrderedDict[int, list[NDArray[np.intp]]] = OrderedDict()
@@ -70,7 +73,7 @@ class NearDuplicateIndex:
 
     def of(self, row: int) -> NDArray[np.intp]:
         """The numbers, ascending, of the other rows whose cosine with ``row`` is above the threshold."""
-        number, place = divmod(row, _BLOCK)
+        number, place = divmod(row, self._block_rows)
         with self._lock:
             if number not in self._blocks:
                 self._blocks[number] = self._block(number)
@@ -80,8 +83,8 @@ class NearDuplicateIndex:
             return self._blocks[number][place]
 
     def _block(self, number: int) -> list[NDArray[np.intp]]:
-        start = number * _BLOCK
-        near = self._vectors[start : start + _BLOCK] @ self._vectors.T > self._threshold
+        start = number * self._block_rows
+        near = self._vectors[start : start + self._block_rows] @ self._vectors.T > self._threshold
         near[np.arange(len(near)), start + np.arange(len(near))] = False
         return [np.flatnonzero(row) for row in near]
 
@@ -95,11 +98,12 @@ def exact_copies(embedded: EmbeddedDataset) -> tuple[tuple[Row, ...], ...]:
 
 
 def find_near_duplicates(
-    embedded: EmbeddedDataset, threshold: float = NEAR_THRESHOLD, *, keep: int = 100
+    embedded: EmbeddedDataset, threshold: float = NEAR_THRESHOLD, *, keep: int = 100, block_rows: int = _BLOCK_ROWS
 ) -> NearDuplicates:
     """Find all pairs of rows of different content with a cosine above ``threshold``; list the ``keep`` closest.
 
-    Compares every row with every other, block by block; memory grows with the number of rows, not with its square.
+    Compares every row with every other, ``block_rows`` rows at a time; memory grows with the number of rows, not with
+    its square.
     """
     rows = embedded.rows
     labels, groups, contents = (
@@ -114,7 +118,7 @@ def find_near_duplicates(
     closest = {kind: _Closest(keep) for kind in counts}
     has_duplicate = np.zeros(len(rows), bool)
     max_cosine = -np.inf
-    for a, b, scores, block_max in _pair_blocks(embedded.vectors, contents, threshold):
+    for a, b, scores, block_max in _pair_blocks(embedded.vectors, contents, threshold, block_rows):
         max_cosine = max(max_cosine, block_max)
         has_duplicate[a] = has_duplicate[b] = True
         same_label, same_group = labels[a] == labels[b], groups[a] == groups[b]
@@ -160,16 +164,16 @@ class _Closest:
 
 
 def _pair_blocks(
-    vectors: NDArray[np.float32], contents: NDArray[np.intp], threshold: float
+    vectors: NDArray[np.float32], contents: NDArray[np.intp], threshold: float, block_rows: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32], float]]:
     """Rows and cosines of the pairs above ``threshold``, lower row first, and the highest cosine, by block of rows.
 
     Each pair occurs once, pairs of equal content never. The highest cosine may be below the threshold.
     """
-    for start in range(0, len(vectors), _BLOCK):
+    for start in range(0, len(vectors), block_rows):
         # Pairs with earlier rows belong to earlier blocks.
-        scores = vectors[start : start + _BLOCK] @ vectors[start:].T
+        scores = vectors[start : start + block_rows] @ vectors[start:].T
         scores[np.tri(*scores.shape, dtype=np.bool_)] = -np.inf
-        scores[contents[start : start + _BLOCK, np.newaxis] == contents[start:]] = -np.inf
+        scores[contents[start : start + block_rows, np.newaxis] == contents[start:]] = -np.inf
         first, second = np.nonzero(scores > threshold)
         yield first + start, second + start, np.minimum(scores[first, second], 1), float(scores.max())

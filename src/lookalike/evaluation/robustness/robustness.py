@@ -59,6 +59,7 @@ def measure_robustness(
     seed: int = 0,
     folder: str | os.PathLike[str] | None = None,
     progress: StageProgress | None = None,
+    load: Callable[..., Encoder] = load_encoder,
 ) -> Robustness:
     """Measure retrieval under every selected corruption and severity.
 
@@ -79,9 +80,9 @@ def measure_robustness(
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset)
     if encoder is None:
-        encoder = default_encoder(dataset)
+        encoder = default_encoder(dataset, load)
     elif not isinstance(encoder, Encoder):
-        encoder = load_encoder(encoder)
+        encoder = load(encoder)
     report = progress or ignore_progress
     _check_before_encoding(dataset, encoder, junk)
     vectors = encode_grid(

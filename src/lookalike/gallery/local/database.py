@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 DATABASE: Final = "gallery.sqlite3"
 LOCK: Final = "writer.lock"
-_BUSY_TIMEOUT_SECONDS: Final = 10.0
+BUSY_SECONDS: Final = 10.0
+"""How long to wait while another program has locked the database."""
 _NO_SHARED_MEMORY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")
 _FULL_DISK_BYTES: Final = 256 * 1024
 
@@ -49,9 +50,9 @@ def new_database(folder: Path) -> Iterator[sqlite3.Connection]:
     sync_folder(folder)
 
 
-def connect_to_write(folder: Path) -> sqlite3.Connection:
+def connect_to_write(folder: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open the database in ``folder`` for writing; the caller holds the writer's lock."""
-    connection = _connect(f"{(folder / DATABASE).absolute().as_uri()}?mode=rw")
+    connection = _connect(f"{(folder / DATABASE).absolute().as_uri()}?mode=rw", busy_seconds)
     # WAL lets readers read during a commit; FULL makes each commit durable before it returns.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -90,10 +91,8 @@ def _has_pending_log(folder: Path) -> bool:
     return log.is_file() and log.stat().st_size > 0
 
 
-def _connect(address: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        address, uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-    )
+def _connect(address: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
 
 
 def acquire_lock(folder: Path) -> FileLock:

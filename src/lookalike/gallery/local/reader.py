@@ -230,6 +230,11 @@ class LocalReader:
             read = older.read_calibration if is_old else tables.read_calibration
             return read(self._session.connection, self._stamp_id)
 
+    def metadata(self, key: str) -> str | None:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            return tables.read_metadata(self._session.connection, key)
+
     def check_vectors(self) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
         self._file.rows(self.vector_count())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lookalike.errors import GalleryError, GalleryExistsError, GalleryWriteError
 from lookalike.gallery.local import schema
 from lookalike.gallery.local.database import (
+    BUSY_SECONDS,
     DATABASE,
     LOCK,
     acquire_lock,
@@ -77,10 +78,12 @@ class Session:
         *,
         writing: bool = False,
         before_migration: Callable[[sqlite3.Connection], None] = lambda _: None,
+        busy_seconds: float = BUSY_SECONDS,
     ) -> Self:
         """Open the database in ``folder``; for ``writing``, take the lock and migrate an older database.
 
-        ``before_migration`` is called first, in the same transaction, if the database is older.
+        ``before_migration`` is called first, in the same transaction, if the database is older. While another program
+        has locked the database, a writer waits up to ``busy_seconds``.
 
         Raises :class:`~lookalike.errors.GalleryLockedError` if another process is writing, and
         :class:`~lookalike.errors.GalleryDamagedError` if the file can't be read.
@@ -88,7 +91,9 @@ class Session:
         lock = acquire_lock(folder) if writing else None
         try:
             with convert_errors(folder):
-                connection, sees_commits = (connect_to_write(folder), True) if writing else connect_to_read(folder)
+                connection, sees_commits = (
+                    (connect_to_write(folder, busy_seconds), True) if writing else connect_to_read(folder)
+                )
                 schema.check_supported(connection, folder / DATABASE)
                 if writing:
                     with connection:

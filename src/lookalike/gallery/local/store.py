@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.local import older, revisions, schema, tables
+from lookalike.gallery.local.database import BUSY_SECONDS
 from lookalike.gallery.local.reader import LocalReader
 from lookalike.gallery.local.replacement import LocalReplacement, delete_other_vector_files, discard_unfinished
 from lookalike.gallery.local.session import Session
@@ -59,10 +60,18 @@ class LocalStore(LocalReader):
         return cls(Session.create(folder, tables.is_vector_file_name, fill))
 
     @classmethod
-    def open(cls, folder: Path, *, writing: bool = False, index: IndexKind = ExactIndex) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        writing: bool = False,
+        index: IndexKind = ExactIndex,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> Self:
         """Open the gallery in ``folder``; for ``writing``, take the lock and migrate an older gallery.
 
-        ``index`` makes the index that searches use.
+        ``index`` makes the index that searches use. A writer waits up to ``busy_seconds`` for other programs that have
+        locked the database.
 
         Raises :class:`~lookalike.errors.GalleryLockedError` if another process is writing, and
         :class:`~lookalike.errors.GalleryDamagedError` if the files can't be read.
@@ -72,7 +81,7 @@ class LocalStore(LocalReader):
             if schema.version(connection) <= older.VECTORS_IN_OWN_LAYOUT:
                 older.migrate_vectors(folder, connection)
 
-        return cls(Session.open(folder, writing=writing, before_migration=migrate), index)
+        return cls(Session.open(folder, writing=writing, before_migration=migrate, busy_seconds=busy_seconds), index)
 
     def set_weights_path(self, path: Path) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -87,6 +96,11 @@ class LocalStore(LocalReader):
             stored = tables.encode_root(self.folder, root)
             self._session.connection.execute("UPDATE meta SET value = ? WHERE key = 'root'", (stored,))
         self._root = root
+
+    def set_metadata(self, key: str, text: str) -> None:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self._session.transaction():
+            tables.write_metadata(self._session.connection, key, text)
 
     def save_calibration(self, calibration: Calibration) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""

@@ -24,6 +24,8 @@ _SAMPLE_SEED: Final = b"lookalike calibration sample, seed 0: "
 # Kinds that were renamed: earlier versions stored them in galleries under these names.
 _RENAMED_KINDS: Final = {"not-a-picture": SkipKind.NOT_AN_IMAGE}
 
+_METADATA: Final = "gallery."  # distinguishes these keys from those of the store itself
+
 _PARAMETERS: Final = 500  # SQLite allows 999 in a statement, if not more
 
 _IN_USE: Final = "EXISTS (SELECT 1 FROM entries WHERE entries.content = c.id)"
@@ -227,6 +229,17 @@ def insert_stamp(
         "INSERT INTO stamps (id, spec, location, serving) VALUES (?, ?, ?, ?)",
         (stamp_id, stamp.to_json(), stored_path, active),
     )
+
+
+def read_metadata(connection: sqlite3.Connection, key: str) -> str | None:
+    """The text of :func:`write_metadata`; None if there is none."""
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (_METADATA + key,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def write_metadata(connection: sqlite3.Connection, key: str, text: str) -> None:
+    """Insert or replace a text about the gallery."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_METADATA + key, text))
 
 
 def vector_file_name(stamp_id: int) -> str:

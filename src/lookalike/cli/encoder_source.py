@@ -1,0 +1,97 @@
+"""Where commands get encoders: this machine, and the hub after the user has agreed to a download."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lookalike.errors import DownloadError, WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lookalike.encoders.catalog import CatalogRow
+    from lookalike.encoders.encoder import Encoder
+
+
+class EncoderSource:
+    """Loads encoders and downloads their weights; :func:`lookalike.cli.main.main` takes another one."""
+
+    def load(self, name: str | os.PathLike[str] = "auto", **settings: Any) -> Encoder:
+        """Load an encoder, with the arguments of :func:`~lookalike.load_encoder`; nothing is downloaded."""
+        from lookalike.encoders.encoder import load_encoder
+
+        return load_encoder(_best_available().name if name == "auto" else name, **settings)
+
+    def automatic(self, *, yes: bool) -> str:
+        """The encoder for ``auto``: a CLIP encoder on this machine, one the user agrees to download, or the default."""
+        from lookalike.encoders import catalog
+
+        available = _best_available()
+        if available.name != catalog.DEFAULT:
+            return available.name
+        preferred = catalog.find(catalog.PREFERRED[0])
+        if confirm_download(preferred, "No CLIP encoder is available on this machine.", yes=yes):
+            try:
+                self.pull(preferred)
+            except (DownloadError, WeightsError) as error:
+                print(f"lookalike: {error}", file=sys.stderr)
+            else:
+                return preferred.name
+        print(
+            f"lookalike: using {available.name}, the encoder included with Lookalike. To use CLIP: lookalike encoders "
+            f"pull {preferred.name}, then lookalike index --reencode {preferred.name}",
+            file=sys.stderr,
+        )
+        return available.name
+
+    def pull(self, row: CatalogRow) -> Path:
+        """Download the weights of ``row`` and their tokenizer, with a progress bar on a terminal; returns the file.
+
+        Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError` for the weights; a
+        tokenizer that can't be downloaded only prints a warning.
+        """
+        from tqdm import tqdm
+
+        from lookalike.encoders.weights import locate
+
+        class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
+            def __init__(self, *arguments: object, **options: object) -> None:
+                options.pop("name", None)  # huggingface_hub passes it, tqdm rejects it
+                super().__init__(*arguments, **options | {"disable": not sys.stderr.isatty(), "desc": row.name})
+
+        def announce_wait() -> None:
+            print(f"lookalike: waiting for another process that is downloading {row.name}", file=sys.stderr)
+
+        path = locate.fetch(row, bar=Bar, on_wait=announce_wait)
+        try:
+            locate.fetch_tokenizer(row)
+        except DownloadError as error:
+            print(f"lookalike: downloaded the weights of {row.name}, but not their tokenizer: {error}", file=sys.stderr)
+        return path
+
+
+def _best_available() -> CatalogRow:
+    """The best encoder on this machine; prints a warning for each damaged file that is ignored."""
+    from lookalike.encoders.weights import locate
+
+    return locate.best_available(on_damaged=lambda error: print(f"lookalike: {error}", file=sys.stderr))
+
+
+def confirm_download(row: CatalogRow, problem: str, *, yes: bool) -> bool:
+    """Whether to download the weights of ``row``: if ``yes``, or if the user agrees at a terminal after ``problem``."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return False
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(
+        f"{problem} Download {row.name} ({row.size / 1e6:,.0f} MB, {row.licence}) from the Hugging Face hub now? "
+        "[y/N] ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
