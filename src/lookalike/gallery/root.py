@@ -44,7 +44,8 @@ def check_root(root: str | os.PathLike[str]) -> None:
     """Raise :class:`~lookalike.errors.GalleryError` unless ``root`` is a folder that contains images."""
     root = Path(root)
     if not root.is_dir():
-        raise GalleryError(f"{printable(root)}: there is no such folder")
+        problem = "not a folder. Use the folder that contains it" if root.exists() else "there is no such folder"
+        raise GalleryError(f"{printable(root)}: {problem}")
     try:
         contains_images = has_images(root)
     except OSError as error:

@@ -84,7 +84,7 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
     if stat.S_ISDIR(mode):
-        raise image_error(SkipKind.FOLDER, "not an image (folder)")
+        raise image_error(SkipKind.FOLDER, "not an image (folder); use the path of an image")
     raise image_error(SkipKind.SPECIAL, "not an image (device, pipe or socket)")
 
 

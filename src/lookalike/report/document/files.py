@@ -60,7 +60,7 @@ def report_writer(file: Path) -> Iterator[BinaryIO]:
         with atomic_writer(file) as opened:
             yield opened
     except OSError as error:
-        raise OutputError(f"{printable(file)}: it can't be written ({error.strerror})") from error
+        raise OutputError(f"{printable(file)}: can't be written ({error.strerror})") from error
 
 
 def _encoded(name: str, content: Content) -> bytes:
