@@ -11,7 +11,7 @@ demo: .venv/demo.done
 	$(BIN)/python demo/demo.py $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: .venv/test.done
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 lint: .venv/lint.done
 	$(BIN)/ruff format --check
@@ -24,7 +24,7 @@ lint: .venv/lint.done
 test-wheel: .venv-wheel/wheel.done
 	$(WHEEL)/python -c 'import lookalike, sys; sys.exit("site-packages" not in lookalike.__file__)'
 	$(WHEEL)/mypy --config-file= --strict tests/typing
-	$(WHEEL)/python -m pytest -m 'not slow and not hub' -p no:cacheprovider
+	$(WHEEL)/python -m pytest -n auto -m 'not slow and not hub' -p no:cacheprovider
 
 bench: .venv/test.done
 	$(BIN)/python -m benchmarks

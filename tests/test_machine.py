@@ -55,6 +55,7 @@ def test_processors_follow_the_quota_of_a_container(tmp_path: Path, files: dict[
     assert processors(tmp_path) == (unlimited if quota is None else min(quota, unlimited))
 
 
+@pytest.mark.slow
 def test_the_limit_caps_every_part():
     """After limit_threads(1), one thread decodes, BLAS and both runtimes compute on one, and ranking uses one."""
     program = """

@@ -12,6 +12,8 @@ import pytest
 
 from processes import python_path
 
+pytestmark = pytest.mark.slow
+
 DRIVERS = Path(__file__).parent / "drivers"
 
 

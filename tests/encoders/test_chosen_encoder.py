@@ -221,7 +221,7 @@ def test_the_old_embeddings_are_used_until_reencoding_is_complete(checkpoint, ch
     encoder = load_encoder(checkpoint)
     store = LocalStore.open(photos / ".lookalike", writing=True)
     half = store.open_replacement(encoder.spec, encoder.location)
-    todo = half.pending()
+    todo = list(half.iter_pending())
     assert len(todo) == 6
     half.add_vectors({digest: encoder.embed([photos / file.path])[0] for digest, file in todo[:4]})
     with Gallery.open(photos) as gallery:
@@ -241,8 +241,8 @@ def test_reencoding_with_another_encoder_starts_again(checkpoint, checkpoint_fol
     store = LocalStore.open(photos / ".lookalike", writing=True)
     one, other = load_encoder(checkpoint), load_encoder(checkpoint_folder("vgg"))
     half = store.open_replacement(one.spec, one.location)
-    half.add_vectors({digest: one.embed([photos / file.path])[0] for digest, file in half.pending()})
-    assert len(store.open_replacement(other.spec, other.location).pending()) == 6
+    half.add_vectors({digest: one.embed([photos / file.path])[0] for digest, file in half.iter_pending()})
+    assert store.open_replacement(other.spec, other.location).pending_count() == 6
     store.close()
 
 
@@ -271,6 +271,7 @@ def test_a_reader_of_a_reencoded_gallery_has_to_reopen_it(checkpoint, checkpoint
             reader.search(photos / "0.png")
 
 
+@pytest.mark.slow
 def test_the_command_line_does_all_of_it(checkpoint, checkpoint_folder, photos, cli):
     """Index by path, search, and re-encode from the command line."""
     made = cli("index", photos, "--encoder", checkpoint_folder("resnet"), "--view", "whole")

@@ -20,6 +20,8 @@ from fakes import FakeSource
 from lookalike import load_encoder
 from lookalike.cli.encoder_options import resolve_encoder
 
+pytestmark = pytest.mark.slow
+
 NAME = "clip-vit-b-32-256"
 REVISION = "4afec35ffe57a943d569ff7ee888061830164da8"
 DRIVER = Path(__file__).parents[1] / "drivers" / "small_clip.py"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import islice
 
 import pytest
 from PIL import Image
@@ -17,6 +18,8 @@ from drawing import drawn
 from lookalike import Gallery, load_encoder
 from lookalike.gallery.local.store import LocalStore
 from lookalike.images.files import SkipKind
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def test_a_cancelled_reencoding_leaves_nothing(checkpoint, checkpoint_folder, ph
     store = LocalStore.open(photos / ".lookalike", writing=True)
     other = load_encoder(checkpoint)
     half = store.open_replacement(other.spec, other.location)
-    half.add_vectors({digest: other.embed([photos / file.path])[0] for digest, file in half.pending()[:3]})
+    half.add_vectors({digest: other.embed([photos / file.path])[0] for digest, file in islice(half.iter_pending(), 3)})
     store.close()
     assert (photos / ".lookalike" / "vectors-2.npy").is_file()
     with Gallery.open(photos, writing=True) as gallery:

@@ -104,8 +104,15 @@ class Calibration:
 class Replacement(Protocol):
     """Embeddings by another encoder, stored beside the active ones until they are complete."""
 
-    def pending(self) -> list[tuple[bytes, FoundFile]]:
-        """The contents still to be embedded: the digest and one file of each, ordered by path."""
+    def pending_count(self) -> int:
+        """The number of contents still to be embedded."""
+        ...
+
+    def iter_pending(self) -> Iterator[tuple[bytes, FoundFile]]:
+        """The contents still to be embedded, in the order in which they were added: the digest and one file of each.
+
+        Vectors may be added meanwhile. Memory is bounded.
+        """
         ...
 
     def add_vectors(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:

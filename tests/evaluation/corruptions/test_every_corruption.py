@@ -15,6 +15,8 @@ from PIL import Image
 from drawing import draw
 from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, Context, Corruption
 
+pytestmark = pytest.mark.slow
+
 DONOR = draw(99, (64, 48))
 MASK = Image.new("1", (30, 20))
 MASK.paste(1, (10, 5, 20, 15))

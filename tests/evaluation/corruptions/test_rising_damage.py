@@ -11,6 +11,8 @@ from PIL import Image
 from lookalike.evaluation.corruptions import CORRUPTIONS, Context, Corruption, corruptions_of_family, standardise
 from lookalike.images.decode import open_image
 
+pytestmark = pytest.mark.slow
+
 SOURCES = (
     "astronaut.png",
     "camera.png",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.images.files import FileStat, FoundFile, SkipKind
 
-_NOT_EMBEDDED = "content NOT IN (SELECT content FROM embeddings WHERE stamp = :stamp)"
+_PAGE: Final = 1000
+_NOT_EMBEDDED: Final = "content NOT IN (SELECT content FROM embeddings WHERE stamp = :stamp)"
 
 
 class LocalReplacement:
@@ -42,17 +44,27 @@ class LocalReplacement:
             self._stamp_id = self._resume(stamp) or self._start(stamp, weights_path)
         self._file = VectorFile(session.folder / tables.vector_file_name(self._stamp_id), stamp.dimension)
 
-    def pending(self) -> list[tuple[bytes, FoundFile]]:
+    def pending_count(self) -> int:
         """See :class:`~lookalike.gallery.store.Replacement`."""
         with self._session.snapshot():
-            return [
-                (digest, FoundFile(os.fsdecode(path), FileStat(*stat)))
-                for digest, path, *stat in self._connection.execute(
-                    "SELECT digest, min(path), size, mtime_ns, inode FROM entries JOIN contents c ON c.id = content "
-                    f"WHERE {_NOT_EMBEDDED} GROUP BY content ORDER BY 2",
-                    {"stamp": self._stamp_id},
-                )
-            ]
+            statement = f"SELECT count(DISTINCT content) FROM entries WHERE {_NOT_EMBEDDED}"
+            return int(self._connection.execute(statement, {"stamp": self._stamp_id}).fetchone()[0])
+
+    def iter_pending(self) -> Iterator[tuple[bytes, FoundFile]]:
+        """See :class:`~lookalike.gallery.store.Replacement`."""
+        statement = (
+            "SELECT content, digest, min(path), size, mtime_ns, inode FROM entries JOIN contents c ON c.id = content "
+            f"WHERE content > :after AND {_NOT_EMBEDDED} GROUP BY content ORDER BY content LIMIT {_PAGE:d}"
+        )
+        after = -1
+        while True:
+            with self._session.snapshot():
+                page = self._connection.execute(statement, {"stamp": self._stamp_id, "after": after}).fetchall()
+            for _, digest, path, *stat in page:
+                yield digest, FoundFile(os.fsdecode(path), FileStat(*stat))
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0]
 
     def add_vectors(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lookalike import load_encoder
 
-STORED = Path(__file__).parent / "data" / "efficientnet_lite2.npz"
+STORED = Path(__file__).parents[1] / "data" / "efficientnet_lite2.npz"
 
 
 def _images(names):

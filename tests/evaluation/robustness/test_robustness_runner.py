@@ -24,6 +24,8 @@ from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
 from lookalike.images.decode import DecodedImage, open_image
 from lookalike.images.files import SkipKind
 
+pytestmark = pytest.mark.slow
+
 Driver = Callable[..., subprocess.Popen[bytes]]
 NAMES = ("gaussian_noise", "fog")
 

@@ -13,7 +13,7 @@ from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.experiments.evaluate import evaluate
 
-pytestmark = pytest.mark.labelled
+pytestmark = [pytest.mark.labelled, pytest.mark.slow]
 
 WITHIN = 0.01
 

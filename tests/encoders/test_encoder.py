@@ -45,6 +45,7 @@ def test_no_images_give_no_vectors(encoder):
     assert encoder.embed([]).shape == (0, 1280)
 
 
+@pytest.mark.slow
 def test_a_vector_does_not_depend_on_its_batch(encoder, images):
     """An image has the same embedding alone and in a batch, up to rounding."""
     together = encoder.embed(images)
@@ -72,6 +73,7 @@ def test_a_bad_file_is_named(encoder, tmp_path):
         encoder.embed([tmp_path / "notes.jpg"])
 
 
+@pytest.mark.slow
 def test_threads_may_share_an_encoder(encoder, images):
     """Four threads that share an encoder get the same embeddings as one."""
     expected = encoder.embed(images)
@@ -106,6 +108,7 @@ def test_the_stamp_survives_json(encoder):
         assert other.fingerprint != spec.fingerprint
 
 
+@pytest.mark.slow
 def test_a_compiled_copy_is_used_and_replaced_if_damaged(tmp_path, monkeypatch, images):
     """The second start builds no graph; a damaged compiled copy is replaced silently."""
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path))

@@ -20,7 +20,7 @@ from lookalike.images.formats import EXTENSIONS
 from lookalike.images.rgb import reduced_rgb, to_rgb
 from lookalike.images.sniff import content_format
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 STORED_AS = {
     1: None,
@@ -443,6 +443,7 @@ def test_large_images_are_converted_in_strips(mode: str):
     assert np.abs(difference).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory in kilobytes")
 def test_a_large_image_takes_little_more_memory_than_its_pixels(tmp_path: Path):
     """100 megapixels with alpha take 400 MB decoded; preparing them for an encoder makes no second copy."""

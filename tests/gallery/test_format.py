@@ -201,7 +201,7 @@ def test_an_unfinished_replacement_is_migrated_too(old: Path):
     with closing(LocalStore.open(old, writing=True)) as store:
         assert check_store(store) == NAMES
         replacement = store.open_replacement(other, None)
-        pending = [digest for digest, _ in replacement.pending()]
+        pending = [digest for digest, _ in replacement.iter_pending()]
         assert pending == [digest_of("b.jpg"), digest_of("sub/c.jpg")]
         replacement.add_vectors({digest: -vector_of(digest) for digest in pending})
         replacement.activate("unreadable")
@@ -263,6 +263,7 @@ def test_a_damaged_old_gallery_is_not_migrated(old: Path):
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_migration_killed_at_any_step_loses_nothing(old: Path, tmp_path: Path, driver: Driver):
     """After a kill at any step, the gallery can be searched, and the next writer completes the migration."""
@@ -315,7 +316,7 @@ def test_a_new_gallery_replaces_the_vectors_of_a_deleted_one(old: Path, tmp_path
 
 def test_the_example_in_the_documentation_reads_a_gallery(tmp_path: Path):
     """The Python code in docs/gallery-format.md gives the paths and embeddings of all images."""
-    text = (Path(__file__).parent.parent / "docs" / "gallery-format.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "gallery-format.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     with closing(make_store(tmp_path, "z.jpg", *NAMES)) as store:
         store.commit(Changes(upserts=[upsert("copy.jpg", "a.jpg")], removed=["z.jpg"]))

@@ -13,6 +13,7 @@ from lookalike.evaluation.statistics.sign_flip import DRAWS, holm, sign_flip_p
 from verify_statistics import Design, rejection_rate
 
 
+@pytest.mark.slow
 def test_the_false_positive_rate_is_5_percent():
     """In 600 comparisons of equally good encoders, about 5 % have p < 0.05."""
     share = rejection_rate(Design(30, "unequal"), 600, seed=3)["AP"]

@@ -157,6 +157,7 @@ def test_copies_of_the_query_are_junk_for_every_target(folder: Path, tmp_path: P
         assert cell.metrics["precision@1"].value == pytest.approx((labels[scores.argmax(axis=1)] == labels).mean())
 
 
+@pytest.mark.slow
 def test_averages_are_over_severities_then_corruptions_then_families(run: Callable[..., Robustness]):
     """Retentions are means of means of the retentions of cells, without controls."""
     measured = run(corruptions=("gaussian_noise", "shot_noise", "darkness", "flip", "yaw"))
@@ -245,6 +246,7 @@ def test_a_split_is_respected(folder: Path, tmp_path: Path, fake: FakeEncoder):
     assert (measured.results.scored, measured.gallery) == (3, 12)
 
 
+@pytest.mark.slow
 def test_examples_are_what_the_encoder_received(run: Callable[..., Robustness], fake: FakeEncoder):
     """Embedding the example images gives the stored vectors, also for corruptions with donors."""
     with_donors = [name for name, corruption in CORRUPTIONS.items() if corruption.donor]
@@ -343,6 +345,7 @@ def test_invalid_arguments_are_errors(run: Callable[..., Robustness], tmp_path: 
         measure_robustness(one.parent, folder=tmp_path / "vectors")
 
 
+@pytest.mark.slow
 def test_real_photos_lose_more_at_higher_severity(
     photographs: Path, encoder: Encoder, tmp_path: Path, cli: Callable[..., Result]
 ):

@@ -23,6 +23,8 @@ from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.images.files import open_file, sha256
 
+pytestmark = pytest.mark.slow
+
 Driver = Callable[..., subprocess.Popen[bytes]]
 Call = Callable[..., Result]
 IMAGES = 60

@@ -19,6 +19,8 @@ from lookalike.report.document.html import page as page_of
 from lookalike.report.document.markdown import markdown as markdown_of
 from lookalike.report.reproduction.document import reproduction_document
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Result]
 
 

@@ -482,6 +482,7 @@ def test_unusual_names_are_printed_correctly(name: bytes, tmp_path: Path, call: 
     assert len(page.images) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows doesn't allow such names")
 def test_unusual_names_work_in_real_processes(tmp_path: Path, cli: Cli):
     """Arguments may contain any bytes, even if the terminal is limited to ASCII."""
@@ -498,6 +499,7 @@ def test_unusual_names_work_in_real_processes(tmp_path: Path, cli: Cli):
     assert "\\U0001f600 \\xfc.png" in result.out
 
 
+@pytest.mark.slow
 def test_indexing_and_searching_in_real_processes(photos: Path, photographs: Path, cli: Cli):
     """With real images and the real encoder, one of two views of a scene finds the other."""
     result = cli("index", photos)
@@ -515,7 +517,7 @@ def test_indexing_and_searching_in_real_processes(photos: Path, photographs: Pat
 
 
 def _command_line(*arguments: str) -> list[str]:
-    return [str(Path(__file__).parent / "drivers" / "command.py"), "0", *arguments]
+    return [str(Path(__file__).parents[1] / "drivers" / "command.py"), "0", *arguments]
 
 
 def _with_tests() -> dict[str, str]:
@@ -582,7 +584,7 @@ def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path: Path):
     terminal, behind = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     with subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "drivers" / "command.py"), "0", "index", tmp_path / "photos"],
+        [sys.executable, str(Path(__file__).parents[1] / "drivers" / "command.py"), "0", "index", tmp_path / "photos"],
         env={**os.environ, "PYTHONPATH": python_path(), "TQDM_MININTERVAL": "0"},
         stdout=subprocess.PIPE,
         stderr=behind,
@@ -622,6 +624,7 @@ def test_a_mistyped_gallery_is_an_error(gallery_folder: Path, call: Cli):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 def test_a_closed_standard_error_is_ignored(indexed: Path):
     """With standard error closed, indexing works and no message reaches standard output."""

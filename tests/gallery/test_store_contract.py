@@ -472,13 +472,13 @@ def test_embeddings_of_another_encoder_replace_the_old_ones_at_once(place: Place
     add(store, "a.jpg", "b.jpg", "c.jpg")
     stamp = replace(SPEC, name="other")
     other = store.open_replacement(stamp, None)
-    pending = dict(other.pending())
+    pending = dict(other.iter_pending())
     assert [pending[digest_of(name)].path for name in ("a.jpg", "b.jpg", "c.jpg")] == ["a.jpg", "b.jpg", "c.jpg"]
     turned = {digest: -vector_of(digest) for digest in (digest_of("a.jpg"), digest_of("b.jpg"))}
     other.add_vectors({digest_of("a.jpg"): turned[digest_of("a.jpg")]})
     assert check_store(store) == ["a.jpg", "b.jpg", "c.jpg"]
     other = store.open_replacement(stamp, None)
-    assert set(dict(other.pending())) == {digest_of("b.jpg"), digest_of("c.jpg")}
+    assert set(dict(other.iter_pending())) == {digest_of("b.jpg"), digest_of("c.jpg")}
     other.add_vectors({digest_of("b.jpg"): turned[digest_of("b.jpg")]})
     other.activate("unreadable")
     store = reopen(place, store)
@@ -496,7 +496,7 @@ def test_a_replacement_can_be_discarded(store: Store):
     stamp = replace(SPEC, name="other")
     store.open_replacement(stamp, None).add_vectors({digest_of("a.jpg"): vector_of(digest_of("b"))})
     store.discard_replacement()
-    assert len(store.open_replacement(stamp, None).pending()) == 1
+    assert store.open_replacement(stamp, None).pending_count() == 1
     assert check_store(store) == ["a.jpg"]
 
 

@@ -21,6 +21,8 @@ import hub_server
 from lookalike.encoders.catalog import HubFile
 from lookalike.encoders.weights.hub import cached_path
 
+pytestmark = pytest.mark.slow
+
 REVISION = "4afec35ffe57a943d569ff7ee888061830164da8"
 FILE = HubFile("team/rail-clip", "open_clip_model.safetensors", REVISION)
 CONTENT = bytes(range(256)) * 4096

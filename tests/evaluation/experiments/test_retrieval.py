@@ -9,7 +9,7 @@ import pytest
 
 from lookalike import Encoder, Gallery, Query
 
-pytestmark = pytest.mark.labelled
+pytestmark = [pytest.mark.labelled, pytest.mark.slow]
 
 
 @pytest.fixture(scope="session")

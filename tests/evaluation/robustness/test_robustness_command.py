@@ -14,6 +14,8 @@ from galleries import Result
 from lookalike.cli.measuring.robustness import severities
 from lookalike.evaluation.corruptions import CORRUPTIONS
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Result]
 ASKED = ("--corruption", "fog", "--corruption", "yaw", "--severity", "1,5", "--encoder", "colours")
 
