@@ -256,6 +256,6 @@ def test_a_disk_error_raises_gallery_write_error(
     gallery = Gallery.create(folder, tmp_path / "gallery", encoder=fake)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", failing)
-        with pytest.raises(GalleryWriteError, match="Input/output error"):
+        with pytest.raises(GalleryWriteError):
             gallery.update()
     gallery.close()

@@ -58,7 +58,7 @@ def test_a_commit_that_fails_half_way_changes_nothing(tmp_path: Path, monkeypatc
         )
         with monkeypatch.context() as patch:
             patch.setattr(tables, "upsert_skip", full)
-            with pytest.raises(GalleryWriteError, match="disk is full"):
+            with pytest.raises(GalleryWriteError):
                 store.commit(changes)
         assert check_store(store) == ["a.jpg"]
         assert store.skips() == []
@@ -115,7 +115,7 @@ def test_a_second_writer_is_rejected(tmp_path: Path, driver: Driver):
     with driver("hold", folder, stdin=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
-        with pytest.raises(GalleryLockedError, match="another process is writing"):
+        with pytest.raises(GalleryLockedError):
             LocalStore.open(folder, writing=True)
         LocalStore.open(folder).close()
         process.communicate(b"\n")
@@ -140,7 +140,7 @@ def test_a_database_locked_by_another_program_raises_gallery_locked_error(tmp_pa
         closing(sqlite3.connect(tmp_path / ".lookalike" / DATABASE, isolation_level=None)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(GalleryLockedError, match="locked"):
+        with pytest.raises(GalleryLockedError):
             store.commit(Changes(upserts=[upsert("b.jpg")]))
         other.execute("ROLLBACK")
         store.commit(Changes(upserts=[upsert("b.jpg")]))

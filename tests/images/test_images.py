@@ -463,13 +463,15 @@ def test_a_large_image_takes_little_more_memory_than_its_pixels(tmp_path: Path):
 @pytest.mark.parametrize("image", [Image.new("RGB", (0, 0)), Image.new("L", (0, 5))])
 def test_images_without_pixels_are_rejected(image: Image.Image):
     """A Pillow image without pixels raises ImageError."""
-    with pytest.raises(ImageError, match="not an image"):
+    with pytest.raises(ImageError) as caught:
         from_pillow(image)
+    assert caught.value.kind == SkipKind.NOT_AN_IMAGE
 
 
 def test_pillow_images_of_damaged_files_are_rejected(tmp_path: Path):
     """A Pillow image that is read from a damaged file raises the same error as the file's path."""
     content = saved(Image.effect_noise((200, 200), 90), "JPEG").getvalue()
     (tmp_path / "cut.jpg").write_bytes(content[: len(content) // 2])
-    with Image.open(tmp_path / "cut.jpg") as image, pytest.raises(ImageError, match="truncated or damaged"):
+    with Image.open(tmp_path / "cut.jpg") as image, pytest.raises(ImageError) as caught:
         from_pillow(image)
+    assert caught.value.kind == SkipKind.DAMAGED
