@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from fakes import SPEC
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes, EntryChange, Store
+from lookalike.gallery.store import Changes, EntryChange, NewVector, Store
 from lookalike.images.files import FileStat
 
 STAT = FileStat(1, 2, 3)
+RULES = Changes().rules
+"""Today's decoding rules."""
 
 
 def digest_of(content: str) -> bytes:
@@ -31,7 +33,7 @@ def vector_of(digest: bytes) -> NDArray[np.float32]:
 def upsert(path: str, content: str | None = None, *, known: bool = False, moved_id: int | None = None) -> EntryChange:
     """Add or update an entry at ``path``; its content is named after the path unless given."""
     digest = digest_of(content or path)
-    return EntryChange(path, STAT, digest, None if known else vector_of(digest), moved_id)
+    return EntryChange(path, STAT, digest, None if known else vector_of(digest), moved_id=moved_id)
 
 
 def make_store(folder: Path, *paths: str) -> LocalStore:
@@ -39,6 +41,11 @@ def make_store(folder: Path, *paths: str) -> LocalStore:
     store = LocalStore.create(folder / ".lookalike", folder, SPEC)
     store.commit(Changes(upserts=[upsert(path) for path in paths]))
     return store
+
+
+def new_vectors(vectors: dict[bytes, NDArray[np.float32]]) -> list[NewVector]:
+    """Embeddings by digest, as a replacement takes them."""
+    return [NewVector(digest, vector) for digest, vector in vectors.items()]
 
 
 def paths_of(store: Store) -> list[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import ImageError
-from lookalike.images.decode import DEFAULT_PIXEL_CAP, open_image
+from lookalike.images.decode import ReadOptions, check_not_blank, open_image
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error, open_file, sha256
 from lookalike.images.formats import EXTENSIONS
 from lookalike.images.sniff import content_format
@@ -35,20 +35,16 @@ class EmbeddedFile:
     """A file with its digest and embedding.
 
     ``digest`` is the SHA-256 of the content (32 bytes). ``vector`` is the embedding, float32 (dimension,), or None if
-    the content was already known. ``file.stat`` describes the file as it was when it was read.
+    the content was already known. ``share`` is the share of the image that could be decoded, None for all of it.
+    ``other_format`` is the file's format if its extension belongs to another one. ``file.stat`` describes the file as
+    it was when it was read.
     """
 
     file: FoundFile
     digest: bytes
     vector: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How files are read: images above ``pixel_cap`` pixels are skipped; ``any_extension`` accepts a PNG named .jpg."""
-
-    pixel_cap: int = DEFAULT_PIXEL_CAP
-    any_extension: bool = False
+    share: float | None = None
+    other_format: str | None = None
 
 
 def embed_files(
@@ -83,7 +79,9 @@ def embed_files(
 class _Loaded:
     file: FoundFile
     digest: bytes
+    other_format: str | None
     pixels: NDArray[np.uint8] | None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +99,13 @@ class _Loader:
             with open_file(self.root / file.path) as opened:
                 # Taken before reading: if the file changes meanwhile, the next run notices and reads it again.
                 current = FoundFile(file.path, FileStat.of(os.fstat(opened.fileno())))
-                self._check_extension(opened, file.path)
+                other_format = self._other_format(opened, file.path)
                 digest = sha256(opened)
-                pixels = None if self.known(digest) else self._pixels(opened)
-                return _Loaded(current, digest, pixels)
+                if self.known(digest):
+                    return _Loaded(current, digest, other_format, None)
+                image = open_image(opened, min_side=self.encoder.min_side, options=self.reading, name=file.path)
+                check_not_blank(image)
+                return _Loaded(current, digest, other_format, self.encoder.prepare(image), image.share)
         except ImageError as error:
             return Skipped(file.path, SkipKind(error.kind), error.reason, current.stat)
         except MemoryError:
@@ -113,18 +114,16 @@ class _Loader:
             reason = f"can't be read ({error.strerror or error})"
             return Skipped(file.path, SkipKind.UNREADABLE, reason, current.stat)
 
-    def _check_extension(self, opened: BinaryIO, path: str) -> None:
+    def _other_format(self, opened: BinaryIO, path: str) -> str | None:
+        """The format of a file whose extension belongs to another one; raises if that is not wanted."""
         extension = os.path.splitext(path)[1].lower()  # noqa: PTH122  a str of many, not one Path
-        content = content_format(opened)
-        if content is not None and content != EXTENSIONS[extension] and not self.reading.any_extension:
-            raise image_error(
-                SkipKind.WRONG_EXTENSION,
-                f"named {extension} but contains {content}; rename it, or index with --any-extension",
-            )
-
-    def _pixels(self, opened: BinaryIO) -> NDArray[np.uint8]:
-        image = open_image(opened, min_side=self.encoder.min_side, pixel_cap=self.reading.pixel_cap)
-        return self.encoder.prepare(image)
+        content = content_format(opened, path)
+        if content is None or content == EXTENSIONS.get(extension):
+            return None
+        if self.reading.strict:
+            reason = f"named {extension} but contains {content}; rename it, or index with --no-strict"
+            raise image_error(SkipKind.WRONG_EXTENSION, reason)
+        return content
 
 
 def _encode(encoder: Encoder, batch: list[_Loaded | Skipped]) -> list[EmbeddedFile | Skipped]:
@@ -133,7 +132,9 @@ def _encode(encoder: Encoder, batch: list[_Loaded | Skipped]) -> list[EmbeddedFi
     return [
         item
         if isinstance(item, Skipped)
-        else EmbeddedFile(item.file, item.digest, None if item.pixels is None else next(vectors))
+        else EmbeddedFile(
+            item.file, item.digest, None if item.pixels is None else next(vectors), item.share, item.other_format
+        )
         for item in batch
     ]
 

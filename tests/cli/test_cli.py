@@ -200,7 +200,9 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
         "gallery": str(gallery_folder / ".lookalike"),
         "folder": str(gallery_folder),
         "backends": [{"runtime": "numpy", "device": "cpu"}],
+        "options": {"max_pixels": 200_000_000, "levels": "auto", "strict": False},
         "images": 8,
+        "notes": [],
     }
 
 
@@ -351,14 +353,20 @@ def test_a_locked_gallery_is_an_error(gallery_folder: Path, call: Cli):
 
 
 def test_options_reach_the_reading_of_files(folder: Path, call: Cli):
-    """--any-extension, --max-megapixels and --verify have their effect."""
+    """--strict, --max-megapixels and --verify have their effect, and the first two are kept."""
     (folder / "png.jpg").write_bytes(saved(draw(50), "PNG").getvalue())
     draw(51, (1500, 1000)).save(folder / "large.png")
-    assert "8 added, 0 updated, 0 moved, 0 removed, 3 skipped" in call("index", folder, "--max-megapixels", "1").out
+    first = call("index", folder, "--max-megapixels", "1", "--strict").out
+    assert "8 added, 0 updated, 0 moved, 0 removed, 3 skipped" in first
     status = call("status", "--gallery", folder).out
+    assert "options    --strict --max-megapixels 1\n" in status
     assert "large.png: " in status
-    assert re.search(r"png\.jpg: .*--any-extension", status)
-    assert call("index", folder, "--any-extension").out.startswith("2 added, 0 updated, 0 moved, 0 removed, 1 skipped")
+    assert re.search(r"png\.jpg: .*--no-strict", status)
+    assert call("index", folder).out.startswith("0 added, 0 updated, 0 moved, 0 removed, 3 skipped")
+    assert call("search", folder / "large.png").err.endswith("is above the limit of 1 megapixels\n")
+    assert call("index", folder, "--no-strict").out.startswith("1 added, 0 updated, 0 moved, 0 removed, 2 skipped")
+    assert call("index", folder, "--reset-options").out.startswith("1 added, 0 updated, 0 moved, 0 removed, 1 skipped")
+    assert "png.jpg: named .jpg but contains PNG" in call("status", "--gallery", folder).out
     path = folder / "0.png"
     state = path.stat()
     content = bytearray(path.read_bytes())
@@ -367,7 +375,7 @@ def test_options_reach_the_reading_of_files(folder: Path, call: Cli):
         file.write(content)
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert call("index", folder).out.startswith("0 added, 0 updated")
-    assert call("index", folder, "--verify", "--any-extension").out.startswith("0 added, 1 updated")
+    assert call("index", folder, "--verify").out.startswith("0 added, 1 updated")
 
 
 class Page(HTMLParser):

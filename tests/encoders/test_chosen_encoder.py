@@ -19,6 +19,7 @@ from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.reencode import reencode
 from lookalike.images.decode import from_pillow
 from lookalike.report.search import search_json
+from stores import RULES, new_vectors
 from tokenizers_by_hand import save_tokenizer
 
 
@@ -223,7 +224,7 @@ def test_the_old_embeddings_are_used_until_reencoding_is_complete(checkpoint, ch
     half = store.open_replacement(encoder.spec, encoder.location)
     todo = list(half.iter_pending())
     assert len(todo) == 6
-    half.add_vectors({digest: encoder.embed([photos / file.path])[0] for digest, file in todo[:4]})
+    half.add_vectors(new_vectors({digest: encoder.embed([photos / file.path])[0] for digest, file in todo[:4]}), RULES)
     with Gallery.open(photos) as gallery:
         assert gallery.stamp.name.startswith("resnet")
         assert len(gallery.search(photos / "0.png").hits) == 5
@@ -241,7 +242,9 @@ def test_reencoding_with_another_encoder_starts_again(checkpoint, checkpoint_fol
     store = LocalStore.open(photos / ".lookalike", writing=True)
     one, other = load_encoder(checkpoint), load_encoder(checkpoint_folder("vgg"))
     half = store.open_replacement(one.spec, one.location)
-    half.add_vectors({digest: one.embed([photos / file.path])[0] for digest, file in half.iter_pending()})
+    half.add_vectors(
+        new_vectors({digest: one.embed([photos / file.path])[0] for digest, file in half.iter_pending()}), RULES
+    )
     assert store.open_replacement(other.spec, other.location).pending_count() == 6
     store.close()
 

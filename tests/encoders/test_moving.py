@@ -12,12 +12,12 @@ import time
 from itertools import islice
 
 import pytest
-from PIL import Image
 
 from drawing import drawn
 from lookalike import Gallery, load_encoder
 from lookalike.gallery.local.store import LocalStore
 from lookalike.images.files import SkipKind
+from stores import RULES, new_vectors
 
 pytestmark = pytest.mark.slow
 
@@ -37,19 +37,18 @@ def photos(tmp_path):
 
 
 def test_reencoding_keeps_files_with_wrong_extensions(checkpoint, checkpoint_folder, photos, cli):
-    """An image indexed with --any-extension stays in the gallery when it is re-encoded without this option."""
+    """An image with the extension of another format stays in the gallery when it is re-encoded, unless it is strict."""
     shutil.copy(photos / "0.png", photos / "wrong.jpg")
-    Image.new("RGB", (40, 30), "navy").save(photos / "own.jpg", "PNG")
-    made = cli("index", photos, "--encoder", checkpoint_folder("resnet"), "--any-extension")
+    drawn(photos / "own.png", 9).rename(photos / "own.jpg")
+    made = cli("index", photos, "--encoder", checkpoint_folder("resnet"))
     assert made.out.startswith("8 added, 0 updated, 0 moved, 0 removed, 0 skipped")
     moved = cli("index", photos, "--reencode", checkpoint)
     assert moved.out.startswith("switched to rail-clip: 7 images encoded; 0 added, 0 updated, 0 moved, 0 removed, 0 ")
-    (photos / "own.jpg").touch()
-    assert "1 skipped" in cli("index", photos).out
-    again = cli("index", photos, "--reencode", checkpoint_folder("resnet"), "--any-extension")
-    assert "1 added, 0 updated, 0 moved, 0 removed, 0 skipped" in again.out
+    assert "2 removed, 2 skipped" in cli("index", photos, "--strict").out
+    again = cli("index", photos, "--reencode", checkpoint_folder("resnet"))
+    assert "0 added, 0 updated, 0 moved, 0 removed, 2 skipped" in again.out
     with Gallery.open(photos) as gallery:
-        assert [skip for skip in gallery.status().skipped if skip.kind == SkipKind.WRONG_EXTENSION] == []
+        assert {skip.kind for skip in gallery.status().skipped} == {SkipKind.WRONG_EXTENSION}
 
 
 def test_a_killed_reencoding_is_resumed(checkpoint, checkpoint_folder, tmp_path):
@@ -86,7 +85,10 @@ def test_a_cancelled_reencoding_leaves_nothing(checkpoint, checkpoint_folder, ph
     store = LocalStore.open(photos / ".lookalike", writing=True)
     other = load_encoder(checkpoint)
     half = store.open_replacement(other.spec, other.location)
-    half.add_vectors({digest: other.embed([photos / file.path])[0] for digest, file in islice(half.iter_pending(), 3)})
+    half.add_vectors(
+        new_vectors({digest: other.embed([photos / file.path])[0] for digest, file in islice(half.iter_pending(), 3)}),
+        RULES,
+    )
     store.close()
     assert (photos / ".lookalike" / "vectors-2.npy").is_file()
     with Gallery.open(photos, writing=True) as gallery:

@@ -26,7 +26,7 @@ from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.store import Changes
 from lookalike.images.files import SkipKind
 from old_galleries import make_old_gallery
-from stores import check_store, digest_of, make_store, paths_of, upsert, vector_of
+from stores import RULES, check_store, digest_of, make_store, new_vectors, paths_of, upsert, vector_of
 
 DATABASE = "gallery.sqlite3"
 NAMES = ["a.jpg", "b.jpg", "sub/c.jpg"]
@@ -203,7 +203,7 @@ def test_an_unfinished_replacement_is_migrated_too(old: Path):
         replacement = store.open_replacement(other, None)
         pending = [digest for digest, _ in replacement.iter_pending()]
         assert pending == [digest_of("b.jpg"), digest_of("sub/c.jpg")]
-        replacement.add_vectors({digest: -vector_of(digest) for digest in pending})
+        replacement.add_vectors(new_vectors({digest: -vector_of(digest) for digest in pending}), RULES)
         replacement.activate("unreadable")
         assert paths_of(store) == NAMES
         for name in NAMES:

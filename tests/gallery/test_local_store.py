@@ -272,7 +272,7 @@ def refer_beyond_the_end(file: Path) -> None:
 def add_unknown_kind(file: Path) -> None:
     """Add a skipped file of an unknown kind."""
     with closing(sqlite3.connect(file)) as connection:
-        connection.executescript("INSERT INTO skips VALUES (x'61', 'moonlight', '', NULL, NULL, NULL)")
+        connection.executescript("INSERT INTO skips (path, kind, reason) VALUES (x'61', 'moonlight', '')")
 
 
 def open_and_search(root: Path, encoder: FakeEncoder) -> None:

@@ -18,7 +18,7 @@ from lookalike.gallery.store import Calibration, Changes, Store
 from lookalike.gallery.stores import create_store, open_store
 from lookalike.images.files import FileStat, SkipKind, Skipped
 from lookalike.search.query import Filter
-from stores import STAT, check_store, digest_of, paths_of, upsert, vector_of
+from stores import RULES, STAT, check_store, digest_of, new_vectors, paths_of, upsert, vector_of
 
 
 class Place(Protocol):
@@ -475,11 +475,11 @@ def test_embeddings_of_another_encoder_replace_the_old_ones_at_once(place: Place
     pending = dict(other.iter_pending())
     assert [pending[digest_of(name)].path for name in ("a.jpg", "b.jpg", "c.jpg")] == ["a.jpg", "b.jpg", "c.jpg"]
     turned = {digest: -vector_of(digest) for digest in (digest_of("a.jpg"), digest_of("b.jpg"))}
-    other.add_vectors({digest_of("a.jpg"): turned[digest_of("a.jpg")]})
+    other.add_vectors(new_vectors({digest_of("a.jpg"): turned[digest_of("a.jpg")]}), RULES)
     assert check_store(store) == ["a.jpg", "b.jpg", "c.jpg"]
     other = store.open_replacement(stamp, None)
     assert set(dict(other.iter_pending())) == {digest_of("b.jpg"), digest_of("c.jpg")}
-    other.add_vectors({digest_of("b.jpg"): turned[digest_of("b.jpg")]})
+    other.add_vectors(new_vectors({digest_of("b.jpg"): turned[digest_of("b.jpg")]}), RULES)
     other.activate("unreadable")
     store = reopen(place, store)
     assert store.stamp == stamp
@@ -494,7 +494,7 @@ def test_a_replacement_can_be_discarded(store: Store):
     """The old embeddings stay, and the new ones are gone."""
     add(store, "a.jpg")
     stamp = replace(SPEC, name="other")
-    store.open_replacement(stamp, None).add_vectors({digest_of("a.jpg"): vector_of(digest_of("b"))})
+    store.open_replacement(stamp, None).add_vectors(new_vectors({digest_of("a.jpg"): vector_of(digest_of("b"))}), RULES)
     store.discard_replacement()
     assert store.open_replacement(stamp, None).pending_count() == 1
     assert check_store(store) == ["a.jpg"]

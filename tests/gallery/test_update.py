@@ -16,10 +16,11 @@ from fakes import FakeEncoder
 from galleries import index, ranked_paths
 from lookalike import Encoder, Gallery, GalleryError, UpdateReport
 from lookalike import embedding as embedding_module
-from lookalike.embedding import ReadOptions
+from lookalike.gallery.options import GalleryOptions
 from lookalike.gallery.store import Changes, EntryChange
 from lookalike.gallery.update import _Run
-from lookalike.images.files import FoundFile, SkipKind
+from lookalike.images.decode import ReadOptions
+from lookalike.images.files import FoundFile, Note, NoteKind, SkipKind
 from lookalike.search.ranking import Hit
 from stores import STAT, make_store, upsert
 
@@ -309,13 +310,14 @@ def folder_with_bad_files(folder: Path) -> Path:
     return folder
 
 
-SMALL = {"pixel_cap": 50_000}
+SMALL = GalleryOptions().with_changes(pixel_cap=50_000, strict=True)
 
 
 def test_each_bad_file_is_listed_with_its_reason(folder_with_bad_files: Path, fake: FakeEncoder):
     """Every bad file is skipped with its kind, and the rest is indexed."""
     with Gallery.create(folder_with_bad_files, encoder=fake) as gallery:
-        report = gallery.update(**SMALL)
+        gallery.set_options(SMALL)
+        report = gallery.update()
         assert counts(report) == {"added": 6, "skipped": 5, "encoded": 6}
         assert skipped(gallery) == {name: kind for name, (_, kind) in BAD.items()}
         assert all(item.reason for item in gallery.status().skipped)
@@ -326,20 +328,23 @@ def test_bad_files_with_lasting_problems_are_not_read_again(
 ):
     """Files with lasting problems are not read until they change; other bad files are."""
     with Gallery.create(folder_with_bad_files, encoder=fake) as gallery:
-        gallery.update(**SMALL)
+        gallery.set_options(SMALL)
+        gallery.update()
         read_names.clear()
-        assert counts(gallery.update(**SMALL)) == {"unchanged": 6, "skipped": 5}
+        assert counts(gallery.update()) == {"unchanged": 6, "skipped": 5}
         assert read_names == ["large.png"]
-        assert counts(gallery.update()) == {"added": 1, "unchanged": 6, "skipped": 4, "encoded": 1}
+        gallery.set_options(GalleryOptions())
+        assert counts(gallery.update()) == {"added": 2, "unchanged": 6, "skipped": 3, "encoded": 1}
 
 
 def test_repaired_and_deleted_bad_files_leave_the_list(folder_with_bad_files: Path, fake: FakeEncoder):
     """A skipped file that became an image is added, and a deleted one is no longer listed."""
     with Gallery.create(folder_with_bad_files, encoder=fake) as gallery:
-        gallery.update(**SMALL)
+        gallery.set_options(SMALL)
+        gallery.update()
         draw(20).save(folder_with_bad_files / "empty.jpg")
         (folder_with_bad_files / "text.jpg").unlink()
-        assert counts(gallery.update(**SMALL)) == {"added": 1, "unchanged": 6, "skipped": 3, "encoded": 1}
+        assert counts(gallery.update()) == {"added": 1, "unchanged": 6, "skipped": 3, "encoded": 1}
         assert sorted(skipped(gallery)) == ["cut.png", "large.png", "other.jpg"]
         assert "empty.jpg" in hits(gallery)
 
@@ -355,20 +360,25 @@ def test_an_image_that_became_a_text_file_is_skipped(gallery: Gallery, folder: P
 
 
 @pytest.mark.parametrize("kind", ["new", "copy", "moved"])
-def test_wrong_extensions_are_skipped_even_for_known_contents(kind: str, gallery: Gallery, folder: Path):
-    """A PNG named .jpg is skipped with a hint, even if the gallery has its content already."""
+def test_wrong_extensions_are_noted_or_skipped_even_for_known_contents(kind: str, gallery: Gallery, folder: Path):
+    """A PNG named .jpg is used with a note, or skipped if that is wanted, even if its content is known already."""
     if kind == "moved":
         (folder / "0.png").rename(folder / "x.jpg")
     else:
         (folder / "x.jpg").write_bytes(
             saved(draw(77), "PNG").getvalue() if kind == "new" else (folder / "0.png").read_bytes()
         )
-    gallery.update()
+    assert gallery.update().noted == 1
+    (note,) = gallery.status().notes
+    assert note == Note("x.jpg", NoteKind.WRONG_EXTENSION, "named .jpg but contains PNG")
+    gallery.set_options(GalleryOptions().with_changes(strict=True))
+    assert counts(gallery.update())["removed"] == 1
     (item,) = gallery.status().skipped
     assert (item.path, item.kind) == ("x.jpg", SkipKind.WRONG_EXTENSION)
-    assert "PNG" in item.reason
-    assert "--any-extension" in item.reason
-    assert gallery.update(any_extension=True).skipped == 0
+    assert "--no-strict" in item.reason
+    assert "x.jpg" not in hits(gallery)
+    gallery.set_options(GalleryOptions())
+    assert gallery.update().skipped == 0
     assert "x.jpg" in hits(gallery)
 
 

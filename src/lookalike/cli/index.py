@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, positive_integer
+from lookalike.cli.arguments import add_command, limit_frames, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load, loader, resolve_encoder
 from lookalike.cli.progress import progress_bar
 from lookalike.errors import StampMismatchError
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from lookalike.encoders.encoder import Encoder
     from lookalike.gallery.gallery import Gallery
     from lookalike.gallery.update import UpdateReport
+    from lookalike.images.pixels.levels import Levels
 
 _DETAILS = """\
 The gallery is stored in FOLDER/.lookalike, or where --gallery says (for a folder that is read-only). The first run
 encodes every image. Later runs read only files whose size, time or inode has changed, recognise renamed and moved
 images by their content, and remove deleted ones from the gallery. You can interrupt indexing at any time; the next run
-continues where it stopped. Formats: JPEG, PNG, WebP, GIF (first frame), BMP, TIFF, MPO, AVIF, HEIC, with extensions in
-upper or lower case. Hidden files and folders (names that start with a dot) are ignored."""
+continues where it stopped. --strict, --max-megapixels and --levels are kept in the gallery, and apply to its queries
+too. Hidden files and folders (names that start with a dot) are ignored."""
+
+_NOT_GIVEN = object()
+"""The default of an option for which None is a value."""
 
 
 def add_to(commands: Commands) -> None:
@@ -56,17 +60,30 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("--verify", action="store_true", help="read and hash unchanged files too")
     parser.add_argument(
-        "--any-extension",
-        action="store_true",
-        help="also index images whose extension doesn't match their format, such as a WebP named .jpg",
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        help="skip images whose end is missing, and those whose extension belongs to another format, such as a WebP "
+        "named .jpg (default: use them, and list them in lookalike status)",
     )
     parser.add_argument(
         "--max-megapixels",
         metavar="N",
         type=positive_integer,
-        default=200,
-        help="skip larger images without decoding them (default: %(default)s)",
+        help="skip larger images without decoding them (default: 200)",
     )
+    parser.add_argument(
+        "--levels",
+        metavar="auto|BITS|BLACK:WHITE",
+        type=_levels,
+        help="which sample values are black and white in images with more than 8 bits, such as 12 or 0:4095 (default: "
+        "auto: what each file says, or what its largest value fits into)",
+    )
+    parser.add_argument(
+        "--reset-options",
+        action="store_true",
+        help="forget the options kept in the gallery: --strict, --max-megapixels and --levels",
+    )
+    parser.set_defaults(levels=_NOT_GIVEN)
     # None: the value of the existing gallery, or the default of a new one.
     parser.set_defaults(usage=parser, precision=None, view=None)
 
@@ -75,23 +92,39 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.reencode and options.encoder:
         options.usage.error("use either --encoder, for a new gallery, or --reencode, for an existing one")
-    from PIL import Image
-
-    # Pillow applies a limit of its own to frames that turn out larger than the header says.
-    Image.MAX_IMAGE_PIXELS = options.max_megapixels * 1_000_000
     with _open_or_create(options) as gallery, progress_bar() as progress:
-        reading = {
-            "verify": options.verify,
-            "pixel_cap": options.max_megapixels * 1_000_000,
-            "any_extension": options.any_extension,
-        }
+        _set_options(gallery, options)
         if options.reencode:
-            report = gallery.reencode(_new_encoder(options, gallery), **reading, progress=progress)
+            report = gallery.reencode(_new_encoder(options, gallery), verify=options.verify, progress=progress)
             print(f"switched to {gallery.stamp.name}: {plural(report.encoded, 'image')} encoded; ", end="")
         else:
-            report = gallery.update(**reading, progress=progress)
+            report = gallery.update(verify=options.verify, progress=progress)
     print(_summary(report))
     return 0
+
+
+def _levels(text: str) -> Levels | None:
+    """The type of ``--levels``; None is ``auto``."""
+    from lookalike.images.pixels.levels import Levels
+
+    try:
+        return None if text == "auto" else Levels.parse(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not auto, 8 to 32, or BLACK:WHITE") from None
+
+
+def _set_options(gallery: Gallery, options: argparse.Namespace) -> None:
+    """Keep the options that are given in the gallery; the others stay as they are there."""
+    from lookalike.gallery.options import GalleryOptions
+
+    changed = GalleryOptions() if options.reset_options else gallery.options
+    changed = changed.with_changes(
+        strict=options.strict,
+        pixel_cap=None if options.max_megapixels is None else options.max_megapixels * 1_000_000,
+        **({} if options.levels is _NOT_GIVEN else {"levels": options.levels}),
+    )
+    gallery.set_options(changed)
+    limit_frames(gallery)
 
 
 def _open_or_create(options: argparse.Namespace) -> Gallery:
@@ -162,9 +195,11 @@ def _is_known(name: str) -> bool:
 
 
 def _summary(report: UpdateReport) -> str:
+    again = f", {report.reread:,} read again by new rules" if report.reread else ""
+    noted = f", {report.noted:,} with notes" if report.noted else ""
     counts = (
         f"{report.added:,} added, {report.updated:,} updated, {report.moved:,} moved, {report.removed:,} removed, "
-        f"{report.skipped:,} skipped"
+        f"{report.skipped:,} skipped{again}{noted}"
     )
-    hint = " (for the reasons: lookalike status)" if report.skipped else ""
+    hint = " (for the reasons: lookalike status)" if report.skipped or report.noted else ""
     return f"{counts}{hint}; {report.images_per_second:.1f} images/s"

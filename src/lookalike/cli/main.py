@@ -19,6 +19,7 @@ from lookalike.cli import encoders as encoder_commands
 from lookalike.cli import index, search, status
 from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
+from lookalike.cli.native_output import native_output_caught
 from lookalike.errors import LookalikeError
 from lookalike.machine import limit_threads
 
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str] | None = None, encoders: EncoderSource | None 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may not fit the terminal's encoding
     try:
-        code = _run(arguments, encoders or EncoderSource())
+        with native_output_caught():
+            code = _run(arguments, encoders or EncoderSource())
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a failure can still be reported
     except OSError as error:

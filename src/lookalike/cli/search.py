@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.cli.arguments import add_command, add_gallery, parse_number, positive_integer
+from lookalike.cli.arguments import add_command, add_gallery, limit_frames, parse_number, positive_integer
 from lookalike.cli.encoder_options import add_encoder, loader
 from lookalike.cli.output import print_json
 from lookalike.errors import EncoderError
@@ -90,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage.error("no query; pass an image, or a text with --text")
     with _open_gallery(options) as gallery:
         _check_text_input(gallery, options)
+        limit_frames(gallery)
         rankings = [gallery.search(query, options.k, include_self=options.include_self) for query in queries]
         if options.html:
             _write_page(gallery, rankings, options.html)

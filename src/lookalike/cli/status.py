@@ -12,6 +12,7 @@ from lookalike.text import printable
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
     from lookalike.gallery.gallery import Gallery
+    from lookalike.gallery.options import GalleryOptions
 
 
 def add_to(commands: Commands) -> None:
@@ -45,9 +46,30 @@ def _print_status(gallery: Gallery) -> None:
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
     print(f"images     {status.images:,}")
     print(f"on disk    {megabytes(status.disk_bytes)}")
+    if options := _options(status.options):
+        print(f"options    {options}")
     print(f"skipped    {len(status.skipped):,}")
     for skipped in status.skipped:
         print(f"  {printable(skipped.path)}: {skipped.reason}")
+    if status.notes:
+        print(f"notes      {len(status.notes):,}")
+    for note in status.notes:
+        print(f"  {printable(note.path)}: {note.text}")
+
+
+def _options(options: GalleryOptions) -> str:
+    """The options of ``lookalike index`` that differ from the defaults."""
+    from lookalike.images.decode import DEFAULT_PIXEL_CAP
+
+    reading = options.reading
+    texts = []
+    if reading.strict:
+        texts.append("--strict")
+    if reading.pixel_cap != DEFAULT_PIXEL_CAP:
+        texts.append(f"--max-megapixels {reading.pixel_cap / 1e6:g}")
+    if reading.levels is not None:
+        texts.append(f"--levels {reading.levels}")
+    return " ".join(texts)
 
 
 def megabytes(size: int) -> str:

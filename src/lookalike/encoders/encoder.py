@@ -24,7 +24,7 @@ from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
 from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.encoders.weights import locate
 from lookalike.errors import EncoderError, UnknownEncoderError
-from lookalike.images.decode import DEFAULT_PIXEL_CAP, DecodedImage, from_pillow, open_image
+from lookalike.images.decode import DecodedImage, from_pillow, open_image
 from lookalike.images.files import SkipKind, image_error
 from lookalike.search.query import ImageLike
 
@@ -92,6 +92,10 @@ class Encoder:
     def min_side(self) -> int:
         """The smallest shorter side, in pixels, at which images can be decoded without losing accuracy."""
         return view_min_side(self.spec.preprocessing, self.spec.view)
+
+    def decode(self, image: ImageLike) -> DecodedImage:
+        """Decode an image (a path, a Pillow image or an array) as :meth:`embed` does; raises the same errors."""
+        return _decode(image, self.min_side)
 
     def prepare(self, image: DecodedImage) -> NDArray[np.uint8]:
         """The network's input for one image: uint8 (v, S, S, 3), where v is 1 except in the view ``multi``."""
@@ -250,4 +254,4 @@ def _decode(image: ImageLike, min_side: int) -> DecodedImage:
         return from_pillow(image)
     if not isinstance(image, (str, os.PathLike)):
         raise TypeError(f"an image must be a path, a Pillow image or an array, not {type(image).__name__}")
-    return open_image(image, min_side=min_side, pixel_cap=DEFAULT_PIXEL_CAP)
+    return open_image(image, min_side=min_side)

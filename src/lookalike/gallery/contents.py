@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
+from lookalike.gallery.options import GalleryOptions
 from lookalike.gallery.store import Entry, Store
-from lookalike.images.files import FileStat, Skipped
+from lookalike.images.files import FileStat, Note, Skipped
 
 _PAGE: Final = 4096
 """How many embeddings are read at a time."""
@@ -25,14 +26,17 @@ class Status:
     """The contents of a gallery.
 
     ``stamp`` is its encoder and ``backends`` are the runtimes and devices that have computed embeddings, as far as they
-    are recorded. ``images`` is the number of images, ``disk_bytes`` the size of the gallery's files.
+    are recorded. ``options`` are how it reads its images. ``images`` is the number of images, ``disk_bytes`` the size
+    of the gallery's files. ``notes`` are on images that are used although something is wrong with their files.
     """
 
     stamp: EncoderSpec
     backends: tuple[Backend, ...]
+    options: GalleryOptions
     images: int
     disk_bytes: int
     skipped: tuple[Skipped, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import ReadOptions
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import BackendMismatchError, GalleryError, StampMismatchError, WeightsError
 from lookalike.gallery.contents import GalleryImage, Status, iter_embeddings
+from lookalike.gallery.options import GalleryOptions, read_options, write_options
 from lookalike.gallery.reencode import reencode
 from lookalike.gallery.root import check_root, check_writable, moved_root
 from lookalike.gallery.searcher import Searcher
@@ -33,7 +33,8 @@ from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, find_gallery, gallery_at, open_store
 from lookalike.gallery.terms import embed_query, find_entry
 from lookalike.gallery.update import UpdateReport, update
-from lookalike.images.decode import DEFAULT_PIXEL_CAP
+from lookalike.images.decode import ReadOptions
+from lookalike.images.rules import Rules
 from lookalike.images.thumbnails import thumbnail
 from lookalike.progress import Progress
 from lookalike.search.query import Query, QueryImage
@@ -146,25 +147,36 @@ class Gallery:
         activation = stamp.clip.activation if stamp.clip else None
         return self._load_encoder(path, precision=stamp.precision, view=stamp.view, activation=activation)
 
-    def update(
-        self,
-        *,
-        verify: bool = False,
-        pixel_cap: int = DEFAULT_PIXEL_CAP,
-        any_extension: bool = False,
-        progress: Progress | None = None,
-    ) -> UpdateReport:
+    @property
+    def options(self) -> GalleryOptions:
+        """How this gallery finds and reads its images; queries are read in the same way."""
+        return read_options(self._store)
+
+    def set_options(self, options: GalleryOptions) -> None:
+        """Keep other options in this gallery. The next :meth:`update` reads again what they affect.
+
+        Raises :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only.
+        """
+        write_options(self._store, options)
+
+    def outdated_paths(self, reading: ReadOptions) -> set[str]:
+        """The paths of images whose embeddings may differ from what ``reading`` gives with today's decoding rules."""
+        rules = Rules.current(reading)
+        outdated = self._store.outdated(str(rules))
+        return {entry.path for entry, before in outdated if not Rules.parse(before).decodes_like(rules)}
+
+    def update(self, *, verify: bool = False, progress: Progress | None = None) -> UpdateReport:
         """Add new images, re-encode changed ones, follow moved ones, and remove deleted ones.
 
-        Files whose size, modification time and inode are unchanged are not read, unless ``verify`` is set. Images of
-        more than ``pixel_cap`` pixels are skipped, and so are those whose extension does not match their format, unless
-        ``any_extension`` is set. Every batch is committed, so an interrupted update resumes where it stopped.
-        ``progress`` is called with the number of files done and their total. Raises
-        :class:`~lookalike.errors.GalleryWriteError` (full disk and the like; everything committed is kept), and
-        :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only or the folder holds no images.
+        Files whose size, modification time and inode are unchanged are not read, unless ``verify`` is set, or other
+        decoding rules or :attr:`options` apply to them than when they were encoded. Every batch is committed, so an
+        interrupted update resumes where it stopped. ``progress`` is called with the number of files done and their
+        total. Raises :class:`~lookalike.errors.GalleryWriteError` (full disk and the like; everything committed is
+        kept), and :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only or the folder holds no
+        images.
         """
         check_writable(self._store)
-        reading = ReadOptions(pixel_cap, any_extension)
+        reading = self.options.reading
         return update(self._store, self._update_encoder, verify=verify, reading=reading, progress=progress)
 
     def _update_encoder(self) -> Encoder:
@@ -172,15 +184,7 @@ class Gallery:
         record_backend(self._store, self.encoder)
         return self.encoder
 
-    def reencode(
-        self,
-        encoder: Encoder,
-        *,
-        verify: bool = False,
-        pixel_cap: int = DEFAULT_PIXEL_CAP,
-        any_extension: bool = False,
-        progress: Progress | None = None,
-    ) -> UpdateReport:
+    def reencode(self, encoder: Encoder, *, verify: bool = False, progress: Progress | None = None) -> UpdateReport:
         """Convert this gallery to another encoder, and update it.
 
         The old embeddings stay active until all new ones are stored. An interrupted conversion resumes with the next
@@ -192,10 +196,10 @@ class Gallery:
             self._store.discard_replacement()
         else:
             check_writable(self._store)
-            reencoded = reencode(self._store, encoder, progress)
+            reencoded = reencode(self._store, encoder, self.options.reading, progress)
         seconds = time.monotonic() - started
         self.set_encoder(encoder)
-        report = self.update(verify=verify, pixel_cap=pixel_cap, any_extension=any_extension, progress=progress)
+        report = self.update(verify=verify, progress=progress)
         report.encoded += reencoded
         report.seconds += seconds
         return report
@@ -224,7 +228,8 @@ class Gallery:
         values = [query if isinstance(query, Query) else Query.image(query) for query in queries]
         if k is not None:
             values = [replace(query, k=k) for query in values]
-        embedded = [(query, embed_query(self._store, self.encoder, query)) for query in values]
+        reading = self.options.reading
+        embedded = [(query, embed_query(self._store, self.encoder, query, reading)) for query in values]
         return self._searcher.search_many(embedded, include_self=include_self)
 
     def __len__(self) -> int:
@@ -304,7 +309,15 @@ class Gallery:
         """The gallery's encoder, what it ran on, its size and skipped files."""
         store = self._store
         with store.snapshot():
-            return Status(self.stamp, recorded_backends(store), store.count(), store.disk_bytes(), tuple(store.skips()))
+            return Status(
+                stamp=self.stamp,
+                backends=recorded_backends(store),
+                options=self.options,
+                images=store.count(),
+                disk_bytes=store.disk_bytes(),
+                skipped=tuple(store.skips()),
+                notes=tuple(store.notes()),
+            )
 
     def close(self) -> None:
         """Close the gallery's files."""

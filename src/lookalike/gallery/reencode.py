@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
 
-from lookalike.embedding import EmbeddedFile, ReadOptions, embed_files
+from lookalike.embedding import EmbeddedFile, embed_files
 from lookalike.encoders.encoder import Encoder
-from lookalike.gallery.store import Store
+from lookalike.gallery.store import NewVector, Store
+from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FoundFile
+from lookalike.images.rules import Rules
 from lookalike.progress import Progress
 
 _REASON: Final = "could not be read during --reencode; the next lookalike index tries again"
 
-# These images passed the limits when they were added to the gallery.
-_WITHOUT_LIMITS: Final = ReadOptions(pixel_cap=sys.maxsize, any_extension=True)
 
-
-def reencode(store: Store, encoder: Encoder, progress: Progress | None = None) -> int:
+def reencode(
+    store: Store, encoder: Encoder, reading: ReadOptions | None = None, progress: Progress | None = None
+) -> int:
     """Embed every content of the gallery with ``encoder``, then activate it; returns the number of contents embedded.
 
     If interrupted, the next call resumes. Files that have changed or can't be read become skipped files without a
     stat, so the next update reads them again.
     """
+    reading = reading or ReadOptions()
+    rules = str(Rules.current(reading))
     replacement = store.open_replacement(encoder.spec, encoder.location)
     count, done, embedded = replacement.pending_count(), 0, 0
     expected: deque[bytes] = deque()  # the digests of the files that are being embedded, whose results come in order
@@ -35,16 +37,16 @@ def reencode(store: Store, encoder: Encoder, progress: Progress | None = None) -
             expected.append(digest)
             yield file
 
-    batches = embed_files(encoder, store.root, pending_files(), reading=_WITHOUT_LIMITS)
+    batches = embed_files(encoder, store.root, pending_files(), reading=reading)
     with closing(batches):
         for batch in batches:
-            vectors = {
-                outcome.digest: outcome.vector
+            vectors = [
+                NewVector(digest, outcome.vector, outcome.share)
                 for outcome, digest in zip(batch, [expected.popleft() for _ in batch], strict=True)
                 if isinstance(outcome, EmbeddedFile) and outcome.vector is not None and outcome.digest == digest
-            }
+            ]
             if vectors:
-                replacement.add_vectors(vectors)
+                replacement.add_vectors(vectors, rules)
             embedded += len(vectors)
             done += len(batch)
             if progress is not None:

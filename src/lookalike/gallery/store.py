@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.images.files import FileStat, FoundFile, Skipped
+from lookalike.images.decode import ReadOptions
+from lookalike.images.files import FileStat, FoundFile, Note, Skipped
+from lookalike.images.rules import Rules
 from lookalike.search.query import Filter
 
 
@@ -34,7 +36,9 @@ class Entry:
 class EntryChange:
     """An entry to add or update at ``path``.
 
-    ``vector`` is the embedding of its content, float32 (dimension,); None if the store has it already. ``moved_id`` is
+    ``vector`` is the embedding of its content, float32 (dimension,); None if the store has it already. ``share`` is the
+    share of the image that it was made of, None for all of it. ``other_format`` is the file's format if its extension
+    belongs to another one. ``moved_id`` is
     the id of the entry whose file was moved here. That entry may be gone from the store, if its old path was taken by
     another file in an earlier commit; it is then restored with its id. ``replaces_entry`` is set if the entry at
     ``path`` belongs to another image, so that its id must not be kept.
@@ -44,6 +48,8 @@ class EntryChange:
     stat: FileStat
     digest: bytes
     vector: NDArray[np.float32] | None = None
+    share: float | None = None
+    other_format: str | None = None
     moved_id: int | None = None
     replaces_entry: bool = False
 
@@ -54,20 +60,24 @@ class Changes:
 
     ``upserts`` add or update entries (a new content needs its vector), ``removed`` are the paths of entries to delete,
     ``skipped`` adds or updates skipped files, and ``unskipped`` are paths to delete from the list of skipped files.
+    ``confirmed`` are contents whose stored embeddings are right under ``rules`` too: the decoding rules under which the
+    files were read, as the text of :class:`~lookalike.images.rules.Rules`.
     """
 
     upserts: list[EntryChange] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unskipped: list[str] = field(default_factory=list)
+    confirmed: list[bytes] = field(default_factory=list)
+    rules: str = str(Rules.current(ReadOptions()))
 
     def __bool__(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self.upserts or self.removed or self.skipped or self.unskipped)
+        return len(self) > 0
 
     def __len__(self) -> int:
         """The number of changes."""
-        return len(self.upserts) + len(self.removed) + len(self.skipped) + len(self.unskipped)
+        return sum((len(self.upserts), len(self.removed), len(self.skipped), len(self.unskipped), len(self.confirmed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,15 @@ class Calibration:
     vector_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class NewVector:
+    """A content's digest and embedding, float32 (dimension,); ``share`` is as in :class:`EntryChange`."""
+
+    digest: bytes
+    vector: NDArray[np.float32]
+    share: float | None = None
+
+
 class Replacement(Protocol):
     """Embeddings by another encoder, stored beside the active ones until they are complete."""
 
@@ -115,8 +134,8 @@ class Replacement(Protocol):
         """
         ...
 
-    def add_vectors(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
-        """Store the embeddings, float32 (dimension,), of contents by digest, durably."""
+    def add_vectors(self, vectors: Sequence[NewVector], rules: str) -> None:
+        """Store the embeddings of contents that were read under ``rules``, durably."""
         ...
 
     def activate(self, reason: str) -> None:
@@ -196,12 +215,26 @@ class Store(Protocol):
         """The ids of the entries with this content, ascending."""
         ...
 
-    def has_content(self, digest: bytes) -> bool:
-        """Whether the store has the embedding of this content, so that a commit may leave it out."""
+    def has_content(self, digest: bytes, rules: str | None = None) -> bool:
+        """Whether the store has the embedding of this content, made under ``rules`` if they are given.
+
+        A commit may then leave it out.
+        """
+        ...
+
+    def outdated(self, rules: str) -> Iterator[tuple[Entry, str]]:
+        """The entries whose embeddings were made under other decoding rules than ``rules``, and those rules.
+
+        They are ordered by the bytes of their paths. Memory is bounded.
+        """
+        ...
+
+    def notes(self) -> list[Note]:
+        """What is unusual about entries, ordered by the bytes of their paths."""
         ...
 
     def skips(self) -> list[Skipped]:
-        """All skipped files, ordered by the bytes of their paths."""
+        """All skipped files, ordered by the bytes of their paths, with the decoding rules they were read under."""
         ...
 
     def iter_vectors(self, added_after: int = 0) -> Iterator[VectorBatch]:

@@ -11,12 +11,11 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import ImageError, QueryError
 from lookalike.gallery.store import Entry, Store
-from lookalike.images.decode import DecodedImage, from_pillow, open_image
+from lookalike.images.decode import DecodedImage, ReadOptions, check_not_blank, open_image
 from lookalike.images.files import open_file, sha256, with_path
 from lookalike.search.query import Query, Region, Term
 from lookalike.search.similarity import combine
@@ -30,14 +29,17 @@ class EmbeddedQuery:
     digests: tuple[bytes, ...]
 
 
-def embed_query(store: Store, encoder: Encoder, query: Query) -> EmbeddedQuery:
+def embed_query(store: Store, encoder: Encoder, query: Query, reading: ReadOptions | None = None) -> EmbeddedQuery:
     """Embed the terms of ``query`` and combine them; ids are those of images in ``store``.
+
+    Files are read by the options ``reading``.
 
     Raises :class:`~lookalike.errors.ImageError` if an image can't be used, :class:`~lookalike.errors.EncoderError` for
     text if the encoder has no text input, and :class:`~lookalike.errors.QueryError` if an id is unknown or the terms
     cancel out.
     """
-    embedded = [_embed(store, encoder, term) for term in query.terms]
+    embedder = _Embedder(store, encoder, reading or ReadOptions())
+    embedded = [embedder.embed(term) for term in query.terms]
     vector = combine([(vector, term.weight) for (vector, _), term in zip(embedded, query.terms, strict=True)])
     return EmbeddedQuery(vector, tuple(digest for _, digest in embedded if digest is not None))
 
@@ -54,54 +56,49 @@ def find_entry(store: Store, image_id: str) -> Entry:
     return entry
 
 
-def _embed(store: Store, encoder: Encoder, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
-    """A term's embedding, and the digest of its content if it is a file."""
-    if term.text is not None:
-        return encoder.embed_texts([term.text])[0], None
-    if term.id is not None:
-        return _embed_entry(store, encoder, term)
-    if term.path is not None:
-        return _embed_path(encoder, term.path, term.region)
-    return _embed_in_memory(encoder, term)
+@dataclass(frozen=True, slots=True)
+class _Embedder:
+    """Embeds terms: the result is a term's embedding, and the digest of its content if it is a file."""
 
+    store: Store
+    encoder: Encoder
+    reading: ReadOptions
 
-def _embed_in_memory(encoder: Encoder, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
-    value, region = term.value, term.region
-    if isinstance(value, bytes):
-        return _embed_file(encoder, io.BytesIO(value), hashlib.sha256(value).digest(), region)
-    if region is not None and isinstance(value, Image.Image):
-        return _embed_decoded(encoder, crop(from_pillow(value), region)), None
-    if region is not None and isinstance(value, np.ndarray):
-        left, top, right, bottom = _box((value.shape[1], value.shape[0]), region)
-        value = value[top:bottom, left:right]
-    return encoder.embed([value])[0], None
+    def embed(self, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
+        if term.text is not None:
+            return self.encoder.embed_texts([term.text])[0], None
+        if term.id is not None:
+            return self._entry(term)
+        if term.path is not None:
+            return self._path(term.path, term.region)
+        return self._in_memory(term)
 
+    def _in_memory(self, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
+        if isinstance(term.value, bytes):
+            return self._file(io.BytesIO(term.value), hashlib.sha256(term.value).digest(), term.region)
+        image = check_not_blank(self.encoder.decode(term.value))  # Term checks that there is one
+        return _embed_decoded(self.encoder, image if term.region is None else crop(image, term.region)), None
 
-def _embed_entry(store: Store, encoder: Encoder, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
-    entry = find_entry(store, str(term.id))
-    if term.region is not None:
-        return _embed_path(encoder, store.root / entry.path, term.region)
-    return store.vectors_of([entry.digest])[entry.digest], entry.digest
+    def _entry(self, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
+        entry = find_entry(self.store, str(term.id))
+        if term.region is not None:
+            return self._path(self.store.root / entry.path, term.region)
+        return self.store.vectors_of([entry.digest])[entry.digest], entry.digest
 
+    def _path(self, path: str | os.PathLike[str], region: Region | None) -> tuple[NDArray[np.float32], bytes]:
+        try:
+            with open_file(path) as file:
+                return self._file(file, sha256(file), region, path)
+        except ImageError as error:
+            raise with_path(error, path) from error
 
-def _embed_path(
-    encoder: Encoder, path: str | os.PathLike[str], region: Region | None
-) -> tuple[NDArray[np.float32], bytes]:
-    try:
-        with open_file(path) as file:
-            return _embed_file(encoder, file, sha256(file), region)
-    except ImageError as error:
-        raise with_path(error, path) from error
-
-
-def _embed_file(
-    encoder: Encoder, file: BinaryIO, digest: bytes, region: Region | None
-) -> tuple[NDArray[np.float32], bytes]:
-    if region is None:
-        return _embed_decoded(encoder, open_image(file, min_side=encoder.min_side)), digest
-    share = min(region.right - region.left, region.bottom - region.top)
-    image = open_image(file, min_side=math.ceil(encoder.min_side / share))
-    return _embed_decoded(encoder, crop(image, region)), digest
+    def _file(
+        self, file: BinaryIO, digest: bytes, region: Region | None, name: str | os.PathLike[str] = ""
+    ) -> tuple[NDArray[np.float32], bytes]:
+        share = 1.0 if region is None else min(region.right - region.left, region.bottom - region.top)
+        side = math.ceil(self.encoder.min_side / share)
+        image = check_not_blank(open_image(file, min_side=side, options=self.reading, name=name))
+        return _embed_decoded(self.encoder, image if region is None else crop(image, region)), digest
 
 
 def _embed_decoded(encoder: Encoder, image: DecodedImage) -> NDArray[np.float32]:

@@ -8,28 +8,45 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Final
 
-from lookalike.embedding import EmbeddedFile, ReadOptions, embed_files
+from lookalike.embedding import EmbeddedFile, embed_files, map_ahead
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError
 from lookalike.gallery.calibration import recalibrate
 from lookalike.gallery.store import Changes, Entry, EntryChange, Store
+from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FoundFile, SkipKind, Skipped
-from lookalike.images.walk import find_images
+from lookalike.images.rules import Rules, can_change
+from lookalike.images.walk import by_path, find_images
 from lookalike.progress import Progress
 from lookalike.text import printable
 
 # These problems last until the file changes; others, such as missing permissions, may go away without a change.
-_LASTING: Final = frozenset({SkipKind.EMPTY, SkipKind.NOT_AN_IMAGE, SkipKind.DAMAGED, SkipKind.WRONG_EXTENSION})
+_LASTING: Final = frozenset(
+    {
+        SkipKind.EMPTY,
+        SkipKind.NOT_AN_IMAGE,
+        SkipKind.DAMAGED,
+        SkipKind.UNSUPPORTED,
+        SkipKind.BLANK,
+        SkipKind.WRONG_EXTENSION,
+    }
+)
+
+# How many headers are read ahead, and how many results are committed at once, where decoding rules have changed.
+_CHECKED_AHEAD: Final = 256
 
 
 @dataclass(slots=True)
 class UpdateReport:
     """The result of an update, in numbers of files.
 
-    ``skipped`` counts all files now on the list of skipped files, ``encoded`` the embeddings computed. ``seconds`` is
-    the time spent reading and encoding files.
+    ``skipped`` counts all files now on the list of skipped files, ``noted`` the images that are used although something
+    is wrong with their files, ``reread`` those read again because other decoding rules or options can change them, and
+    ``encoded`` the embeddings computed. ``seconds`` is the time spent reading and encoding files.
     """
 
     added: int = 0
@@ -38,6 +55,8 @@ class UpdateReport:
     removed: int = 0
     unchanged: int = 0
     skipped: int = 0
+    noted: int = 0
+    reread: int = 0
     encoded: int = 0
     seconds: float = 0.0
 
@@ -74,7 +93,8 @@ def update(
         raise GalleryError(f"{printable(store.root)}: no images in this folder{unchanged}")
     run = _Run(store, reading or ReadOptions(), problems, verify=verify)
     started = time.monotonic()
-    if to_read := run.compare(files):
+    to_read = run.compare(files)
+    if to_read := run.add_outdated(to_read, files):
         run.process(encoder(), to_read, progress)
     run.report.seconds = time.monotonic() - started
     run.finish()
@@ -90,16 +110,18 @@ class _Run:
     def __init__(self, store: Store, reading: ReadOptions, problems: list[Skipped], *, verify: bool) -> None:
         self.store = store
         self.reading = reading
+        self.rules = Rules.current(reading)
         self.problems = problems
         self.verify = verify
         self.report = UpdateReport()
         self.skips = {skipped.path: skipped for skipped in store.skips()}
         self.unreadable = tuple(f"{p.path}/" for p in problems if p.kind == SkipKind.UNREADABLE_FOLDER)
-        self.changes = Changes()
+        self.changes = Changes(rules=str(self.rules))
         # What compare finds: paths on the list of skipped files that still exist, entries whose file has another stat
         # by path, entries whose file is no longer at their path by digest and by id, and those whose path is gone.
         self.present_skips = {problem.path for problem in problems if problem.path in self.skips}
         self.changed: dict[str, Entry] = {}
+        self.rechecked: dict[str, Entry] = {}
         self.missing: dict[bytes, list[Entry]] = defaultdict(list)
         self.missing_ids: set[int] = set()
         self.absent_ids: set[int] = set()
@@ -135,13 +157,45 @@ class _Run:
         self._find_missing(displaced, files)
         return to_read
 
+    def add_outdated(self, to_read: list[FoundFile], files: list[FoundFile]) -> list[FoundFile]:
+        """The files to read, with the unchanged ones that other decoding rules than the gallery's can change.
+
+        The other images made under other rules are recorded as right under these.
+        """
+        outdated = self.store.outdated(str(self.rules))
+        first = next(outdated, None)
+        if first is None:
+            return to_read
+        unchanged = {file.path: file for file in files if file.path not in self.changed}
+        candidates = (pair for pair in chain([first], outdated) if pair[0].path in unchanged)
+        again = []
+        for entry, affected in map_ahead(self._check_rules, candidates, _CHECKED_AHEAD):
+            if affected:
+                again.append(unchanged[entry.path])
+                self.rechecked[entry.path] = entry
+            else:
+                self.changes.confirmed.append(entry.digest)
+            if len(self.changes) >= _CHECKED_AHEAD:
+                self._commit()
+        self._commit()
+        self.report.reread = len(again)
+        if self.verify:  # all are read in any case
+            return to_read
+        self.report.unchanged -= len(again)
+        return sorted([*to_read, *again], key=by_path)
+
+    def _check_rules(self, outdated: tuple[Entry, str]) -> tuple[Entry, bool]:
+        entry, before = outdated
+        return entry, can_change(self.store.root / entry.path, Rules.parse(before), self.rules)
+
     def process(self, encoder: Encoder, files: list[FoundFile], progress: Progress | None) -> None:
         """Read and encode ``files`` and commit each batch, so that a killed run loses one batch at most.
 
         A commit waits for the disk twice, which takes far less time than encoding a batch.
         """
         done = 0
-        batches = embed_files(encoder, self.store.root, files, known=self.store.has_content, reading=self.reading)
+        known = partial(self.store.has_content, rules=str(self.rules))
+        batches = embed_files(encoder, self.store.root, files, known=known, reading=self.reading)
         # Closed also after an error, so that decoding threads have ended before the store is closed.
         with closing(batches):
             for batch in batches:
@@ -168,6 +222,7 @@ class _Run:
         self._commit()
         self.store.delete_unused()
         self.report.skipped = len(self.store.skips())
+        self.report.noted = len({note.path for note in self.store.notes()})
         recalibrate(self.store)
 
     def _is_new_or_changed(self, file: FoundFile) -> bool:
@@ -177,7 +232,7 @@ class _Run:
             skipped is not None
             and skipped.stat == file.stat
             and skipped.kind in _LASTING
-            and not (skipped.kind == SkipKind.WRONG_EXTENSION and self.reading.any_extension)
+            and skipped.rules == str(self.rules)
         )
 
     def _find_missing(self, displaced: list[Entry], files: list[FoundFile]) -> None:
@@ -205,7 +260,8 @@ class _Run:
         """
         paths = [item.path if isinstance(item, Skipped) else item.file.path for item in batch]
         unchanged = self.store.entries_by_path([p for p in paths if p not in self.changed]) if self.verify else {}
-        return unchanged | {path: self.changed[path] for path in paths if path in self.changed}
+        known = self.changed | self.rechecked if self.rechecked else self.changed
+        return unchanged | {path: known[path] for path in paths if path in known}
 
     def _upsert(self, outcome: EmbeddedFile, entry: Entry | None) -> None:
         file, digest = outcome.file, outcome.digest
@@ -225,7 +281,18 @@ class _Run:
             else:
                 self.report.updated += 1
         self.report.encoded += outcome.vector is not None
-        self.changes.upserts.append(EntryChange(file.path, file.stat, digest, outcome.vector, moved_id, replaces_entry))
+        self.changes.upserts.append(
+            EntryChange(
+                file.path,
+                file.stat,
+                digest,
+                vector=outcome.vector,
+                share=outcome.share,
+                other_format=outcome.other_format,
+                moved_id=moved_id,
+                replaces_entry=replaces_entry,
+            )
+        )
         if file.path in self.skips:
             self.changes.unskipped.append(file.path)
 
@@ -256,6 +323,6 @@ class _Run:
         return [problem for problem in self.problems if self.skips.get(problem.path) != problem]
 
     def _commit(self) -> None:
-        changes, self.changes = self.changes, Changes()
+        changes, self.changes = self.changes, Changes(rules=str(self.rules))
         if changes:
             self.store.commit(changes)

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from PIL import Image
 
 from lookalike.errors import ImageError
 from lookalike.images.files import SkipKind, image_error, open_file, with_path
 from lookalike.images.formats import FORMATS
-from lookalike.images.rgb import reduced_rgb, to_rgb
+from lookalike.images.messages import last_message
+from lookalike.images.pixels.colour import changes_colours
+from lookalike.images.pixels.levels import Levels
+from lookalike.images.pixels.rgb import is_blank, to_rgb
+from lookalike.images.readers.choice import open_content
+from lookalike.images.readers.jpeg import open_jpeg, without_padding
+from lookalike.images.readers.jpeg_damage import completed, decoded_share
+from lookalike.images.readers.opened import Decoding, Opened
+from lookalike.images.readers.pillow import exif_orientation
 from lookalike.images.sniff import content_format
 
 DEFAULT_PIXEL_CAP: Final = 200_000_000
 """By default, images with more pixels than this are skipped."""
 
+_SMALLEST_SHARE: Final = 0.95
+"""A JPEG whose end is missing is used if at least this share of its rows can be decoded."""
+
 # Images above this many pixels are decoded one at a time, so that several threads together don't exhaust the memory.
 _LARGE = 40_000_000
 _large_image_lock = threading.Lock()
 
-_ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,6 +48,37 @@ _UPRIGHT = {
 """The transposition that makes each EXIF orientation upright."""
 _SIDEWAYS = (5, 6, 7, 8)
 """The orientations that swap width and height."""
+_UNSUPPORTED_SIGNS: Final = ("nsupported", "not supported", "not implemented", "cannot handle", "unknown pixel mode")
+"""What libraries say of images that are sound but that they don't read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How images are read.
+
+    Images above ``pixel_cap`` pixels are rejected. ``levels`` replace the levels of images with more than 8 bits. With
+    ``strict``, images whose end is missing are rejected even if nearly all of it can be decoded, and so are files whose
+    extension belongs to another format.
+    """
+
+    pixel_cap: int = DEFAULT_PIXEL_CAP
+    levels: Levels | None = None
+    strict: bool = False
+
+    def to_texts(self) -> dict[str, str]:
+        """Each option as a short text without spaces, to be kept with a gallery."""
+        levels = "auto" if self.levels is None else str(self.levels)
+        return {"max-pixels": str(self.pixel_cap), "levels": levels, "strict": "yes" if self.strict else "no"}
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> Self:
+        """Read the result of :meth:`to_texts`; what is missing gets its default. Raises ``ValueError``."""
+        levels = texts.get("levels", "auto")
+        return cls(
+            pixel_cap=int(texts.get("max-pixels", DEFAULT_PIXEL_CAP)),
+            levels=None if levels == "auto" else Levels.parse(levels),
+            strict=texts.get("strict") == "yes",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +86,55 @@ class DecodedImage:
     """A decoded image.
 
     ``pixels`` is upright and RGB. ``size`` is the upright size (width, height) of the full image; ``pixels`` may be
-    smaller, because a JPEG can be decoded at a fraction of its size.
+    smaller, because a JPEG can be decoded at a fraction of its size. ``share`` is the share of the image that was
+    decoded from data, or None for all of it.
     """
 
     pixels: Image.Image
     size: tuple[int, int]
+    share: float | None = None
 
 
 def open_image(
-    source: str | os.PathLike[str] | BinaryIO, *, min_side: int | None = None, pixel_cap: int = DEFAULT_PIXEL_CAP
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    min_side: int | None = None,
+    options: ReadOptions | None = None,
+    name: str | os.PathLike[str] = "",
 ) -> DecodedImage:
-    """Decode the first frame of an image, upright (EXIF orientation) and as RGB (alpha over white).
+    """Decode an image, upright (EXIF orientation) and as RGB in sRGB (transparency over white).
 
-    ``source`` is a path or a file open for reading. With ``min_side``, a JPEG may be decoded at 1/2, 1/4 or 1/8 of
-    its size as long as its shorter side keeps that many pixels. The format is detected from the content, not from the
-    name. Raises :class:`ImageError`; an image above ``pixel_cap`` pixels is rejected before it is decoded.
+    ``source`` is a path or a file open for reading, whose ``name`` tells a RAW file that begins like a TIFF. With
+    ``min_side``, the image may be decoded at a fraction of its size as long as its shorter side keeps that many pixels.
+    Of an animation, the first frame is taken that says something. docs/formats.md states all rules. Raises
+    :class:`ImageError`; an image with too many pixels is rejected before it is decoded.
     """
     if isinstance(source, (str, os.PathLike)):
         try:
             with open_file(source) as file:
-                return open_image(file, min_side=min_side, pixel_cap=pixel_cap)
+                return open_image(file, min_side=min_side, options=options, name=source)
         except ImageError as error:
             raise with_path(error, source) from error
+    options = options or ReadOptions()
+    form = _format(source, name)
     try:
-        return _decode(source, min_side, pixel_cap)
+        return _decode(source, form, min_side, options)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders raise almost anything (struct.error, SyntaxError, zlib.error) on damage
-        raise _damage_error(error) from error
+        if form == "JPEG":
+            return _decode_incomplete(source, min_side, options, error)
+        raise _failure(error) from error
+
+
+def check_not_blank(image: DecodedImage) -> DecodedImage:
+    """Return ``image``; raises :class:`ImageError` if its channels vary by 2 levels at most.
+
+    Such images show nothing, and would all be found equal to each other.
+    """
+    if is_blank(image.pixels):
+        raise image_error(SkipKind.BLANK, "blank (a single colour)")
+    return image
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,73 +149,89 @@ def image_extent(source: str | os.PathLike[str]) -> Extent:
     """Read an image's size from its header; raises :class:`ImageError`, but doesn't notice damaged pixels."""
     try:
         with open_file(source) as file:
-            return _read_extent(file)
+            opened = open_content(file, _format(file, source))
     except ImageError as error:
         raise with_path(error, source) from error
     except Exception as error:  # as in open_image
-        raise with_path(_damage_error(error), source) from error
+        raise with_path(_failure(error), source) from error
+    sideways = opened.orientation in _SIDEWAYS
+    return Extent(opened.size[::-1] if sideways else opened.size, opened.turned)
 
 
 def from_pillow(image: Image.Image) -> DecodedImage:
-    """Convert a Pillow image: upright by its EXIF tag, and RGB. The image itself is not changed.
+    """Convert a Pillow image: upright by its EXIF tag, and RGB in sRGB. The image itself is not changed.
 
     Raises :class:`ImageError` if it has no pixels or its file is damaged.
     """
     if 0 in image.size:
         raise image_error(SkipKind.NOT_AN_IMAGE, f"not an image ({image.width} x {image.height} pixels)")
     try:
-        upright = _upright(to_rgb(image), _orientation(image))
+        upright = _upright(to_rgb(image), exif_orientation(image))
     except (MemoryError, ImageError):
         raise
     except Exception as error:  # as in open_image: Pillow may read the file only now
-        raise _damage_error(error) from error
+        raise _failure(error) from error
     return DecodedImage(upright, upright.size)
 
 
-def _decode(file: BinaryIO, min_side: int | None, pixel_cap: int) -> DecodedImage:
-    name = content_format(file)
-    if name is None:
+def _format(file: BinaryIO, name: str | os.PathLike[str]) -> str:
+    form = content_format(file, name)
+    if form is None:
         raise _not_an_image_error(file)
-    # The factory is called directly because the pixel limit of Image.open is global to the process.
-    factory: Callable[[BinaryIO, str], Any] = Image.OPEN[name][0]
-    image = factory(file, "")
-    width, height = image.size
-    if width * height > pixel_cap:
+    return form
+
+
+def _decode(file: BinaryIO, form: str, min_side: int | None, options: ReadOptions) -> DecodedImage:
+    opened = open_content(file, form)
+    width, height = opened.size
+    if width * height > options.pixel_cap:
         raise image_error(
             SkipKind.TOO_LARGE,
             f"{width} x {height} pixels ({width * height / 1e6:.0f} megapixels) is above the limit of "
-            f"{pixel_cap / 1e6:g} megapixels",
+            f"{options.pixel_cap / 1e6:g} megapixels",
         )
-    if min_side is not None:
-        short = min(width, height)
-        image.draft(None, (-(-width * min_side // short), -(-height * min_side // short)))
-    drafted = image.size != (width, height)
-    large = image.width * image.height > _LARGE
+    return _to_rgb(opened, min_side, options)
+
+
+def _to_rgb(opened: Opened, min_side: int | None, options: ReadOptions) -> DecodedImage:
+    width, height = opened.size
+    large = width * height > _LARGE
     with _large_image_lock if large else contextlib.nullcontext():
-        image.load()
-        factor = min(image.size) // min_side if large and min_side is not None else 1
-        pixels = to_rgb(image) if factor < 2 else reduced_rgb(image, factor)  # noqa: PLR2004  nothing to reduce
-    # Read after loading, because some decoders (TIFF) rotate images themselves and then report orientation 1.
-    orientation, size = _orientation(image), (width, height) if drafted else image.size
-    return DecodedImage(_upright(pixels, orientation), size[::-1] if orientation in _SIDEWAYS else size)
+        image = opened.decode(Decoding(min_side, options.levels))
+        reduce = min_side is not None and (image.width * image.height > _LARGE or changes_colours(image))
+        factor = max(1, min(image.size) // min_side) if reduce and min_side is not None else 1
+        pixels = to_rgb(image, levels=options.levels, factor=factor)
+    # A JPEG is decoded at a fraction of its size; some formats know their true size only when they are decoded.
+    size = opened.size if image.width < width and image.height < height else image.size
+    return DecodedImage(_upright(pixels, opened.orientation), size[::-1] if opened.orientation in _SIDEWAYS else size)
 
 
-def _read_extent(file: BinaryIO) -> Extent:
-    name = content_format(file)
-    if name is None:
-        raise _not_an_image_error(file)
-    image = Image.OPEN[name][0](file, "")
-    orientation = _orientation(image)
-    width, height = image.size
-    # Pillow already reports the upright size of a TIFF.
-    sideways = orientation in _SIDEWAYS and name != "TIFF"
-    return Extent((height, width) if sideways else (width, height), orientation in _UPRIGHT)
+def _decode_incomplete(file: BinaryIO, min_side: int | None, options: ReadOptions, cause: Exception) -> DecodedImage:
+    """Decode a JPEG whose end is missing, if nearly all of it is there."""
+    file.seek(0)
+    content = without_padding(file).read()
+    share = decoded_share(content)
+    percent = f"{int(share * 100)} % of its rows can be decoded"
+    if share < _SMALLEST_SHARE or options.strict:
+        raise image_error(SkipKind.DAMAGED, f"truncated or damaged ({percent if share else cause})") from cause
+    try:
+        decoded = _to_rgb(open_jpeg(io.BytesIO(completed(content))), min_side, options)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        raise _failure(error) from error
+    return DecodedImage(decoded.pixels, decoded.size, share)
 
 
-def _damage_error(error: Exception) -> ImageError:
+def _failure(error: Exception) -> ImageError:
     if isinstance(error, Image.DecompressionBombError):  # Pillow's own limit, for sizes known only while decoding
         return image_error(SkipKind.TOO_LARGE, "one of its frames has too many pixels")
-    return image_error(SkipKind.DAMAGED, f"truncated or damaged ({str(error) or type(error).__name__})")
+    text = str(error) or type(error).__name__
+    if message := last_message():
+        text = f"{text}: {message}"
+    if any(sign in text for sign in _UNSUPPORTED_SIGNS):
+        return image_error(SkipKind.UNSUPPORTED, f"unsupported ({text}); convert it to PNG or JPEG")
+    return image_error(SkipKind.DAMAGED, f"truncated or damaged ({text})")
 
 
 def _not_an_image_error(file: BinaryIO) -> ImageError:
@@ -162,13 +241,6 @@ def _not_an_image_error(file: BinaryIO) -> ImageError:
     text = all(byte >= 32 or byte in b"\t\n\f\r" for byte in head)  # noqa: PLR2004  32 is the space, the first printable
     what = "text file" if text else f"unknown format; supported: {', '.join(FORMATS)}"
     return image_error(SkipKind.NOT_AN_IMAGE, f"not an image ({what})")
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 if there is none or EXIF is unreadable."""
-    with contextlib.suppress(Exception):
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    return 1
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

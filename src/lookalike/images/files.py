@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 
 from lookalike.errors import ImageError
@@ -22,6 +24,8 @@ class SkipKind(StrEnum):
     NOT_AN_IMAGE = "not-an-image"
     WRONG_EXTENSION = "wrong-extension"
     DAMAGED = "damaged"
+    UNSUPPORTED = "unsupported"
+    BLANK = "blank"
     TOO_LARGE = "too-large"
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
@@ -60,12 +64,43 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file (or folder) that was skipped, and the reason as a short phrase."""
+    """A file (or folder) that was skipped, and the reason as a short phrase.
+
+    ``rules`` are the decoding rules under which a gallery read it, as text.
+    """
 
     path: str
     kind: SkipKind
     reason: str
     stat: FileStat | None = None
+    rules: str = field(default="", compare=False)
+
+
+class NoteKind(StrEnum):
+    """What is unusual about an image that is used nevertheless."""
+
+    PARTIAL = "partial"
+    WRONG_EXTENSION = "wrong-extension"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An image that is used although something is wrong with its file, and what that is as a short phrase."""
+
+    path: str
+    kind: NoteKind
+    text: str
+
+
+def notes_of(path: str, other_format: str | None, share: float | None) -> list[Note]:
+    """The notes on an image: ``other_format`` if its extension belongs to another one, and the ``share`` decoded."""
+    notes = []
+    if other_format is not None:
+        text = f"named {PurePosixPath(path).suffix} but contains {other_format}"
+        notes.append(Note(path, NoteKind.WRONG_EXTENSION, text))
+    if share is not None:
+        notes.append(Note(path, NoteKind.PARTIAL, f"partial: {math.floor(share * 100)} % of its rows could be decoded"))
+    return notes
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:

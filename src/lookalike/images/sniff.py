@@ -2,56 +2,117 @@
 
 from __future__ import annotations
 
-from functools import cache
+import os
 from typing import BinaryIO, Final
 
-from PIL import (
-    AvifImagePlugin,  # noqa: F401  each of these imports registers one format with Pillow
-    BmpImagePlugin,  # noqa: F401
-    GifImagePlugin,  # noqa: F401
-    Image,
-    JpegImagePlugin,  # noqa: F401
-    MpoImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
-    WebPImagePlugin,  # noqa: F401
+from lookalike.images.formats import RAW_EXTENSIONS
+
+_HEAD_BYTES: Final = 256
+JPEG_PADDING: Final = b"\0\t\n\r \xef\xbb\xbf"
+"""Bytes that a broken transfer puts before a JPEG: NUL, white space and the byte order mark."""
+LONGEST_PADDING: Final = 64
+"""The largest number of such bytes."""
+
+_SIGNATURES: Final = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"MM*\0", "TIFF"),  # written by some programs, and read by Pillow
+    (b"II\0*", "TIFF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEGXL"),
+    (b"\xff\x0a", "JPEGXL"),
+    (b"\0\0\1\0", "ICO"),
+    (b"IIRO", "RAW"),  # Olympus
+    (b"IIRS", "RAW"),
+    (b"MMOR", "RAW"),
+    (b"IIU\0", "RAW"),  # Panasonic
+    (b"FUJIFILMCCD-RAW", "RAW"),
+    (b"FOVb", "RAW"),  # Sigma
+    (b"\0MRM", "RAW"),  # Minolta
 )
+# The HEIF brands that libheif decodes: HEVC images, HEVC sequences, uncompressed images, and the generic mif1 and msf1.
+_HEIF_BRANDS: Final = frozenset(
+    {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"unci", b"mif1", b"mif2", b"msf1", b"miaf"}
+)
+_TGA_IMAGE_TYPES: Final = (1, 2, 3, 9, 10, 11)
+_TGA_DEPTHS: Final = (1, 8, 15, 16, 24, 32)
 
-from lookalike.images.formats import FORMATS
 
-_HEAD_BYTES: Final = 128
-# The HEIF brands that libheif decodes: HEVC images, HEVC sequences, and the generic mif1 and msf1.
-_HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
+def content_format(file: BinaryIO, path: str | os.PathLike[str] = "") -> str | None:
+    """The format of an open file, one of ``FORMATS`` or RAW, detected from its first bytes; None if there is no match.
 
-
-def content_format(file: BinaryIO) -> str | None:
-    """The format of an open file, one of ``FORMATS``, detected from its first bytes; None if there is no match."""
+    The extension of ``path`` is used only to tell a RAW file that begins like a TIFF. The file is left at its start.
+    """
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if head[4:8] == b"ftyp":
         return _iso_format(head)
-    for name in FORMATS:
-        _, accept = Image.OPEN.get(name, (None, None))
-        if accept is not None and accept(head) is True:
+    name = _by_signature(head)
+    return "RAW" if name == "TIFF" and _is_raw(head, path) else name
+
+
+def _by_signature(head: bytes) -> str | None:
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    for matches, name in ((_is_netpbm, "PPM"), (_is_padded_jpeg, "JPEG"), (_is_tga, "TGA")):
+        if matches(head):
             return name
     return None
 
 
-def _iso_format(head: bytes) -> str | None:
-    """AVIF or HEIF, detected from the compatible brands of an ISO media file; None if neither.
+def _is_padded_jpeg(head: bytes) -> bool:
+    return head[: LONGEST_PADDING + 3].lstrip(JPEG_PADDING).startswith(b"\xff\xd8\xff")
 
-    The major brand is not enough: it is often mif1, which both formats use.
+
+def _iso_format(head: bytes) -> str | None:
+    """AVIF, HEIF or RAW, detected from the compatible brands of an ISO media file; None if none of them.
+
+    The major brand is not enough: it is often mif1, which AVIF and HEIF use.
     """
     end = min(int.from_bytes(head[:4], "big"), len(head))
     brands = {head[8:12], *(head[start : start + 4] for start in range(16, end - 3, 4))}
     if brands & {b"avif", b"avis"}:
         return "AVIF"
-    _register_heif()
+    if b"crx " in brands:
+        return "RAW"
     return "HEIF" if brands & _HEIF_BRANDS else None
 
 
-@cache
-def _register_heif() -> None:
-    import pi_heif
+def _is_raw(head: bytes, path: str | os.PathLike[str]) -> bool:
+    """Whether what begins like a TIFF is a RAW file: by Canon's signature, or by its extension."""
+    extension = os.path.splitext(path)[1].lower()  # noqa: PTH122  a str of many, not one Path
+    return head[8:10] == b"CR" or extension in RAW_EXTENSIONS
 
-    pi_heif.register_heif_opener()
+
+def _is_netpbm(head: bytes) -> bool:
+    if head[:1] != b"P" or len(head) < 3:  # noqa: PLR2004  P, a kind, and a space
+        return False
+    return head[1:2] in b"1234567Ff" and head[2:3] in b" \t\r\n#"
+
+
+def _is_tga(head: bytes) -> bool:
+    """Whether the first bytes are a TGA header. It has no signature, so all of its fields must be possible."""
+    if len(head) < 18:  # noqa: PLR2004  the size of the header
+        return False
+    colormap, image_type, depth, descriptor = head[1], head[2], head[16], head[17]
+    paletted = image_type in (1, 9)
+    return (
+        colormap == paletted
+        and image_type in _TGA_IMAGE_TYPES
+        and depth in _TGA_DEPTHS
+        and (head[7] in (15, 16, 24, 32) if paletted else head[3:8] == bytes(5))
+        and head[12:14] != b"\0\0"
+        and head[14:16] != b"\0\0"
+        and descriptor & 0xC0 == 0
+    )

@@ -11,15 +11,22 @@ VERSION: Final = 1
 
 
 def status_json(gallery: Gallery) -> dict[str, Any]:
-    """The stamp, what it ran on, the number of images, the bytes on disk, and every skipped file with its reason."""
+    """The stamp, backends, options, the number of images, bytes on disk, skipped files with reasons, and notes."""
     status = gallery.status()
+    reading = status.options.reading
     return {
         "version": VERSION,
         "gallery": path_fields(gallery.path)["path"],
         "folder": path_fields(gallery.root)["path"],
         "encoder": stamp_fields(status.stamp),
         "backends": [{"runtime": one.runtime, "device": one.device} for one in status.backends],
+        "options": {
+            "max_pixels": reading.pixel_cap,
+            "levels": "auto" if reading.levels is None else str(reading.levels),
+            "strict": reading.strict,
+        },
         "images": status.images,
         "disk_bytes": status.disk_bytes,
         "skipped": skipped_files(status.skipped),
+        "notes": [path_fields(note.path) | {"kind": str(note.kind), "note": note.text} for note in status.notes],
     }

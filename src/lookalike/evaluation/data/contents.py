@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from lookalike.embedding import ReadOptions, embed_files
+from lookalike.embedding import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.weights.cache import file_sha256
 from lookalike.errors import DatasetError
@@ -68,7 +68,7 @@ def hash_dataset(dataset: Dataset, encoder: Encoder) -> HashedDataset:
     ]
     files = (FoundFile(dataset.rows[number].path, NO_STAT) for number in candidates)
     # Every digest counts as known, so nothing is decoded or encoded.
-    batches = embed_files(encoder, dataset.root, files, known=lambda _: True, reading=ReadOptions(any_extension=True))
+    batches = embed_files(encoder, dataset.root, files, known=lambda _: True)
     rows, digests = [], []
     for number, outcome in zip(candidates, chain.from_iterable(batches), strict=True):
         if isinstance(outcome, Skipped):

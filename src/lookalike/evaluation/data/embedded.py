@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import ReadOptions, embed_files
+from lookalike.embedding import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import DatasetError, GalleryError
 from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
 from lookalike.gallery.gallery import Gallery
+from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
 from lookalike.progress import Progress
@@ -121,7 +122,7 @@ def _embed_rows(
     """Digest and vector, or the skip reason, of each row in ``numbers``, in order; ``done`` counts rows finished."""
     files = (FoundFile(dataset.rows[number].path, _NO_STAT) for number in numbers)
     total = done + len(numbers)
-    for batch in embed_files(encoder, dataset.root, files, reading=ReadOptions(any_extension=True)):
+    for batch in embed_files(encoder, dataset.root, files):
         for outcome in batch:
             if isinstance(outcome, Skipped):
                 yield outcome if outcome.stat != _NO_STAT else replace(outcome, stat=None)
@@ -140,9 +141,11 @@ def _gallery_embeddings(dataset: Dataset, encoder: Encoder) -> dict[str, tuple[F
         with Gallery.open(dataset.gallery) as gallery:
             if not gallery.is_made_with(encoder):
                 return {}
+            outdated = gallery.outdated_paths(ReadOptions())
             return {
                 os.path.realpath(gallery.root / entry.path): (entry.stat, entry.digest, vector)
                 for entry, vector in gallery.iter_embeddings()
+                if entry.path not in outdated
             }
     except GalleryError:  # damaged, or of another version: then everything is embedded anew
         return {}

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from lookalike.embedding import ReadOptions, embed_files
+from lookalike.embedding import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.weights.cache import write_to_cache
 from lookalike.evaluation.data.contents import NO_STAT, hash_dataset, no_usable_images
@@ -18,6 +18,7 @@ from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
 from lookalike.images.files import FoundFile, Skipped
+from lookalike.images.rules import DECODING_VERSION
 from lookalike.progress import Progress
 
 _FORMAT: Final = "embeddings 1"
@@ -34,7 +35,7 @@ def embed_with_cache(
     """
     started = time.monotonic()
     contents = hash_dataset(dataset, encoder)
-    cache = folder / contents.fingerprint([_FORMAT, encoder.spec.to_json()])
+    cache = folder / contents.fingerprint([_FORMAT, encoder.spec.to_json(), DECODING_VERSION])
     store = VectorStore(cache, VectorShape(len(contents.rows), encoder.spec.dimension))
     with store.lock():
         (segment,) = store.segments_for(["embeddings"])
@@ -67,9 +68,7 @@ def _fill(segment: Segment, dataset: Dataset, encoder: Encoder, paths: list[str]
     files = (FoundFile(path, NO_STAT) for path in paths[segment.done :])
     if progress is not None:
         progress(segment.done, len(paths))
-    for outcome in chain.from_iterable(
-        embed_files(encoder, dataset.root, files, reading=ReadOptions(any_extension=True))
-    ):
+    for outcome in chain.from_iterable(embed_files(encoder, dataset.root, files)):
         if isinstance(outcome, Skipped):
             segment.append_skipped(outcome)
         elif outcome.vector is not None:  # always true: no digest counts as known here

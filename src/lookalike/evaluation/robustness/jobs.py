@@ -20,7 +20,7 @@ from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.vector_store import Segment
 from lookalike.evaluation.robustness.donors import DonorPlan
 from lookalike.evaluation.robustness.grid import Version, image_key
-from lookalike.images.decode import from_pillow, open_image
+from lookalike.images.decode import check_not_blank, from_pillow, open_image
 from lookalike.images.files import SkipKind, Skipped
 from lookalike.text import printable
 
@@ -47,7 +47,7 @@ class LazyImage:
     def _decode(self) -> tuple[Image.Image, Image.Image | None] | Skipped:
         path = self._row.path
         try:
-            image = open_image(self._dataset.file(self._row), min_side=2 * STANDARD_SIDE)
+            image = check_not_blank(open_image(self._dataset.file(self._row), min_side=2 * STANDARD_SIDE))
             longer, shorter = max(image.size), min(image.size)
             if longer > MAX_ASPECT_RATIO * shorter:
                 reason = f"too narrow: {longer} x {shorter} pixels (sides may differ by a factor of {MAX_ASPECT_RATIO})"

@@ -27,6 +27,12 @@ VECTORS_IN_OWN_LAYOUT: Final = 1
 WITHOUT_REVISIONS: Final = 1
 """The last format that has no log of changes."""
 
+WITHOUT_RULES: Final = 2
+"""The last format that doesn't record decoding rules."""
+
+FIRST_RULES: Final = "1"
+"""The decoding rules of all its embeddings."""
+
 _DATABASE_BYTES: Final = 64
 """How much the database may grow for each content."""
 

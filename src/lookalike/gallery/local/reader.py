@@ -19,7 +19,7 @@ from lookalike.gallery.local.scan import Scan
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.store import Calibration, Entry, Match, VectorBatch
-from lookalike.images.files import Skipped
+from lookalike.images.files import Note, Skipped, notes_of
 from lookalike.search.index import ExactIndex, IndexKind
 from lookalike.search.query import Filter
 
@@ -155,10 +155,35 @@ class LocalReader:
         with self.snapshot():
             return tables.ids_of_digest(self._session.connection, digest)
 
-    def has_content(self, digest: bytes) -> bool:
+    def has_content(self, digest: bytes, rules: str | None = None) -> bool:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return tables.has_embedding(self._session.connection, self._stamp_id, digest)
+            return tables.has_embedding(self._session.connection, self._stamp_id, digest, rules)
+
+    def outdated(self, rules: str) -> Iterator[tuple[Entry, str]]:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        path = ""
+        while True:
+            with self.snapshot():
+                if self._format <= older.WITHOUT_RULES:
+                    break
+                page = tables.read_outdated(self._session.connection, self._stamp_id, rules, path, _ENTRIES_AT_ONCE)
+            yield from page
+            if len(page) < _ENTRIES_AT_ONCE:
+                return
+            path = page[-1][0].path
+        yield from ((entry, older.FIRST_RULES) for entry in self.iter_entries())
+
+    def notes(self) -> list[Note]:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            if self._format <= older.WITHOUT_RULES:
+                return []
+            return [
+                note
+                for path, other_format, share in tables.read_notes(self._session.connection, self._stamp_id)
+                for note in notes_of(path, other_format, share)
+            ]
 
     def skips(self) -> list[Skipped]:
         """See :class:`~lookalike.gallery.store.Store`."""

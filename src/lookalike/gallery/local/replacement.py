@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.local import revisions, tables
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
+from lookalike.gallery.store import NewVector
 from lookalike.images.files import FileStat, FoundFile, SkipKind
 
 _PAGE: Final = 1000
@@ -66,20 +66,21 @@ class LocalReplacement:
                 return
             after = page[-1][0]
 
-    def add_vectors(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
+    def add_vectors(self, vectors: Sequence[NewVector], rules: str) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""
+        embedded = [tables.NewEmbedding(new.digest, rules, new.share) for new in vectors]
         with self._session.exclusive():
             (first,) = self._session.first_row("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)
-            self._file.write(first, np.stack(list(vectors.values())))
+            self._file.write(first, np.stack([new.vector for new in vectors]))
             with self._session.transaction():
-                tables.add_embeddings(self._connection, self._stamp_id, list(vectors), first)
+                tables.add_embeddings(self._connection, self._stamp_id, embedded, first)
             self._file.publish(first + len(vectors))
 
     def activate(self, reason: str) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""
         values = {"stamp": self._stamp_id, "kind": SkipKind.UNREADABLE, "reason": reason}
         with self._session.transaction():
-            skip = "INSERT OR REPLACE INTO skips SELECT path, :kind, :reason, NULL, NULL, NULL FROM entries"
+            skip = "INSERT OR REPLACE INTO skips (path, kind, reason) SELECT path, :kind, :reason FROM entries"
             self._connection.execute(f"{skip} WHERE {_NOT_EMBEDDED}", values)
             condition = _NOT_EMBEDDED.replace(":stamp", "?")
             revision = revisions.new_revision(self._connection)

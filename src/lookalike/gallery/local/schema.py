@@ -22,7 +22,9 @@ _WITHOUT_PATH_TEXTS: Final = 1
 # the file stays valid. Each commit that changes entries has a revision, one more than the last (meta.revision): it is
 # recorded in the entries added or changed, and in removals for those removed, so that a reader can update its view.
 # Removals up to meta.removals_after have been deleted from that log. entries.path_text is set for paths that are not
-# UTF-8, for the view images, which is for other programs.
+# UTF-8, for the view images, which is for other programs. embeddings.rules and skips.rules are the decoding rules under
+# which a file was read, embeddings.share the share of an image that could be decoded if that was not all of it, and
+# entries.other_format is a file's format if its extension belongs to another one.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -112,6 +114,13 @@ MIGRATIONS: Final = (
         JOIN contents ON contents.id = entries.content
         JOIN stamps ON serving = 1
         JOIN embeddings ON embeddings.stamp = stamps.id AND embeddings.content = contents.id;
+    """,
+    """
+    ALTER TABLE embeddings ADD COLUMN rules TEXT NOT NULL DEFAULT '1';
+    ALTER TABLE embeddings ADD COLUMN share REAL;
+    CREATE INDEX embeddings_by_rules ON embeddings (stamp, rules);
+    ALTER TABLE skips ADD COLUMN rules TEXT NOT NULL DEFAULT '1';
+    ALTER TABLE entries ADD COLUMN other_format TEXT;
     """,
 )
 """Each script migrates from the version before it to the next; version 0 is an empty file."""

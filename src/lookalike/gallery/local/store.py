@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -22,8 +21,9 @@ from lookalike.gallery.local.database import BUSY_SECONDS
 from lookalike.gallery.local.reader import LocalReader
 from lookalike.gallery.local.replacement import LocalReplacement, delete_other_vector_files, discard_unfinished
 from lookalike.gallery.local.session import Session
+from lookalike.gallery.local.tables import NewEmbedding
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import Calibration, Changes, EntryChange
+from lookalike.gallery.store import Calibration, Changes
 from lookalike.search.index import ExactIndex, IndexKind
 
 
@@ -111,25 +111,27 @@ class LocalStore(LocalReader):
         """See :class:`~lookalike.gallery.store.Store`."""
         connection = self._session.connection
         with self._session.exclusive():
-            vectors = self._new_vectors(changes.upserts)
+            embedded = self._new_embeddings(changes)
             first_row = self.vector_count()
-            if vectors:
-                self._file.write(first_row, np.stack(list(vectors.values())))
+            if embedded:
+                self._file.write(first_row, np.stack(list(embedded.values())))
             with self._session.transaction():
-                tables.add_embeddings(connection, self._stamp_id, list(vectors), first_row)
+                tables.add_embeddings(connection, self._stamp_id, list(embedded), first_row)
+                tables.confirm_embeddings(connection, self._stamp_id, changes.confirmed, changes.rules)
                 if changes.upserts or changes.removed:
-                    self._change_entries(changes)
+                    self._change_entries(changes, [one.digest for one in embedded])
                 tables.delete_skips(connection, changes.unskipped)
                 for skipped in changes.skipped:
-                    tables.upsert_skip(connection, skipped)
-            if vectors:
-                self._file.publish(first_row + len(vectors))
+                    tables.upsert_skip(connection, skipped, changes.rules)
+            if embedded:
+                self._file.publish(first_row + len(embedded))
 
-    def _change_entries(self, changes: Changes) -> None:
+    def _change_entries(self, changes: Changes, embedded: list[bytes]) -> None:
         connection = self._session.connection
         revision = revisions.new_revision(connection)
         for change in changes.upserts:
             tables.upsert_entry(connection, change, revision)
+        tables.mark_changed(connection, embedded, revision)
         for path in changes.removed:
             tables.delete_entries(connection, "path = ?", (os.fsencode(path),), revision)
         if changes.removed:
@@ -151,11 +153,16 @@ class LocalStore(LocalReader):
         """See :class:`~lookalike.gallery.store.Store`."""
         discard_unfinished(self._session, self._stamp_id)
 
-    def _new_vectors(self, changes: Iterable[EntryChange]) -> dict[bytes, NDArray[np.float32]]:
-        """The vectors among ``changes`` that are not stored yet, by digest."""
-        return {
-            change.digest: change.vector
-            for change in changes
+    def _new_embeddings(self, changes: Changes) -> dict[NewEmbedding, NDArray[np.float32]]:
+        """The embeddings in ``changes`` that are not stored yet, or only under other rules."""
+        by_digest = {
+            change.digest: change
+            for change in changes.upserts
             if change.vector is not None
-            and not tables.has_embedding(self._session.connection, self._stamp_id, change.digest)
+            and not tables.has_embedding(self._session.connection, self._stamp_id, change.digest, changes.rules)
+        }
+        return {
+            NewEmbedding(digest, changes.rules, change.share): change.vector
+            for digest, change in by_digest.items()
+            if change.vector is not None
         }

@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -96,11 +97,22 @@ def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: 
     if change.moved_id is not None or change.replaces_entry:
         delete_entries(connection, "path = ? OR id = ?", (path, change.moved_id), revision)
     connection.execute(
-        "INSERT INTO entries (id, path, path_text, size, mtime_ns, inode, content, revision) "
-        "VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?) "
+        "INSERT INTO entries (id, path, path_text, size, mtime_ns, inode, other_format, content, revision) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?) "
         "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
-        "inode = excluded.inode, content = excluded.content, revision = excluded.revision",
-        (change.moved_id, path, path_text(path), stat.size, stat.mtime_ns, stat.inode, change.digest, revision),
+        "inode = excluded.inode, other_format = excluded.other_format, content = excluded.content, "
+        "revision = excluded.revision",
+        (
+            change.moved_id,
+            path,
+            path_text(path),
+            stat.size,
+            stat.mtime_ns,
+            stat.inode,
+            change.other_format,
+            change.digest,
+            revision,
+        ),
     )
 
 
@@ -113,17 +125,17 @@ def delete_entries(connection: sqlite3.Connection, condition: str, values: Seque
 
 def read_skips(connection: sqlite3.Connection) -> Iterator[Skipped]:
     """All skipped files, ordered by the bytes of their paths; raises ValueError for an unknown kind."""
-    for path, kind, reason, size, *rest in connection.execute("SELECT * FROM skips ORDER BY path"):
-        stat = None if size is None else FileStat(size, *rest)
-        yield Skipped(os.fsdecode(path), SkipKind(_RENAMED_KINDS.get(kind, kind)), reason, stat)
+    for path, kind, reason, size, mtime_ns, inode, *rules in connection.execute("SELECT * FROM skips ORDER BY path"):
+        stat = None if size is None else FileStat(size, mtime_ns, inode)
+        yield Skipped(os.fsdecode(path), SkipKind(_RENAMED_KINDS.get(kind, kind)), reason, stat, *rules)
 
 
-def upsert_skip(connection: sqlite3.Connection, skipped: Skipped) -> None:
+def upsert_skip(connection: sqlite3.Connection, skipped: Skipped, rules: str) -> None:
     """Insert or replace a skipped file."""
     stat = (None,) * 3 if skipped.stat is None else (skipped.stat.size, skipped.stat.mtime_ns, skipped.stat.inode)
     connection.execute(
-        "INSERT OR REPLACE INTO skips VALUES (?, ?, ?, ?, ?, ?)",
-        (os.fsencode(skipped.path), skipped.kind, skipped.reason, *stat),
+        "INSERT OR REPLACE INTO skips VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (os.fsencode(skipped.path), skipped.kind, skipped.reason, *stat, rules),
     )
 
 
@@ -132,17 +144,82 @@ def delete_skips(connection: sqlite3.Connection, paths: Iterable[str]) -> None:
     connection.executemany("DELETE FROM skips WHERE path = ?", [(os.fsencode(path),) for path in paths])
 
 
-def add_embeddings(connection: sqlite3.Connection, stamp_id: int, digests: list[bytes], first_row: int) -> None:
-    """Record that the embeddings of ``digests`` are at consecutive rows from ``first_row``; adds new contents."""
+@dataclass(frozen=True, slots=True)
+class NewEmbedding:
+    """A content's digest, the decoding rules it was read under, and the share of the image that could be decoded."""
+
+    digest: bytes
+    rules: str
+    share: float | None
+
+
+def add_embeddings(
+    connection: sqlite3.Connection, stamp_id: int, added: Sequence[NewEmbedding], first_row: int
+) -> None:
+    """Record that these embeddings are at consecutive rows from ``first_row``; adds new contents.
+
+    An embedding that a content has already is replaced, and with it the calibration that was made from it.
+    """
     connection.executemany(
         "INSERT INTO contents (digest, lot) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
-        [(digest, _sample_key(digest)) for digest in digests],
+        [(one.digest, _sample_key(one.digest)) for one in added],
+    )
+    content = "(SELECT id FROM contents WHERE digest = ?)"
+    connection.executemany(
+        f"DELETE FROM calibration WHERE stamp = ? AND (content = {content} OR best_content = {content})",
+        [(stamp_id, one.digest, one.digest) for one in added],
     )
     connection.executemany(
-        "INSERT INTO embeddings SELECT ?, id, ? FROM contents WHERE digest = ?",
-        [(stamp_id, row, digest) for row, digest in enumerate(digests, start=first_row)],
+        f"INSERT OR REPLACE INTO embeddings (stamp, content, row, rules, share) VALUES (?, {content}, ?, ?, ?)",
+        [(stamp_id, one.digest, row, one.rules, one.share) for row, one in enumerate(added, start=first_row)],
     )
-    connection.execute("UPDATE stamps SET next_row = ? WHERE id = ?", (first_row + len(digests), stamp_id))
+    connection.execute("UPDATE stamps SET next_row = ? WHERE id = ?", (first_row + len(added), stamp_id))
+
+
+def confirm_embeddings(connection: sqlite3.Connection, stamp_id: int, digests: Sequence[bytes], rules: str) -> None:
+    """Record that the embeddings of these contents are right under ``rules``."""
+    connection.executemany(
+        "UPDATE embeddings SET rules = ? WHERE stamp = ? AND content = (SELECT id FROM contents WHERE digest = ?)",
+        [(rules, stamp_id, digest) for digest in digests],
+    )
+
+
+def mark_changed(connection: sqlite3.Connection, digests: Iterable[bytes], revision: int) -> None:
+    """Record in all entries of these contents that ``revision`` changed them."""
+    connection.executemany(
+        "UPDATE entries SET revision = ? WHERE content = (SELECT id FROM contents WHERE digest = ?)",
+        [(revision, digest) for digest in digests],
+    )
+
+
+def read_outdated(
+    connection: sqlite3.Connection, stamp_id: int, rules: str, after: str, limit: int
+) -> list[tuple[Entry, str]]:
+    """Up to ``limit`` entries after the path ``after`` whose embeddings have other rules, and those rules."""
+    others = "(rules < ? OR rules > ?)"  # ranges of an index; rules <> ? would read all embeddings
+    exists = f"SELECT 1 FROM embeddings WHERE stamp = ? AND {others} LIMIT 1"
+    if connection.execute(exists, (stamp_id, rules, rules)).fetchone() is None:
+        return []
+    return [
+        (Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest), old)
+        for number, path, size, mtime_ns, inode, digest, old in connection.execute(
+            "SELECT e.id, path, size, mtime_ns, inode, digest, rules FROM entries e "
+            "JOIN contents c ON c.id = e.content JOIN embeddings m ON m.content = c.id AND m.stamp = ? "
+            f"WHERE path > ? AND {others} ORDER BY path LIMIT ?",
+            (stamp_id, os.fsencode(after), rules, rules, limit),
+        )
+    ]
+
+
+def read_notes(connection: sqlite3.Connection, stamp_id: int) -> Iterator[tuple[str, str | None, float | None]]:
+    """The path, the unexpected format and the share of each entry that has one of these, ordered by path."""
+    for path, other_format, share in connection.execute(
+        "SELECT path, other_format, share FROM entries e "
+        "LEFT JOIN embeddings m ON m.content = e.content AND m.stamp = ? "
+        "WHERE other_format IS NOT NULL OR share IS NOT NULL ORDER BY path",
+        (stamp_id,),
+    ):
+        yield os.fsdecode(path), other_format, share
 
 
 def has_unused(connection: sqlite3.Connection) -> bool:
@@ -158,10 +235,12 @@ def delete_unused(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def has_embedding(connection: sqlite3.Connection, stamp_id: int, digest: bytes) -> bool:
-    """Whether a content has an embedding of a stamp."""
+def has_embedding(connection: sqlite3.Connection, stamp_id: int, digest: bytes, rules: str | None = None) -> bool:
+    """Whether a content has an embedding of a stamp, made under ``rules`` if they are given."""
     statement = "SELECT 1 FROM contents c JOIN embeddings e ON e.content = c.id AND e.stamp = ? WHERE digest = ?"
-    return connection.execute(statement, (stamp_id, digest)).fetchone() is not None
+    if rules is None:
+        return connection.execute(statement, (stamp_id, digest)).fetchone() is not None
+    return connection.execute(f"{statement} AND rules = ?", (stamp_id, digest, rules)).fetchone() is not None
 
 
 def read_rows(connection: sqlite3.Connection, stamp_id: int, digests: Iterable[bytes]) -> list[tuple[bytes, int]]:

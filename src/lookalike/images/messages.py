@@ -1,0 +1,31 @@
+"""What decoding libraries print, so that it can be put with the file it is about.
+
+Some libraries in C print to the standard error of the process. Only the program that owns it can catch that; it then
+calls :func:`set_source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from lookalike.text import printable
+
+_LONGEST: Final = 200
+
+
+class _Source:
+    """Returns what has been printed since it was last called; set for the whole process."""
+
+    read: Callable[[], str] = staticmethod(lambda: "")
+
+
+def set_source(read: Callable[[], str]) -> None:
+    """Let ``read`` return what libraries have printed since its last call."""
+    _Source.read = staticmethod(read)
+
+
+def last_message() -> str:
+    """The last line that a library has printed since the last call; empty if there is none."""
+    lines = [line.strip() for line in _Source.read().splitlines() if line.strip()]
+    return printable(lines[-1][:_LONGEST]) if lines else ""

@@ -1,0 +1,37 @@
+"""Choose the reader of a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import BinaryIO, Final
+
+from lookalike.images.readers.heif import open_heif
+from lookalike.images.readers.jpeg import open_jpeg
+from lookalike.images.readers.jpeg2000 import open_jpeg2000
+from lookalike.images.readers.jpegxl import open_jpegxl
+from lookalike.images.readers.netpbm import open_netpbm
+from lookalike.images.readers.opened import Opened
+from lookalike.images.readers.pillow import open_with_pillow
+from lookalike.images.readers.png import open_png
+from lookalike.images.readers.raw import open_raw
+from lookalike.images.readers.tiff import open_tiff
+
+_READERS: Final[dict[str, Callable[[BinaryIO], Opened]]] = {
+    "JPEG": open_jpeg,
+    "PNG": open_png,
+    "TIFF": open_tiff,
+    "HEIF": open_heif,
+    "JPEG2000": open_jpeg2000,
+    "JPEGXL": open_jpegxl,
+    "PPM": open_netpbm,
+    "RAW": open_raw,
+}
+
+
+def open_content(file: BinaryIO, name: str) -> Opened:
+    """Read the header of ``file``, an image of the format ``name``, which is one of ``FORMATS`` or RAW.
+
+    Raises what the libraries raise on damage, or an :class:`~lookalike.errors.ImageError` of the kind *unsupported*.
+    """
+    return _READERS.get(name, partial(open_with_pillow, name=name))(file)
