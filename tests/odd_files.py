@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
 import zlib
 from functools import cache
 from importlib.util import find_spec
@@ -15,6 +16,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+
+from lookalike.images.decode import DecodedImage, open_image
 
 SIZE = (320, 240)
 
@@ -39,6 +42,14 @@ def grey() -> NDArray[np.uint8]:
     """The photo in grey: uint8 (240, 320). Its darkest and lightest levels are 0 and 255."""
     levels = np.asarray(photo().convert("L")).astype(np.float64)
     return np.round((levels - levels.min()) * 255 / (levels.max() - levels.min())).astype(np.uint8)
+
+
+def opened(content: bytes, **options: Any) -> DecodedImage:
+    """Open a file with this content by its path."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(content)
+        return open_image(path, **options)
 
 
 def tiff(values: NDArray[Any], **options: Any) -> bytes:

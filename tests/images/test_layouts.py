@@ -15,12 +15,12 @@ from lookalike import ImageError, load_encoder
 from lookalike.images.decode import check_not_blank, from_pillow, image_extent, open_image
 from lookalike.images.files import SkipKind
 from lookalike.images.thumbnails import thumbnail
-from odd_files import SIZE, chunk, encoded, grey, photo, png_16, profile, rgb, tiff, with_chunks
+from odd_files import SIZE, chunk, encoded, grey, opened, photo, png_16, profile, rgb, tiff, with_chunks
 
 
 def decoded(content: bytes) -> NDArray[np.int16]:
     """The pixels of a file: int16 (height, width, 3)."""
-    return np.asarray(open_image(io.BytesIO(content)).pixels).astype(np.int16)
+    return np.asarray(opened(content).pixels).astype(np.int16)
 
 
 def difference(content: bytes, twin: NDArray[np.uint8]) -> int:
@@ -121,7 +121,7 @@ def test_a_palette_of_a_tiff_with_small_values():
 def test_what_no_decoder_reads_is_unsupported(values: NDArray[Any]):
     """A sound TIFF with samples that are no levels is unsupported by name, not damaged."""
     with pytest.raises(ImageError) as caught:
-        open_image(io.BytesIO(tiff(values[..., 0], photometric="minisblack")))
+        opened(tiff(values[..., 0], photometric="minisblack"))
     assert caught.value.kind == SkipKind.UNSUPPORTED
     assert "TIFF" in caught.value.reason
 
@@ -133,14 +133,14 @@ def test_unknown_compressions_of_a_tiff_are_unsupported(compression: int):
     place = content.find(struct.pack("<HHI", 259, 3, 1))
     content[place + 8 : place + 10] = struct.pack("<H", compression)
     with pytest.raises(ImageError) as caught:
-        open_image(io.BytesIO(bytes(content)))
+        opened(bytes(content))
     assert caught.value.kind == SkipKind.UNSUPPORTED
 
 
 def test_a_truncated_deep_tiff_is_damaged():
     """Missing samples are damage; they aren't taken for black."""
     with pytest.raises(ImageError) as caught:
-        open_image(io.BytesIO(tiff(rgb().astype(np.uint16), photometric="rgb")[:-50_000]))
+        opened(tiff(rgb().astype(np.uint16), photometric="rgb")[:-50_000])
     assert caught.value.kind == SkipKind.DAMAGED
 
 
@@ -228,7 +228,7 @@ def test_white_on_transparency_is_seen_on_grey(form: str):
 def test_images_that_show_nothing_are_blank(image: Image.Image):
     """An image whose channels vary by two levels at most is rejected as blank; three levels are enough."""
     with pytest.raises(ImageError) as caught:
-        check_not_blank(open_image(io.BytesIO(encoded(image, "PNG"))))
+        check_not_blank(opened(encoded(image, "PNG")))
     assert caught.value.kind == SkipKind.BLANK
     marked = photo().copy()
     marked.paste((50, 50, 50), (0, 0, *SIZE))

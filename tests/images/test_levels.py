@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.images.decode import ReadOptions, open_image
+from lookalike.images.decode import ReadOptions
 from lookalike.images.pixels.levels import Declared, Levels, find_levels
-from odd_files import chunk, grey, png_16, rgb, tiff
+from odd_files import chunk, grey, opened, png_16, rgb, tiff
 
 Scale = Callable[[NDArray[np.float64]], NDArray[Any]]
 
@@ -48,7 +48,7 @@ SCALES: dict[str, tuple[Scale, int]] = {
 
 def decoded(content: bytes, levels: Levels | None = None) -> NDArray[np.int16]:
     """The grey levels of a file: int16 (height, width)."""
-    pixels = np.asarray(open_image(io.BytesIO(content), options=ReadOptions(levels=levels)).pixels)
+    pixels = np.asarray(opened(content, options=ReadOptions(levels=levels)).pixels)
     assert (pixels[..., 0] == pixels[..., 2]).all()
     return pixels[..., 0].astype(np.int16)
 
@@ -73,7 +73,7 @@ def test_colours_have_the_levels_of_their_twin(name: str, planar: str, layout: d
     values = scale(rgb().astype(np.float64))
     values = np.moveaxis(values, 2, 0) if planar == "separate" else values
     content = tiff(values, photometric="rgb", planarconfig=planar, **layout)
-    pixels = np.asarray(open_image(io.BytesIO(content)).pixels).astype(np.int16)
+    pixels = np.asarray(opened(content).pixels).astype(np.int16)
     assert np.abs(pixels - rgb()).max() <= tolerance + 1
 
 
@@ -94,7 +94,7 @@ DEEP: dict[str, Callable[[NDArray[np.uint16]], bytes]] = {
 def test_deep_colours_in_every_format(form: str, factor: int):
     """10, 12, 14 and 16 bits in samples of 16 look alike in every format that has them."""
     content = DEEP[form](rgb().astype(np.uint16) * np.uint16(factor))
-    pixels = np.asarray(open_image(io.BytesIO(content)).pixels).astype(np.int16)
+    pixels = np.asarray(opened(content).pixels).astype(np.int16)
     assert np.abs(pixels - rgb()).max() <= 2
 
 
@@ -188,7 +188,7 @@ def test_a_large_deep_image_is_reduced_in_strips():
     """An image of more than 40 megapixels is reduced while it is converted, with the levels of the whole."""
     values = np.zeros((6500, 6500), np.uint16)
     values[-1, -1], values[:, :3000] = 4000, 2000
-    image = open_image(io.BytesIO(tiff(values)), min_side=500)
+    image = opened(tiff(values), min_side=500)
     assert image.size == (6500, 6500)
     assert image.pixels.size == (500, 500)
     assert image.pixels.getpixel((5, 5)) == (125, 125, 125)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from lookalike import ImageError
-from lookalike.images.decode import ReadOptions, open_image
+from lookalike.images.decode import ReadOptions
 from lookalike.images.files import SkipKind
-from odd_files import chunk, encoded, photo, png_16, rgb, segment, with_chunks, with_segments
+from odd_files import chunk, encoded, opened, photo, png_16, rgb, segment, with_chunks, with_segments
 
 PNG = encoded(photo(), "PNG")
 JPEG = encoded(photo(), "JPEG", quality=90)
@@ -22,7 +22,7 @@ LARGE_TEXT = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b'{"prompt": "x"} ' *
 
 def decoded(content: bytes) -> NDArray[np.int16]:
     """The pixels of a file: int16 (height, width, 3)."""
-    return np.asarray(open_image(io.BytesIO(content)).pixels).astype(np.int16)
+    return np.asarray(opened(content).pixels).astype(np.int16)
 
 
 @pytest.mark.parametrize("deep", [False, True])
@@ -61,7 +61,7 @@ def test_a_png_with_damaged_pixels_is_damaged(deep: bool):
     content[len(content) // 2] ^= 1
     for extra in ([], [LARGE_TEXT]):
         with pytest.raises(ImageError) as caught:
-            open_image(io.BytesIO(with_chunks(bytes(content), *extra)))
+            opened(with_chunks(bytes(content), *extra))
         assert caught.value.kind == SkipKind.DAMAGED
 
 
@@ -90,12 +90,12 @@ def test_jpegs_with_odd_segments(segments: list[bytes]):
 def test_bytes_before_a_jpeg_are_skipped(padding: bytes):
     """White space, NUL bytes or a byte order mark before a JPEG don't matter."""
     assert (decoded(padding + JPEG) == decoded(JPEG)).all()
-    assert open_image(io.BytesIO(padding + JPEG)).share is None
+    assert opened(padding + JPEG).share is None
 
 
 def share_of(content: bytes) -> float | None:
     """The share that was decoded of an image that is used."""
-    return open_image(io.BytesIO(content)).share
+    return opened(content).share
 
 
 @pytest.mark.parametrize("content", [JPEG, PROGRESSIVE], ids=["baseline", "progressive"])
@@ -103,13 +103,13 @@ def share_of(content: bytes) -> float | None:
 def test_a_jpeg_without_its_end_is_used(content: bytes, missing: int):
     """A JPEG a few bytes short is used and marked; with strict it is damaged."""
     cut = content[:-missing]
-    image = open_image(io.BytesIO(cut))
+    image = opened(cut)
     assert image.share is not None
     assert image.share >= 0.95
     rows = int(image.share * image.size[1]) // 16 * 16 - 1  # colours are interpolated across blocks
     assert np.abs(decoded(cut)[:rows] - decoded(content)[:rows]).max() <= (0 if content is JPEG else 80)
     with pytest.raises(ImageError) as caught:
-        open_image(io.BytesIO(cut), options=ReadOptions(strict=True))
+        opened(cut, options=ReadOptions(strict=True))
     assert caught.value.kind == SkipKind.DAMAGED
 
 
@@ -122,7 +122,7 @@ def test_the_share_of_a_cut_jpeg_is_exact_to_a_row_of_blocks(kept: float, restar
     whole = encoded(photo(), "JPEG", quality=90, subsampling=subsampling, **options)
     cut = whole[: int(len(whole) * kept)]
     with pytest.raises(ImageError) as caught:
-        open_image(io.BytesIO(cut))
+        opened(cut)
     assert caught.value.kind == SkipKind.DAMAGED
     percent = int(caught.value.reason.split(" %")[0].split("(")[1])
     seen = np.asarray(_completed(cut)).astype(int)
@@ -144,7 +144,7 @@ def test_a_progressive_jpeg_cut_in_a_later_scan_is_used():
     assert len(scans) > 3
     assert share_of(PROGRESSIVE[: scans[2] + 30]) == 1.0
     with pytest.raises(ImageError):
-        open_image(io.BytesIO(PROGRESSIVE[: (scans[0] + scans[1]) // 2]))
+        opened(PROGRESSIVE[: (scans[0] + scans[1]) // 2])
 
 
 def test_no_switch_of_the_whole_process_is_used():
@@ -160,7 +160,7 @@ def test_other_formats_that_are_cut_are_damaged(form: str):
     """A file that ends in the middle is damaged in every other format."""
     content = encoded(photo(), form)
     with pytest.raises(ImageError) as caught:
-        open_image(io.BytesIO(content[: len(content) // 2]))
+        opened(content[: len(content) // 2])
     assert caught.value.kind == SkipKind.DAMAGED
 
 

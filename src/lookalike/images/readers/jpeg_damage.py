@@ -50,7 +50,7 @@ def decoded_share(content: bytes) -> float:
     row = int(differ.any(axis=1).argmax()) // 2 * 2
     column = int(differ[row : row + 2].any(axis=0).argmax())
     rows, columns = differ.shape
-    return (row * columns + column * min(2, rows - row)) / (rows * columns)
+    return float((row * columns + column * min(2, rows - row)) / (rows * columns))
 
 
 def _blocks(content: bytes) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from lookalike.images.files import SkipKind, image_error
 from lookalike.images.pixels.levels import Declared, Levels
 from lookalike.images.pixels.samples import Samples, to_pillow
 from lookalike.images.readers.opened import Decoding, Opened, opened_samples, unsupported_error
-from lookalike.images.readers.pillow import open_with_pillow
+from lookalike.images.readers.pillow import open_with_pillow, pillow_image
 
 # Without a handler, Python prints its warnings to standard error. What makes a page unusable it raises.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -34,7 +34,7 @@ _UNCOMPRESSED: Final = 1
 _PILLOW_BANDS: Final = {0: (1,), 1: (1,), 2: (3, 4, 5), 3: (1,), 5: (4,), 6: (3,), 8: (3,)}
 """The number of bands that Pillow reads, for each photometric interpretation."""
 
-_MAX_SAMPLE_VALUE, _S_MIN_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE = 281, 340, 341
+_BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE, _S_MIN_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE = 258, 281, 340, 341
 _ORIENTATION, _ICC_PROFILE, _GDAL_NODATA = 274, 34675, 42113
 _SIDEWAYS: Final = (5, 6, 7, 8)
 _MOST_PAGES: Final = 64
@@ -46,9 +46,14 @@ def open_tiff(file: BinaryIO) -> Opened:
     from tifffile import TiffFile
 
     try:
-        tiff = TiffFile(file)
-        page = _full_page(tiff.pages)
-    except Exception:  # noqa: BLE001  tifffile raises almost anything on tags that Pillow may tolerate
+        # A name is given because tifffile can't use that of a file opened by its descriptor.
+        page = _full_page(TiffFile(file, name="image").pages)
+    except Exception as error:
+        # Damaged tags may still suit Pillow, which must not be left with samples that it cuts to 8 bits.
+        file.seek(0)
+        header = pillow_image(file, "TIFF")
+        if not set(getattr(header, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))) <= {1, 2, 4, 8}:
+            raise error from None
         file.seek(0)
         return open_with_pillow(file, "TIFF")
     read = partial(_read, page, file)
