@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.calibration import recalibrate
-from lookalike.gallery.store import Changes, EntryChange
+from lookalike.gallery.records import Changes, EntryChange
+from lookalike.gallery.searching.calibration import recalibrate
 from lookalike.gallery.stores import create_store
 from lookalike.images.files import FileStat, FoundFile
 

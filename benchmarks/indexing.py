@@ -78,7 +78,7 @@ def index_action(encoder: Encoder, folder: Path, gallery: Path) -> Callable[[], 
 
 def embed_action(encoder: Encoder, folder: Path, *, threads: int | None = None) -> Callable[[], None]:
     """An action that embeds the images of ``folder``, decoding on ``threads``, and discards the result."""
-    found, _ = find_images(folder)
+    found, _, _ = find_images(folder)
 
     def embed() -> None:
         for _ in embed_files(encoder, folder, found, threads=threads):

@@ -17,7 +17,7 @@ from benchmarks.machine import reader
 from benchmarks.processes import lookalike, peak_memory
 from benchmarks.report import Line, Target, skipped
 from lookalike.encoders.encoder import load_encoder
-from lookalike.gallery.store import Changes, EntryChange, Match
+from lookalike.gallery.records import Changes, EntryChange, Match
 from lookalike.gallery.stores import open_store
 from lookalike.search.index import ExactIndex, Vectors, nearest
 

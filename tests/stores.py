@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from fakes import SPEC
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes, EntryChange, NewVector, Store
+from lookalike.gallery.records import Changes, EntryChange, NewVector
+from lookalike.gallery.store import Store
 from lookalike.images.files import FileStat
 
 STAT = FileStat(1, 2, 3)

@@ -24,7 +24,7 @@ ROOMS = {
         "exports errors text machine progress atomic images search encoders embedding gallery evaluation report "
         "__init__ cli __main__"
     ),
-    "images": "formats files messages sniff walk pixels readers decode rules thumbnails",
+    "images": "formats files messages sniff kinds selection walk pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
     "images.readers": ("opened animation pillow png jpeg jpeg_damage tiff heif jpeg2000 jpegxl netpbm raw choice"),
     "search": "query similarity ranking index",
@@ -35,9 +35,9 @@ ROOMS = {
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
-    "gallery": (
-        "store options contents root calibration local stores reencode update terms searcher stamp_check gallery"
-    ),
+    "gallery": "records store options stamp_check contents local stores searching updating gallery",
+    "gallery.searching": "calibration terms searcher",
+    "gallery.updating": "root missing comparison update reencode",
     "gallery.local": "database vector_file schema tables revisions older session replacement scan reader store",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
@@ -67,8 +67,8 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "cli": (
-        "arguments output native_output progress encoder_source encoder_options index search status encoders "
-        "measuring main"
+        "arguments output native_output progress encoder_source encoder_options index search status remove formats "
+        "encoders measuring main"
     ),
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lookalike.encoders.spec import EncoderSpec
     from lookalike.errors import EncoderError, GalleryError, ImageError, LookalikeError
     from lookalike.gallery.gallery import Gallery, Status
-    from lookalike.gallery.update import UpdateReport
+    from lookalike.gallery.updating.update import UpdateReport
     from lookalike.images.files import Skipped
     from lookalike.search.query import Query
     from lookalike.search.ranking import Hit, Ranking
@@ -62,7 +62,7 @@ __getattr__, __dir__ = lazy_exports(
         "Ranking": "lookalike.search.ranking",
         "Skipped": "lookalike.images.files",
         "Status": "lookalike.gallery.gallery",
-        "UpdateReport": "lookalike.gallery.update",
+        "UpdateReport": "lookalike.gallery.updating.update",
         "load_encoder": "lookalike.encoders.encoder",
     },
 )

@@ -22,6 +22,7 @@
         ├── GalleryWriteError       the disk is full, read-only or failing; committed data is safe
         ├── GalleryDamagedError     the gallery's files are inconsistent or unreadable
         ├── StampMismatchError      the gallery was made with another encoder
+        ├── UnreachedImagesError    images can't be read, so the gallery keeps its encoder
         └── BackendMismatchError    this runtime and device compute other embeddings than the gallery's
 
 Library code raises these errors. Programming errors (``TypeError``, ``ValueError``) are not wrapped, and only
@@ -126,6 +127,10 @@ class GalleryDamagedError(GalleryError):
 
 class StampMismatchError(GalleryError):
     """The gallery was made with another encoder."""
+
+
+class UnreachedImagesError(GalleryError):
+    """Images of the gallery can't be read, so it keeps its encoder; what was encoded is kept for the next attempt."""
 
 
 class BackendMismatchError(GalleryError):

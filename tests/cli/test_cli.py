@@ -111,7 +111,7 @@ def test_json_has_exactly_the_documented_fields(gallery_folder: Path, call: Cli)
     for found in hits:
         assert [hit["rank"] for hit in found] == [1, 2]
         for hit in found:
-            assert list(hit) == ["rank", "id", "path", "score", "percentile"]
+            assert list(hit) == ["rank", "id", "path", "score", "percentile", "offline"]
             assert isinstance(hit["id"], str)
             assert (gallery_folder / hit["path"]).is_file()
             assert -1 <= hit["score"] <= 1
@@ -200,8 +200,10 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
         "gallery": str(gallery_folder / ".lookalike"),
         "folder": str(gallery_folder),
         "backends": [{"runtime": "numpy", "device": "cpu"}],
-        "options": {"max_pixels": 200_000_000, "levels": "auto", "strict": False},
+        "options": {"max_pixels": 200_000_000, "levels": "auto", "strict": False, "exclude": [], "include": []},
         "images": 8,
+        "offline": 0,
+        "passed_over": {},
         "notes": [],
     }
 

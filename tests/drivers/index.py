@@ -11,9 +11,9 @@ from pathlib import Path
 
 from fakes import FakeEncoder
 from lookalike import Gallery
-from lookalike.gallery import update
 from lookalike.gallery.local import session, vector_file
 from lookalike.gallery.local.store import LocalStore
+from lookalike.gallery.updating import update
 
 folder, gallery_path, moment, number = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 reached = 0

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes
+from lookalike.gallery.records import Changes
 from lookalike.images.files import SkipKind, Skipped
 from stores import upsert
 

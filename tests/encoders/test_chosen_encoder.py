@@ -16,7 +16,7 @@ from lookalike.encoders.encoder import TextEncoder
 from lookalike.encoders.views import VIEWS, prepare_views, view_min_side
 from lookalike.errors import EncoderError, GalleryError, QueryError, StampMismatchError, WeightsError
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.reencode import reencode
+from lookalike.gallery.updating.reencode import reencode
 from lookalike.images.decode import from_pillow
 from lookalike.report.search import search_json
 from stores import RULES, new_vectors

@@ -19,11 +19,11 @@ import pytest
 
 from fakes import SPEC
 from lookalike.errors import GalleryDamagedError, GalleryError, GalleryWriteError
-from lookalike.gallery.calibration import recalibrate
 from lookalike.gallery.local import older, schema
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import Changes
+from lookalike.gallery.records import Changes
+from lookalike.gallery.searching.calibration import recalibrate
 from lookalike.images.files import SkipKind
 from old_galleries import make_old_gallery
 from stores import RULES, check_store, digest_of, make_store, new_vectors, paths_of, upsert, vector_of
@@ -345,6 +345,6 @@ def test_the_view_of_images_is_readable(migrated: bool, tmp_path: Path):
         rows = connection.execute("SELECT * FROM images ORDER BY row").fetchall()
     texts = ["a.jpg", "ä.jpg", "b\\xff.jpg"]
     assert rows == [
-        (ids[name], text, 1, "1970-01-01 00:00:00", digest_of(name).hex(), "vectors-1.npy", row)
+        (ids[name], text, 1, "1970-01-01 00:00:00", None, digest_of(name).hex(), "vectors-1.npy", row)
         for row, (name, text) in enumerate(zip(names, texts, strict=True), start=1)
     ]

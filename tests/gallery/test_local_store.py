@@ -26,7 +26,8 @@ from lookalike.errors import (
 )
 from lookalike.gallery.local import tables
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Calibration, Changes, Store
+from lookalike.gallery.records import Calibration, Changes
+from lookalike.gallery.store import Store
 from lookalike.images.files import SkipKind, Skipped
 from stores import check_store, digest_of, make_store, upsert, vector_of
 

@@ -16,7 +16,7 @@ from lookalike import Gallery, ImageError
 from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.options import GalleryOptions
-from lookalike.gallery.store import Changes
+from lookalike.gallery.records import Changes
 from lookalike.images.decode import ReadOptions
 from lookalike.images.files import NoteKind, SkipKind
 from lookalike.images.pixels.levels import Levels
@@ -192,6 +192,9 @@ def downgrade(folder: Path) -> None:
             ALTER TABLE embeddings DROP COLUMN rules;
             ALTER TABLE embeddings DROP COLUMN share;
             ALTER TABLE skips DROP COLUMN rules;
+            DROP VIEW images;
+            DROP INDEX entries_offline;
+            ALTER TABLE entries DROP COLUMN offline_since;
             ALTER TABLE entries DROP COLUMN other_format;
             PRAGMA user_version = 2;
             """

@@ -19,9 +19,9 @@ from fakes import SPEC, FakeEncoder
 from galleries import Result, index, ranked_paths
 from lookalike import Encoder, Gallery, ImageError
 from lookalike.errors import StampMismatchError
-from lookalike.gallery.calibration import calibrate, is_current, recalibrate
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes, EntryChange
+from lookalike.gallery.records import Changes, EntryChange
+from lookalike.gallery.searching.calibration import calibrate, is_current, recalibrate
 from lookalike.images.files import SkipKind
 from stores import STAT, digest_of
 

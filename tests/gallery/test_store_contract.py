@@ -14,7 +14,8 @@ import pytest
 import lookalike
 from fakes import SPEC
 from lookalike.errors import GalleryError, GalleryExistsError, GalleryNotFoundError, QueryError
-from lookalike.gallery.store import Calibration, Changes, Store
+from lookalike.gallery.records import Calibration, Changes
+from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, open_store
 from lookalike.images.files import FileStat, SkipKind, Skipped
 from lookalike.search.query import Filter

@@ -5,6 +5,7 @@ import shutil
 import tracemalloc
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from galleries import index, ranked_paths
 from lookalike import Encoder, Gallery, GalleryError, UpdateReport
 from lookalike import embedding as embedding_module
 from lookalike.gallery.options import GalleryOptions
-from lookalike.gallery.store import Changes, EntryChange
-from lookalike.gallery.update import _Run
+from lookalike.gallery.records import Changes, EntryChange
+from lookalike.gallery.updating.comparison import Comparison
+from lookalike.gallery.updating.missing import Loss
 from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FoundFile, Note, NoteKind, SkipKind
+from lookalike.images.rules import Rules
 from lookalike.search.ranking import Hit
 from stores import STAT, make_store, upsert
 
@@ -392,7 +395,9 @@ def test_a_folder_that_cannot_be_listed_keeps_its_entries(gallery: Gallery, fold
         _make_writable(gallery.path)
         with unprivileged():
             assert counts(gallery.update()) == {"unchanged": 4, "skipped": 2}
-        assert hits(gallery) == before
+        after = hits(gallery)
+        assert sorted(path for path in after if after[path].offline) == ["sub/4.png", "sub/5.png"]
+        assert {path: replace(hit, offline=False) for path, hit in after.items()} == before
         assert skipped(gallery) == {"sub": SkipKind.UNREADABLE_FOLDER, "sub/bad.jpg": SkipKind.NOT_AN_IMAGE}
     (folder / "sub").chmod(0o755)
     assert counts(gallery.update()) == {"unchanged": 6, "skipped": 1}
@@ -422,15 +427,14 @@ def test_unreadable_folders_do_not_protect_folders_with_longer_names(
 def test_an_empty_or_unreadable_folder_does_not_empty_the_gallery(
     gallery: Gallery, folder: Path, unprivileged: Unprivileged
 ):
-    """A folder without images, or one that can't be listed, raises GalleryError and changes nothing."""
+    """A folder that can't be listed raises GalleryError; without any images, all of the gallery's go offline."""
     before = hits(gallery)
     (folder / "empty folder").mkdir()
     aside = folder.parent / "aside"
     aside.mkdir()
     for name in ("0.png", "1.png", "2.png", "3.png", "sub"):
         (folder / name).rename(aside / name)
-    with pytest.raises(GalleryError, match="no images in this folder; the gallery was not changed"):
-        gallery.update()
+    assert gallery.update().losses == [Loss("", 6)]
     folder.chmod(0)
     with (
         unprivileged(),
@@ -438,7 +442,7 @@ def test_an_empty_or_unreadable_folder_does_not_empty_the_gallery(
     ):
         gallery.update()
     folder.chmod(0o755)
-    assert hits(gallery) == before
+    assert {path: replace(hit, offline=False) for path, hit in hits(gallery).items()} == before
     for name in ("0.png", "1.png", "2.png", "3.png", "sub"):
         (aside / name).rename(folder / name)
     assert counts(gallery.update()) == {"unchanged": 6}
@@ -477,7 +481,7 @@ def test_an_empty_folder_gets_no_gallery(tmp_path: Path, fake: FakeEncoder, unpr
 def test_a_file_deleted_during_an_update_is_skipped_once(
     gallery: Gallery, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A file deleted before it is read is skipped in this update, and not listed in the next."""
+    """A file deleted before it is read is skipped in this update, and removed and not listed in the next."""
     drawn(folder / "6.png", 6)
     os.utime(folder / "0.png", ns=(1, 1))
     real = embedding_module.open_file
@@ -488,9 +492,10 @@ def test_a_file_deleted_during_an_update_is_skipped_once(
 
     with monkeypatch.context() as patch:
         patch.setattr(embedding_module, "open_file", delete_and_open)
-        assert counts(gallery.update()) == {"removed": 1, "unchanged": 5, "skipped": 2}
+        assert counts(gallery.update()) == {"unchanged": 5, "skipped": 2}
     assert skipped(gallery) == {"0.png": SkipKind.VANISHED, "6.png": SkipKind.VANISHED}
-    assert counts(gallery.update()) == {"unchanged": 5}
+    assert "0.png" in hits(gallery)
+    assert counts(gallery.update()) == {"removed": 1, "unchanged": 5}
     assert_equals_new_gallery(gallery, folder)
 
 
@@ -598,14 +603,13 @@ def test_unchanged_files_are_compared_in_bounded_memory(tmp_path: Path):
         entries = [EntryChange(file.path, file.stat, content.digest, content.vector) for file in files]
         store.commit(Changes(upserts=entries))
         del entries
-        run = _Run(store, ReadOptions(), [], verify=False)
         tracemalloc.start()
         try:
-            assert run.compare(files) == []
+            found = Comparison(store, files, [], Rules.current(ReadOptions()))
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert run.report.unchanged == len(files)
+    assert (found.to_read, found.unchanged) == ([], len(files))
     assert peak < 150 * len(files)
 
 

@@ -26,7 +26,7 @@ def touch(path: Path) -> Path:
 
 def image_paths(root: Path, leave_out: Path | None = None) -> list[str]:
     """The paths of the images; nothing may be skipped."""
-    images, skipped = find_images(root, leave_out=leave_out)
+    images, skipped, _ = find_images(root, leave_out=leave_out)
     assert skipped == []
     return [image.path for image in images]
 
@@ -117,7 +117,7 @@ def test_a_link_to_a_file_outside_is_followed(tmp_path: Path):
     target = touch(tmp_path / "outside" / "far.jpg")
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "near.jpg").symlink_to(target)
-    ((image,), _) = find_images(tmp_path / "root")
+    ((image,), _, _) = find_images(tmp_path / "root")
     assert image.path == "near.jpg"
     assert image.stat == FileStat.of(target.stat())
 
@@ -172,7 +172,7 @@ def test_broken_links_are_listed_if_they_may_lead_to_images(tmp_path: Path):
 def test_a_folder_named_like_an_image_is_listed_and_walked(tmp_path: Path):
     """The files in a folder named x.jpg are found, and the folder itself is listed as skipped."""
     touch(tmp_path / "x.jpg" / "inside.png")
-    images, problems = find_images(tmp_path)
+    images, problems, _ = find_images(tmp_path)
     assert [image.path for image in images] == ["x.jpg/inside.png"]
     assert [(problem.path, problem.kind) for problem in problems] == [("x.jpg", SkipKind.FOLDER)]
 
@@ -183,7 +183,7 @@ def test_an_unreadable_folder_is_skipped_and_the_rest_found(tmp_path: Path, unpr
     touch(tmp_path / "open" / "b.jpg")
     (tmp_path / "closed").chmod(0)
     with unprivileged():
-        images, problems = find_images(tmp_path)
+        images, problems, _ = find_images(tmp_path)
     (tmp_path / "closed").chmod(0o755)
     assert [image.path for image in images] == ["open/b.jpg"]
     assert [(problem.path, problem.kind) for problem in problems] == [("closed", SkipKind.UNREADABLE_FOLDER)]

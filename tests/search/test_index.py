@@ -14,7 +14,7 @@ from galleries import index as indexed_gallery
 from lookalike import Gallery
 from lookalike.gallery.local import revisions
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.store import Changes
+from lookalike.gallery.records import Changes
 from lookalike.search.index import ExactIndex, Vectors, nearest
 from old_galleries import make_old_gallery
 from stores import check_store, digest_of, make_store, upsert, vector_of

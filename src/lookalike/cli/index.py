@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, limit_frames, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load, loader, resolve_encoder
+from lookalike.cli.output import PARTLY_DONE
 from lookalike.cli.progress import progress_bar
 from lookalike.errors import StampMismatchError
 from lookalike.text import plural, printable
@@ -16,15 +19,21 @@ if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
     from lookalike.encoders.encoder import Encoder
     from lookalike.gallery.gallery import Gallery
-    from lookalike.gallery.update import UpdateReport
+    from lookalike.gallery.updating.missing import Loss
+    from lookalike.gallery.updating.update import UpdateReport
     from lookalike.images.pixels.levels import Levels
 
 _DETAILS = """\
 The gallery is stored in FOLDER/.lookalike, or where --gallery says (for a folder that is read-only). The first run
-encodes every image. Later runs read only files whose size, time or inode has changed, recognise renamed and moved
-images by their content, and remove deleted ones from the gallery. You can interrupt indexing at any time; the next run
-continues where it stopped. --strict, --max-megapixels and --levels are kept in the gallery, and apply to its queries
-too. Hidden files and folders (names that start with a dot) are ignored."""
+encodes every image. Later runs read only files whose size or time has changed, recognise renamed and moved images by
+their content, and remove deleted ones from the gallery. Images that are gone all at once, as when a disk is not
+connected, stay and are marked offline, until they are back or --prune removes them. You can interrupt indexing at any
+time; the next run continues where it stopped.
+
+--strict, --max-megapixels, --levels, --exclude and --include are kept in the gallery until they are given again, and
+the first three apply to its queries too. Hidden files and folders (names that start with a dot), the system folders of
+file servers and computers, and what a file named .lookalikeignore excludes (in the form of .gitignore, for the folder
+it is in) are passed over."""
 
 _NOT_GIVEN = object()
 """The default of an option for which None is a value."""
@@ -58,6 +67,18 @@ def add_to(commands: Commands) -> None:
         metavar="NAME|PATH",
         help="switch the gallery to another encoder; it stays searchable with the old one until this is complete",
     )
+    parser.add_argument(
+        "--accept-missing",
+        action="store_true",
+        help="complete --reencode without the images that can't be read now; they are taken out of the gallery",
+    )
+    parser.add_argument(
+        "--prune",
+        metavar="FOLDER",
+        nargs="?",
+        const="",
+        help="remove the images that are gone or offline (below FOLDER) from the gallery",
+    )
     parser.add_argument("--verify", action="store_true", help="read and hash unchanged files too")
     parser.add_argument(
         "--strict",
@@ -78,10 +99,15 @@ def add_to(commands: Commands) -> None:
         help="which sample values are black and white in images with more than 8 bits, such as 12 or 0:4095 (default: "
         "auto: what each file says, or what its largest value fits into)",
     )
+    for option, help_text in (
+        ("--exclude", "pass over files and folders that match, in the form of .gitignore; can be given several times"),
+        ("--include", "look at what matches although it is hidden, a system folder or excluded"),
+    ):
+        parser.add_argument(option, metavar="PATTERN", action="append", help=help_text)
     parser.add_argument(
         "--reset-options",
         action="store_true",
-        help="forget the options kept in the gallery: --strict, --max-megapixels and --levels",
+        help="forget the options kept in the gallery",
     )
     parser.set_defaults(levels=_NOT_GIVEN)
     # None: the value of the existing gallery, or the default of a new one.
@@ -95,12 +121,30 @@ def run(options: argparse.Namespace) -> int:
     with _open_or_create(options) as gallery, progress_bar() as progress:
         _set_options(gallery, options)
         if options.reencode:
-            report = gallery.reencode(_new_encoder(options, gallery), verify=options.verify, progress=progress)
+            report = gallery.reencode(
+                _new_encoder(options, gallery),
+                verify=options.verify,
+                accept_missing=options.accept_missing,
+                prune=options.prune,
+                progress=progress,
+            )
             print(f"switched to {gallery.stamp.name}: {plural(report.encoded, 'image')} encoded; ", end="")
         else:
-            report = gallery.update(verify=options.verify, progress=progress)
+            report = gallery.update(verify=options.verify, prune=options.prune, progress=progress)
     print(_summary(report))
-    return 0
+    for loss in report.losses:
+        print(f"lookalike: {_describe(loss)}", file=sys.stderr)
+    return PARTLY_DONE if report.losses else 0
+
+
+def _describe(loss: Loss) -> str:
+    folder = printable(shlex.quote(loss.folder)) if loss.folder else ""
+    lost = plural(loss.count, "image") + (f" below {folder}" if folder else "")
+    message = (
+        f"{lost} {'is' if loss.count == 1 else 'are'} gone all at once; perhaps a disk or a share is not connected. "
+        f"They stay in the gallery, marked offline. If they were deleted on purpose: lookalike index --prune {folder}"
+    )
+    return message.rstrip()
 
 
 def _levels(text: str) -> Levels | None:
@@ -118,12 +162,17 @@ def _set_options(gallery: Gallery, options: argparse.Namespace) -> None:
     from lookalike.gallery.options import GalleryOptions
 
     changed = GalleryOptions() if options.reset_options else gallery.options
-    changed = changed.with_changes(
-        strict=options.strict,
-        pixel_cap=None if options.max_megapixels is None else options.max_megapixels * 1_000_000,
-        **({} if options.levels is _NOT_GIVEN else {"levels": options.levels}),
-    )
-    gallery.set_options(changed)
+    pixel_cap = None if options.max_megapixels is None else options.max_megapixels * 1_000_000
+    given = {
+        "strict": options.strict,
+        "pixel_cap": pixel_cap,
+        "exclude": None if options.exclude is None else tuple(options.exclude),
+        "include": None if options.include is None else tuple(options.include),
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.levels is not _NOT_GIVEN:
+        given["levels"] = options.levels
+    gallery.set_options(changed.with_changes(**given))
     limit_frames(gallery)
 
 
@@ -195,11 +244,17 @@ def _is_known(name: str) -> bool:
 
 
 def _summary(report: UpdateReport) -> str:
+    from lookalike.images.kinds import in_words
+
     again = f", {report.reread:,} read again by new rules" if report.reread else ""
     noted = f", {report.noted:,} with notes" if report.noted else ""
+    offline = f", {report.offline:,} offline" if report.offline else ""
     counts = (
         f"{report.added:,} added, {report.updated:,} updated, {report.moved:,} moved, {report.removed:,} removed, "
-        f"{report.skipped:,} skipped{again}{noted}"
+        f"{report.skipped:,} skipped{again}{noted}{offline}"
     )
     hint = " (for the reasons: lookalike status)" if report.skipped or report.noted else ""
-    return f"{counts}{hint}; {report.images_per_second:.1f} images/s"
+    summary = f"{counts}{hint}; {report.images_per_second:.1f} images/s"
+    if passed_over := in_words(report.passed_over):
+        summary += f"\npassed over: {passed_over} (lookalike formats tells what is read)"
+    return summary

@@ -1,7 +1,7 @@
 """``lookalike``: parses the command line, runs the command, and turns errors into messages and exit codes.
 
 Exit codes: 0 success; 1 an error that the user can fix (one line on standard error says how); 2 wrong usage;
-130 interrupted.
+3 partly done (images or queries could not be reached, everything else is done); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 
 from lookalike import __version__
 from lookalike.cli import encoders as encoder_commands
-from lookalike.cli import index, search, status
+from lookalike.cli import formats, index, remove, search, status
 from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
 from lookalike.cli.native_output import native_output_caught
-from lookalike.errors import LookalikeError
+from lookalike.cli.output import PARTLY_DONE
+from lookalike.errors import LookalikeError, UnreachedImagesError
 from lookalike.machine import limit_threads
 
 _EPILOG = """\
@@ -71,7 +72,7 @@ def _run(arguments: Sequence[str] | None, encoders: EncoderSource) -> int:
         return int(leaving.code or 0)
     except LookalikeError as error:
         print(f"lookalike: {error}", file=sys.stderr)
-        return 1
+        return PARTLY_DONE if isinstance(error, UnreachedImagesError) else 1
     except KeyboardInterrupt:
         print("lookalike: interrupted; completed work is saved", file=sys.stderr)
         return 130
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lookalike {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     experiments = (dataset, evaluate, compare, robustness, angles, matrix, reproduce)
-    for command in (index, search, status, *experiments, encoder_commands):
+    for command in (index, search, status, remove, formats, *experiments, encoder_commands):
         command.add_to(commands)
     return parser
 

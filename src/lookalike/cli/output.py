@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
+
+PARTLY_DONE: Final = 3
+"""The exit code of a command that did what it could, but not all."""
 
 
 def print_json(answer: dict[str, Any]) -> None:

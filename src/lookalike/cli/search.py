@@ -192,7 +192,8 @@ def _print_table(rankings: list[Ranking]) -> None:
             print("no hits: the gallery contains no image other than the query")
         for hit in ranking.hits:
             percentile = "     " if hit.percentile is None else f"{hit.percentile:3.0f} %"
-            print(f"{hit.rank:4d}  {hit.score:6.3f}  {percentile}  {printable(hit.path)}")
+            mark = " (offline)" if hit.offline else ""
+            print(f"{hit.rank:4d}  {hit.score:6.3f}  {percentile}  {printable(hit.path)}{mark}")
 
 
 def _write_page(gallery: Gallery, rankings: list[Ranking], file: Path) -> None:

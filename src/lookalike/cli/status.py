@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
@@ -37,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_status(gallery: Gallery) -> None:
+    from lookalike.images.kinds import in_words
+
     status, stamp = gallery.status(), gallery.stamp
     print(f"gallery    {printable(gallery.path)}")
     print(f"folder     {printable(gallery.root)}")
@@ -44,13 +47,16 @@ def _print_status(gallery: Gallery) -> None:
     if status.backends:
         print(f"computed   by {', '.join(map(str, status.backends))}")
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
-    print(f"images     {status.images:,}")
+    offline = f" and {status.offline:,} offline (to remove them: lookalike index --prune)" if status.offline else ""
+    print(f"images     {status.images:,}{offline}")
     print(f"on disk    {megabytes(status.disk_bytes)}")
     if options := _options(status.options):
-        print(f"options    {options}")
+        print(f"options    {printable(options)}")
     print(f"skipped    {len(status.skipped):,}")
     for skipped in status.skipped:
         print(f"  {printable(skipped.path)}: {skipped.reason}")
+    if passed_over := in_words(status.passed_over):
+        print(f"passed over  {passed_over}")
     if status.notes:
         print(f"notes      {len(status.notes):,}")
     for note in status.notes:
@@ -69,6 +75,8 @@ def _options(options: GalleryOptions) -> str:
         texts.append(f"--max-megapixels {reading.pixel_cap / 1e6:g}")
     if reading.levels is not None:
         texts.append(f"--levels {reading.levels}")
+    texts += [f"--exclude {shlex.quote(pattern)}" for pattern in options.selection.exclude]
+    texts += [f"--include {shlex.quote(pattern)}" for pattern in options.selection.include]
     return " ".join(texts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.options import GalleryOptions
-from lookalike.gallery.store import Entry, Store
+from lookalike.gallery.options import GalleryOptions, read_options, read_passed_over
+from lookalike.gallery.records import Entry
+from lookalike.gallery.stamp_check import recorded_backends
+from lookalike.gallery.store import Store
 from lookalike.images.files import FileStat, Note, Skipped
+from lookalike.images.kinds import PassedOver
 
 _PAGE: Final = 4096
 """How many embeddings are read at a time."""
@@ -26,17 +29,21 @@ class Status:
     """The contents of a gallery.
 
     ``stamp`` is its encoder and ``backends`` are the runtimes and devices that have computed embeddings, as far as they
-    are recorded. ``options`` are how it reads its images. ``images`` is the number of images, ``disk_bytes`` the size
-    of the gallery's files. ``notes`` are on images that are used although something is wrong with their files.
+    are recorded. ``options`` are how it finds and reads its images. ``images`` is the number of images that are there,
+    ``offline`` that of images whose files could not be found, ``disk_bytes`` the size of the gallery's files.
+    ``notes`` are on images that are used although something is wrong with their files. ``passed_over`` counts what the
+    last update did not read because of what it is.
     """
 
     stamp: EncoderSpec
     backends: tuple[Backend, ...]
     options: GalleryOptions
     images: int
+    offline: int
     disk_bytes: int
     skipped: tuple[Skipped, ...]
     notes: tuple[Note, ...]
+    passed_over: Mapping[PassedOver, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +96,30 @@ def iter_embeddings(store: Store) -> Iterator[tuple[GalleryImage, NDArray[np.flo
         for entry in page:
             if entry.digest in vectors:
                 yield GalleryImage.of(store, entry), vectors[entry.digest]
+
+
+def all_embeddings(store: Store) -> tuple[list[str], NDArray[np.float32]]:
+    """The paths of all images (n), and their embeddings, float32 (n, dimension), in the same order."""
+    with store.snapshot():
+        paths, matrix = [], np.empty((store.count(), store.stamp.dimension), np.float32)
+        for number, (image, vector) in enumerate(iter_embeddings(store)):
+            paths.append(image.path)
+            matrix[number] = vector
+    return paths, matrix[: len(paths)]
+
+
+def status_of(store: Store) -> Status:
+    """The status of the gallery in ``store``."""
+    with store.snapshot():
+        offline = store.count_offline()
+        return Status(
+            stamp=store.stamp,
+            backends=recorded_backends(store),
+            options=read_options(store),
+            images=store.count() - offline,
+            offline=offline,
+            disk_bytes=store.disk_bytes(),
+            skipped=tuple(store.skips()),
+            notes=tuple(store.notes()),
+            passed_over=read_passed_over(store),
+        )

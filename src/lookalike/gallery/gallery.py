@@ -15,24 +15,25 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import BackendMismatchError, GalleryError, StampMismatchError, WeightsError
-from lookalike.gallery.contents import GalleryImage, Status, iter_embeddings
+from lookalike.errors import BackendMismatchError, GalleryError, StampMismatchError
+from lookalike.gallery.contents import GalleryImage, Status, all_embeddings, iter_embeddings, status_of
 from lookalike.gallery.options import GalleryOptions, read_options, write_options
-from lookalike.gallery.reencode import reencode
-from lookalike.gallery.root import check_root, check_writable, moved_root
-from lookalike.gallery.searcher import Searcher
+from lookalike.gallery.searching.searcher import Searcher
+from lookalike.gallery.searching.terms import embed_query, find_entry
 from lookalike.gallery.stamp_check import (
     check_backend,
     check_for_search,
     check_for_update,
+    load_own_encoder,
     matches_stamp,
     record_backend,
-    recorded_backends,
 )
 from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, find_gallery, gallery_at, open_store
-from lookalike.gallery.terms import embed_query, find_entry
-from lookalike.gallery.update import UpdateReport, update
+from lookalike.gallery.updating.missing import remove
+from lookalike.gallery.updating.reencode import reencode
+from lookalike.gallery.updating.root import check_root, check_writable, moved_root, path_below
+from lookalike.gallery.updating.update import UpdateReport, update
 from lookalike.images.decode import ReadOptions
 from lookalike.images.rules import Rules
 from lookalike.images.thumbnails import thumbnail
@@ -130,22 +131,10 @@ class Gallery:
     @cached_property
     def encoder(self) -> Encoder:
         """The encoder of this gallery, loaded when it is first needed."""
-        encoder = self._preset_encoder or self._load_own_encoder()
+        encoder = self._preset_encoder or load_own_encoder(self._store, self._load_encoder)
         check_for_search(self._store, encoder)
         check_backend(self._store, encoder)
         return encoder
-
-    def _load_own_encoder(self) -> Encoder:
-        stamp, path = self.stamp, self.weights_path
-        if path is None:
-            return self._load_encoder(stamp.name, precision=stamp.precision, view=stamp.view)
-        if not path.exists():
-            raise WeightsError(
-                f"{printable(path)}: the weights of this gallery's encoder are no longer here. If they were moved: "
-                "--encoder PATH"
-            )
-        activation = stamp.clip.activation if stamp.clip else None
-        return self._load_encoder(path, precision=stamp.precision, view=stamp.view, activation=activation)
 
     @property
     def options(self) -> GalleryOptions:
@@ -165,30 +154,53 @@ class Gallery:
         outdated = self._store.outdated(str(rules))
         return {entry.path for entry, before in outdated if not Rules.parse(before).decodes_like(rules)}
 
-    def update(self, *, verify: bool = False, progress: Progress | None = None) -> UpdateReport:
+    def update(
+        self,
+        *,
+        verify: bool = False,
+        prune: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> UpdateReport:
         """Add new images, re-encode changed ones, follow moved ones, and remove deleted ones.
 
-        Files whose size, modification time and inode are unchanged are not read, unless ``verify`` is set, or other
-        decoding rules or :attr:`options` apply to them than when they were encoded. Every batch is committed, so an
-        interrupted update resumes where it stopped. ``progress`` is called with the number of files done and their
-        total. Raises :class:`~lookalike.errors.GalleryWriteError` (full disk and the like; everything committed is
-        kept), and :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only or the folder holds no
-        images.
+        Files whose size and modification time are unchanged are not read, unless ``verify`` is set, or other decoding
+        rules or :attr:`options` apply to them than when they were encoded. Images that are gone in bulk, as when a disk
+        is not mounted, stay and are marked offline; ``prune`` removes those that are gone below this folder, which is
+        relative to the root ("" for all). Every batch is committed, so an interrupted update resumes where it stopped.
+        ``progress`` is called with the number of files done and their total. Raises
+        :class:`~lookalike.errors.GalleryWriteError` (full disk and the like; everything committed is kept), and
+        :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only, or its folder can't be listed.
         """
         check_writable(self._store)
-        reading = self.options.reading
-        return update(self._store, self._update_encoder, verify=verify, reading=reading, progress=progress)
+        return update(
+            self._store,
+            self._update_encoder,
+            verify=verify,
+            options=self.options,
+            prune=None if prune is None else path_below(self.root, prune),
+            progress=progress,
+        )
 
     def _update_encoder(self) -> Encoder:
         check_for_update(self._store, self.encoder)
         record_backend(self._store, self.encoder)
         return self.encoder
 
-    def reencode(self, encoder: Encoder, *, verify: bool = False, progress: Progress | None = None) -> UpdateReport:
+    def reencode(
+        self,
+        encoder: Encoder,
+        *,
+        verify: bool = False,
+        accept_missing: bool = False,
+        prune: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> UpdateReport:
         """Convert this gallery to another encoder, and update it.
 
         The old embeddings stay active until all new ones are stored. An interrupted conversion resumes with the next
-        call; calling this with the gallery's own encoder discards it. The other arguments and the errors are those of
+        call; calling this with the gallery's own encoder discards it. Images whose files can't be read now, as those
+        that are offline, are taken out of the gallery if ``accept_missing`` is set; otherwise
+        :class:`~lookalike.errors.UnreachedImagesError` is raised. The other arguments and errors are those of
         :meth:`update`.
         """
         started, reencoded = time.monotonic(), 0
@@ -196,13 +208,24 @@ class Gallery:
             self._store.discard_replacement()
         else:
             check_writable(self._store)
-            reencoded = reencode(self._store, encoder, self.options.reading, progress)
+            reencoded = reencode(
+                self._store, encoder, self.options.reading, accept_missing=accept_missing, progress=progress
+            )
         seconds = time.monotonic() - started
         self.set_encoder(encoder)
-        report = self.update(verify=verify, progress=progress)
+        report = self.update(verify=verify, prune=prune, progress=progress)
         report.encoded += reencoded
         report.seconds += seconds
         return report
+
+    def remove(self, paths: Iterable[str | os.PathLike[str]]) -> tuple[int, list[str]]:
+        """Take images out of the gallery; their files are not touched.
+
+        A path is that of an image or of a folder, absolute or relative to :attr:`root`. Returns the number of images
+        removed, and the paths at which there is none. Images that are still in the folder come back with the next
+        :meth:`update`. Raises :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only.
+        """
+        return remove(self._store, [path_below(self.root, path) for path in paths])
 
     def search(self, query: QueryImage | Query, k: int | None = None, *, include_self: bool = False) -> Ranking:
         """The images most similar to ``query``, best first; ties are ordered by the bytes of their paths.
@@ -233,8 +256,8 @@ class Gallery:
         return self._searcher.search_many(embedded, include_self=include_self)
 
     def __len__(self) -> int:
-        """The number of images."""
-        return self._store.count()
+        """The number of images, without those that are offline."""
+        return self._store.count() - self._store.count_offline()
 
     def image(self, id: str) -> GalleryImage:  # noqa: A002  as in Hit
         """The image with this ``id``, as hits have it.
@@ -256,12 +279,7 @@ class Gallery:
 
         They are ordered by the bytes of the paths, and each embedding has length 1.
         """
-        with self._store.snapshot():
-            paths, matrix = [], np.empty((len(self), self.stamp.dimension), np.float32)
-            for number, (image, vector) in enumerate(self.iter_embeddings()):
-                paths.append(image.path)
-                matrix[number] = vector
-        return paths, matrix[: len(paths)]
+        return all_embeddings(self._store)
 
     def iter_embeddings(self) -> Iterator[tuple[GalleryImage, NDArray[np.float32]]]:
         """Every image and its embedding, float32 (dimension,), ordered by the bytes of the paths, in bounded memory."""
@@ -307,17 +325,7 @@ class Gallery:
 
     def status(self) -> Status:
         """The gallery's encoder, what it ran on, its size and skipped files."""
-        store = self._store
-        with store.snapshot():
-            return Status(
-                stamp=self.stamp,
-                backends=recorded_backends(store),
-                options=self.options,
-                images=store.count(),
-                disk_bytes=store.disk_bytes(),
-                skipped=tuple(store.skips()),
-                notes=tuple(store.notes()),
-            )
+        return status_of(self._store)
 
     def close(self) -> None:
         """Close the gallery's files."""

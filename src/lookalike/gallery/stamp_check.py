@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import BackendMismatchError, StampMismatchError
+from lookalike.errors import BackendMismatchError, StampMismatchError, WeightsError
 from lookalike.gallery.store import Store
 from lookalike.text import printable
 
@@ -120,3 +121,20 @@ def record_backend(store: Store, encoder: Encoder) -> None:
     else:
         probe = replace(probe, backends=(*probe.backends, encoder.backend))
     store.set_metadata(_KEY, probe.to_json())
+
+
+def load_own_encoder(store: Store, load: Callable[..., Encoder]) -> Encoder:
+    """The encoder of the gallery, loaded by ``load``, which takes the arguments of :func:`lookalike.load_encoder`.
+
+    Raises :class:`~lookalike.errors.WeightsError` if its weights are no longer where they were.
+    """
+    stamp, path = store.stamp, store.weights_path
+    if path is None:
+        return load(stamp.name, precision=stamp.precision, view=stamp.view)
+    if not path.exists():
+        raise WeightsError(
+            f"{printable(path)}: the weights of this gallery's encoder are no longer here. If they were moved: "
+            "--encoder PATH"
+        )
+    activation = stamp.clip.activation if stamp.clip else None
+    return load(path, precision=stamp.precision, view=stamp.view, activation=activation)

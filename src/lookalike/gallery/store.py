@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,108 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.images.decode import ReadOptions
-from lookalike.images.files import FileStat, FoundFile, Note, Skipped
-from lookalike.images.rules import Rules
+from lookalike.gallery.records import Calibration, Changes, Entry, Match, NewVector, VectorBatch
+from lookalike.images.files import FoundFile, Note, Skipped
 from lookalike.search.query import Filter
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One image file of the gallery. ``digest`` is the SHA-256 of its bytes; ``id`` stays when the file is moved."""
-
-    id: int
-    path: str
-    stat: FileStat
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EntryChange:
-    """An entry to add or update at ``path``.
-
-    ``vector`` is the embedding of its content, float32 (dimension,); None if the store has it already. ``share`` is the
-    share of the image that it was made of, None for all of it. ``other_format`` is the file's format if its extension
-    belongs to another one. ``moved_id`` is
-    the id of the entry whose file was moved here. That entry may be gone from the store, if its old path was taken by
-    another file in an earlier commit; it is then restored with its id. ``replaces_entry`` is set if the entry at
-    ``path`` belongs to another image, so that its id must not be kept.
-    """
-
-    path: str
-    stat: FileStat
-    digest: bytes
-    vector: NDArray[np.float32] | None = None
-    share: float | None = None
-    other_format: str | None = None
-    moved_id: int | None = None
-    replaces_entry: bool = False
-
-
-@dataclass(slots=True)
-class Changes:
-    """What one commit changes, all or nothing.
-
-    ``upserts`` add or update entries (a new content needs its vector), ``removed`` are the paths of entries to delete,
-    ``skipped`` adds or updates skipped files, and ``unskipped`` are paths to delete from the list of skipped files.
-    ``confirmed`` are contents whose stored embeddings are right under ``rules`` too: the decoding rules under which the
-    files were read, as the text of :class:`~lookalike.images.rules.Rules`.
-    """
-
-    upserts: list[EntryChange] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    unskipped: list[str] = field(default_factory=list)
-    confirmed: list[bytes] = field(default_factory=list)
-    rules: str = str(Rules.current(ReadOptions()))
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to commit."""
-        return len(self) > 0
-
-    def __len__(self) -> int:
-        """The number of changes."""
-        return sum((len(self.upserts), len(self.removed), len(self.skipped), len(self.unskipped), len(self.confirmed)))
-
-
-@dataclass(frozen=True, slots=True)
-class VectorBatch:
-    """Contents and their embeddings: ``vectors`` float32 (n, dimension) belong to ``digests`` (n), each of length 1."""
-
-    digests: list[bytes]
-    vectors: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """An entry found by a search, and the exact cosine of its embedding with the query, -1 to 1."""
-
-    entry: Entry
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How close images of this gallery are to their best matches, for a seeded sample of contents.
-
-    ``digests`` (m) are the sampled contents, ``best`` (m) the digests of their best matches (self excluded), and
-    ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``vector_count`` is :meth:`Store.vector_count` at the time
-    of the calibration.
-    """
-
-    digests: tuple[bytes, ...]
-    best: tuple[bytes, ...]
-    scores: NDArray[np.float64]
-    vector_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewVector:
-    """A content's digest and embedding, float32 (dimension,); ``share`` is as in :class:`EntryChange`."""
-
-    digest: bytes
-    vector: NDArray[np.float32]
-    share: float | None = None
 
 
 class Replacement(Protocol):
@@ -196,7 +96,11 @@ class Store(Protocol):
         ...
 
     def count(self) -> int:
-        """The number of entries."""
+        """The number of entries, including those that are offline."""
+        ...
+
+    def count_offline(self) -> int:
+        """The number of entries that are offline."""
         ...
 
     def iter_entries(self) -> Iterator[Entry]:

@@ -43,6 +43,10 @@ class FileStat:
     mtime_ns: int
     inode: int
 
+    def is_like(self, other: FileStat) -> bool:
+        """Whether size and time are equal. Not all file systems have inodes that stay."""
+        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
     @classmethod
     def of(cls, status: os.stat_result) -> FileStat:
         """Take the three values from the result of ``os.stat``."""

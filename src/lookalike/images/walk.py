@@ -5,36 +5,56 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
+from lookalike.images.kinds import PassedOver, kind_of
+from lookalike.images.selection import IGNORE_FILE, Selection, Selector
+
+
+class FolderContents(NamedTuple):
+    """The image files of a folder, what had to be skipped, and how many of which kind were passed over.
+
+    Both lists are sorted by the bytes of the paths.
+    """
+
+    files: list[FoundFile]
+    skipped: list[Skipped]
+    passed_over: Mapping[PassedOver, int]
 
 
 def find_images(
-    root: Path, *, leave_out: Path | None = None, progress: Callable[[int], None] | None = None
-) -> tuple[list[FoundFile], list[Skipped]]:
-    """Find all files below ``root`` with an image extension; returns them and what had to be skipped.
+    root: Path,
+    *,
+    selection: Selection | None = None,
+    leave_out: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> FolderContents:
+    """Find all files below ``root`` with an image extension.
 
-    Both lists are sorted by the bytes of the paths. Hidden files and folders (names that begin with a dot) and the
-    folder ``leave_out`` are ignored. A symbolic link is followed unless its target has already been found, so cycles
-    end and a linked folder is listed once. ``progress`` is called with the number of files found so far. Raises
-    ``OSError`` only if ``root`` itself can't be listed.
+    Hidden files and folders (names that begin with a dot), system folders and what ``selection`` or an ignore file
+    excludes are passed over, and so is the folder ``leave_out``. A symbolic link is followed unless its target has
+    already been found, so cycles end and a linked folder is listed once. Folders are told apart by their real paths,
+    not by inodes, which some file systems don't have. ``progress`` is called with the number of files found so far.
+    Raises ``OSError`` only if ``root`` itself can't be listed.
     """
-    walk = _Walk(root, leave_out, progress)
+    walk = _Walk(root, selection or Selection(), leave_out, progress)
     walk.run()
-    return sorted(walk.found, key=by_path), sorted(walk.skipped, key=by_path)
+    return FolderContents(sorted(walk.found, key=by_path), sorted(walk.skipped, key=by_path), +walk.passed_over)
 
 
-def has_images(root: Path) -> bool:
+def has_images(root: Path, selection: Selection | None = None) -> bool:
     """Whether there is any image file below ``root``; stops at the first one."""
 
     def stop(_: int) -> None:
         raise _OneFoundError
 
     try:
-        find_images(root, progress=stop)
+        find_images(root, selection=selection, progress=stop)
     except _OneFoundError:
         return True
     return False
@@ -52,20 +72,28 @@ def by_path(item: FoundFile | Skipped) -> bytes:
 class _Walk:
     """One walk through a folder. Links are followed last, when all real files and folders are known."""
 
-    def __init__(self, root: Path, leave_out: Path | None, progress: Callable[[int], None] | None) -> None:
+    def __init__(
+        self, root: Path, selection: Selection, leave_out: Path | None, progress: Callable[[int], None] | None
+    ) -> None:
         self.root = root
         self.found: list[FoundFile] = []
         self.skipped: list[Skipped] = []
+        self.passed_over: Counter[PassedOver] = Counter()
+        self._selector = Selector(selection)
         self._progress = progress
-        self._seen_folders: set[tuple[int, int]] = set()
-        self._seen_files: set[tuple[int, int]] = set()
         self._links: list[str] = []
-        if leave_out is not None and leave_out.exists():
-            self._seen_folders.add(_identity(leave_out.stat()))
+        self._real_root = os.path.realpath(root)
+        # The real paths of all folders reached, and where the linked ones among them really are.
+        self._seen_folders: set[str] = {self._real_root}
+        self._linked: dict[str, str] = {}
+        if leave_out is not None:
+            self._seen_folders.add(os.path.realpath(leave_out))
 
     def run(self) -> None:
-        self._seen_folders.add(_identity(self.root.stat()))
         self._walk_folder("")
+        if not self._links:
+            return
+        self._real_files = {self._real(file.path) for file in self.found}
         while self._links:
             links, self._links = sorted(self._links, key=os.fsencode), []
             for path in links:
@@ -76,39 +104,63 @@ class _Walk:
         while pending:
             folder = pending.pop()
             try:
-                with os.scandir(self.root / folder) as entries:
-                    for entry in entries:
-                        if not entry.name.startswith("."):
-                            pending += self._add_entry(f"{folder}/{entry.name}" if folder else entry.name, entry)
+                with os.scandir(self.root / folder) as scanned:
+                    entries = list(scanned)
+                self._read_ignore_file(folder, entries)
+                for entry in entries:
+                    pending += self._add_entry(f"{folder}/{entry.name}" if folder else entry.name, entry)
             except OSError as error:  # also raised where names can be listed but files can't be accessed
                 if not folder:
                     raise
                 reason = f"folder can't be listed ({error.strerror}); images indexed from it are kept"
                 self.skipped.append(Skipped(folder, SkipKind.UNREADABLE_FOLDER, reason))
 
+    def _read_ignore_file(self, folder: str, entries: list[os.DirEntry[str]]) -> None:
+        if any(entry.name == IGNORE_FILE for entry in entries):
+            path = f"{folder}/{IGNORE_FILE}" if folder else IGNORE_FILE
+            try:
+                self._selector.enter(folder, self.root / path)
+            except OSError as error:
+                reason = f"can't be read ({error.strerror}); its patterns are not applied"
+                self.skipped.append(Skipped(path, SkipKind.UNREADABLE, reason))
+
     def _add_entry(self, path: str, entry: os.DirEntry[str]) -> list[str]:
         """Handle one directory entry; returns the folders to walk next."""
         try:
-            if entry.is_symlink():
+            is_link = _is_link(entry)
+            is_folder = not is_link and entry.is_dir()
+            reason = self._selector.reason(path, is_folder=is_folder)
+            if reason is not None:
+                self._pass_over(path, reason)
+            elif is_link:
                 self._links.append(path)
-            elif entry.is_dir():
-                return self._add_folder(path, (self.root / path).stat())
+            elif is_folder:
+                return self._add_folder(path, self._real(path))
             elif _has_image_extension(path):
                 self._add_file(path, entry.stat(follow_symlinks=False))
+            else:
+                self.passed_over[kind_of(path)] += 1
         except FileNotFoundError:
             self.skipped.append(Skipped(path, SkipKind.VANISHED, "deleted while the folder was being read"))
+        except PermissionError:
+            raise  # it holds for the whole folder
+        except OSError as error:
+            self.skipped.append(Skipped(path, SkipKind.UNREADABLE, f"can't be read ({error.strerror})"))
         return []
 
-    def _add_folder(self, path: str, status: os.stat_result) -> list[str]:
-        if _identity(status) in self._seen_folders:
+    def _pass_over(self, path: str, reason: PassedOver) -> None:
+        is_own = os.path.basename(path) == IGNORE_FILE or self._real(path) in self._seen_folders  # noqa: PTH119
+        self.passed_over[reason] += not is_own
+
+    def _add_folder(self, path: str, real: str) -> list[str]:
+        if real in self._seen_folders:
             return []
-        self._seen_folders.add(_identity(status))
+        self._seen_folders.add(real)
         if _has_image_extension(path):
             self.skipped.append(Skipped(path, SkipKind.FOLDER, "not an image (folder); the files in it are indexed"))
         return [path]
 
     def _add_file(self, path: str, status: os.stat_result) -> None:
-        self._seen_files.add(_identity(status))
         self.found.append(FoundFile(path, FileStat.of(status)))
         if self._progress is not None:
             self._progress(len(self.found))
@@ -119,11 +171,27 @@ class _Walk:
         except OSError as error:
             self._add_broken_link(path, error)
             return
+        real = os.path.realpath(self.root / path)
         if stat.S_ISDIR(status.st_mode):
-            for folder in self._add_folder(path, status):
+            self._linked[path] = real
+            first = len(self.found)
+            for folder in self._add_folder(path, real):
                 self._walk_folder(folder)
-        elif _has_image_extension(path) and _identity(status) not in self._seen_files:
+            self._real_files.update(self._real(file.path) for file in self.found[first:])
+        elif _has_image_extension(path) and real not in self._real_files:
+            self._real_files.add(real)
             self._add_file(path, status)
+        elif not _has_image_extension(path):
+            self.passed_over[kind_of(path)] += 1
+
+    def _real(self, path: str) -> str:
+        """The real path of something found: below the root, or below a folder that a link in it leads to."""
+        parent = path
+        while self._linked and parent:
+            if parent in self._linked:
+                return self._linked[parent] + path[len(parent) :]
+            parent = parent.rpartition("/")[0]
+        return f"{self._real_root.rstrip(os.sep)}/{path}"
 
     def _add_broken_link(self, path: str, error: OSError) -> None:
         """List a broken link if it may have pointed to images.
@@ -138,9 +206,11 @@ class _Walk:
             self.skipped.append(Skipped(path, SkipKind.UNREADABLE_FOLDER, reason))
 
 
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a symbolic link, or a junction of Windows."""
+    is_junction = getattr(entry, "is_junction", None)  # since Python 3.12
+    return entry.is_symlink() or (is_junction is not None and is_junction())
+
+
 def _has_image_extension(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in EXTENSIONS  # noqa: PTH122  a str of many, not one Path
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino

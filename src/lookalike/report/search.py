@@ -77,7 +77,7 @@ def _hit(root: Path, hit: Hit) -> Frame:
     percentile = [] if hit.percentile is None else [Phrase(f"percentile {hit.percentile:.0f}", "soft")]
     return Frame(
         Picture(root / hit.path, _HIT_SIDE, f"hit {hit.rank}: {hit.path}"),
-        caption=(Phrase(hit.path, "path"),),
+        caption=(Phrase(hit.path, "path"), *([Phrase("offline", "soft")] if hit.offline else [])),
         head=(Phrase(str(hit.rank), "mark"), Phrase(f"{hit.score:.3f}", "strong"), *percentile),
         bar=min(max(hit.score, 0.0), 1.0),
     )
@@ -119,4 +119,5 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         **path_fields(hit.path),
         "score": hit.score,
         "percentile": None if hit.percentile is None else round(hit.percentile, 2),
+        "offline": hit.offline,
     }

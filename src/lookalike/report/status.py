@@ -24,9 +24,12 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
             "max_pixels": reading.pixel_cap,
             "levels": "auto" if reading.levels is None else str(reading.levels),
             "strict": reading.strict,
+            **status.options.selection.to_lists(),
         },
         "images": status.images,
+        "offline": status.offline,
         "disk_bytes": status.disk_bytes,
         "skipped": skipped_files(status.skipped),
+        "passed_over": {str(kind): count for kind, count in status.passed_over.items()},
         "notes": [path_fields(note.path) | {"kind": str(note.kind), "note": note.text} for note in status.notes],
     }

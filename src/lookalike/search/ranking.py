@@ -24,7 +24,8 @@ class Hit:
     opaque string that stays the same when the image is renamed or moved. ``score`` is the cosine of the two
     embeddings, -1 to 1. ``percentile`` is the percentage (0 to 100) of sampled gallery images whose own best match
     scores below this hit: at 99, the hit is closer than the best match of 99 % of them. It is None if the gallery has a
-    single image, and for queries with text, whose cosines to images lie in another range.
+    single image, and for queries with text, whose cosines to images lie in another range. ``offline``
+    tells that the last update could not find the file.
     """
 
     rank: int
@@ -34,6 +35,7 @@ class Hit:
     root: Path
     score: float
     percentile: float | None
+    offline: bool = False
 
     @property
     def file(self) -> Path:

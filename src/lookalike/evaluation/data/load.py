@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,10 @@ from lookalike.errors import DatasetError
 from lookalike.evaluation.data import labels_file
 from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
 from lookalike.gallery.gallery import Gallery, find_gallery, gallery_at
-from lookalike.images.files import FoundFile, Skipped
+from lookalike.images.files import FoundFile
 from lookalike.images.formats import EXTENSIONS
-from lookalike.images.walk import find_images
+from lookalike.images.kinds import PassedOver, in_words
+from lookalike.images.walk import FolderContents, find_images
 from lookalike.text import printable
 
 __all__ = ["Dataset", "Row", "load_dataset", "load_images"]
@@ -73,11 +74,12 @@ def load_images(source: str | os.PathLike[str], *, csv: str | os.PathLike[str] |
     except DatasetError as error:
         if csv is not None or not path.is_dir() or (path / labels_file.NAME).exists():
             raise
-        files, skipped = _find_files(path, gallery_at(path))
+        files, skipped, passed_over = _find_files(path, gallery_at(path))
         if not files:
             raise
         images = _without_labels(path, path, [file.path for file in files], "classes unknown")
-        return replace(images, notes=(f"classes unknown: {error}",), skipped=tuple(skipped))
+        notes = (f"classes unknown: {error}", *_passed_over(passed_over))
+        return replace(images, notes=notes, skipped=tuple(skipped))
 
 
 def _without_labels(source: Path, root: Path, paths: list[str], remark: str) -> Dataset:
@@ -138,7 +140,7 @@ def _images_without_row(folder: Path, root: Path, rows: Iterable[Row]) -> Iterab
 
 def _from_names(folder: Path, gallery: Path | None) -> Dataset:
     """A folder of images labelled by their names or by the names of their folders."""
-    files, skipped = _find_files(folder, gallery)
+    files, skipped, passed_over = _find_files(folder, gallery)
     flat = [file.path for file in files if "/" not in file.path]
     if not files:
         raise DatasetError(f"{printable(folder)}: no images in this folder. A dataset is {_LAYOUTS}")
@@ -163,16 +165,22 @@ def _from_names(folder: Path, gallery: Path | None) -> Dataset:
         layout="flat names" if flat else "class folders",
         source=folder,
         description=f"{_many(len(rows), 'image')} in {printable(folder)}: {form}",
-        notes=() if flat else tuple(_empty_folders(folder, rows)),
+        notes=(*(() if flat else _empty_folders(folder, rows)), *_passed_over(passed_over)),
         skipped=tuple(skipped),
     )
 
 
-def _find_files(folder: Path, gallery: Path | None = None) -> tuple[list[FoundFile], list[Skipped]]:
+def _find_files(folder: Path, gallery: Path | None = None) -> FolderContents:
     try:
         return find_images(folder, leave_out=gallery)
     except OSError as error:
         raise DatasetError(f"{printable(folder)}: can't list this folder ({error.strerror})") from error
+
+
+def _passed_over(counts: Mapping[PassedOver, int]) -> Iterable[str]:
+    """A note on what is not read because of what it is."""
+    if text := in_words(counts):
+        yield f"passed over: {text} (lookalike formats tells what is read)"
 
 
 def _flat_label(folder: Path, name: str) -> str:

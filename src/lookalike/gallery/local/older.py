@@ -18,7 +18,7 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryWriteError
 from lookalike.gallery.local import tables
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import Calibration
+from lookalike.gallery.records import Calibration
 from lookalike.text import printable
 
 VECTORS_IN_OWN_LAYOUT: Final = 1
@@ -27,11 +27,8 @@ VECTORS_IN_OWN_LAYOUT: Final = 1
 WITHOUT_REVISIONS: Final = 1
 """The last format that has no log of changes."""
 
-WITHOUT_RULES: Final = 2
-"""The last format that doesn't record decoding rules."""
-
 FIRST_RULES: Final = "1"
-"""The decoding rules of all its embeddings."""
+"""The decoding rules of all embeddings in formats that don't record them."""
 
 _DATABASE_BYTES: Final = 64
 """How much the database may grow for each content."""

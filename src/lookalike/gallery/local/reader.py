@@ -18,7 +18,7 @@ from lookalike.gallery.local.database import DATABASE, damage_error
 from lookalike.gallery.local.scan import Scan
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import Calibration, Entry, Match, VectorBatch
+from lookalike.gallery.records import Calibration, Entry, Match, VectorBatch
 from lookalike.images.files import Note, Skipped, notes_of
 from lookalike.search.index import ExactIndex, IndexKind
 from lookalike.search.query import Filter
@@ -129,6 +129,13 @@ class LocalReader:
         with self.snapshot():
             return tables.count_entries(self._session.connection)
 
+    def count_offline(self) -> int:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            if self._format <= schema.WITHOUT_RULES:
+                return 0
+            return tables.count_offline(self._session.connection)
+
     def iter_entries(self) -> Iterator[Entry]:
         """See :class:`~lookalike.gallery.store.Store`."""
         path = ""
@@ -165,7 +172,7 @@ class LocalReader:
         path = ""
         while True:
             with self.snapshot():
-                if self._format <= older.WITHOUT_RULES:
+                if self._format <= schema.WITHOUT_RULES:
                     break
                 page = tables.read_outdated(self._session.connection, self._stamp_id, rules, path, _ENTRIES_AT_ONCE)
             yield from page
@@ -177,7 +184,7 @@ class LocalReader:
     def notes(self) -> list[Note]:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            if self._format <= older.WITHOUT_RULES:
+            if self._format <= schema.WITHOUT_RULES:
                 return []
             return [
                 note

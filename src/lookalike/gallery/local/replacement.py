@@ -15,7 +15,7 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.local import revisions, tables
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import NewVector
+from lookalike.gallery.records import NewVector
 from lookalike.images.files import FileStat, FoundFile, SkipKind
 
 _PAGE: Final = 1000
@@ -53,14 +53,16 @@ class LocalReplacement:
     def iter_pending(self) -> Iterator[tuple[bytes, FoundFile]]:
         """See :class:`~lookalike.gallery.store.Replacement`."""
         statement = (
-            "SELECT content, digest, min(path), size, mtime_ns, inode FROM entries JOIN contents c ON c.id = content "
+            # Of several entries, the first by path of those that aren't offline: the other columns are from its row.
+            "SELECT content, digest, path, size, mtime_ns, inode, min((offline_since IS NOT NULL) || hex(path)) "
+            "FROM entries JOIN contents c ON c.id = content "
             f"WHERE content > :after AND {_NOT_EMBEDDED} GROUP BY content ORDER BY content LIMIT {_PAGE:d}"
         )
         after = -1
         while True:
             with self._session.snapshot():
                 page = self._connection.execute(statement, {"stamp": self._stamp_id, "after": after}).fetchall()
-            for _, digest, path, *stat in page:
+            for _, digest, path, *stat, _ in page:
                 yield digest, FoundFile(os.fsdecode(path), FileStat(*stat))
             if len(page) < _PAGE:
                 return

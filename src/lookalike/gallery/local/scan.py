@@ -13,7 +13,7 @@ from lookalike.gallery.local import revisions, tables
 from lookalike.gallery.local.database import DATABASE, damage_error
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import Match, VectorBatch
+from lookalike.gallery.records import Match, VectorBatch
 from lookalike.search.index import Index, IndexKind, Neighbours, Vectors, nearest
 from lookalike.search.query import Filter
 from lookalike.text import printable

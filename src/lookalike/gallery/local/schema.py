@@ -15,6 +15,9 @@ APPLICATION_ID: Final = 0x4C6F6F6B  # "Look" in ASCII: identifies the file as a 
 _WITHOUT_PATH_TEXTS: Final = 1
 """The last version in which entries have no text for paths that are not UTF-8."""
 
+WITHOUT_RULES: Final = 2
+"""The last version that doesn't record decoding rules, and which images are offline."""
+
 # stamps: encoders; one is active (serving = 1), and another may be replacing it. entries: image files; paths are blobs,
 # the bytes of the file system. contents: distinct file contents; lot is the content's key in the sampling order. Each
 # reference to contents has an index, because otherwise deleting a content would read all rows that may refer to it.
@@ -24,7 +27,8 @@ _WITHOUT_PATH_TEXTS: Final = 1
 # Removals up to meta.removals_after have been deleted from that log. entries.path_text is set for paths that are not
 # UTF-8, for the view images, which is for other programs. embeddings.rules and skips.rules are the decoding rules under
 # which a file was read, embeddings.share the share of an image that could be decoded if that was not all of it, and
-# entries.other_format is a file's format if its extension belongs to another one.
+# entries.other_format is a file's format if its extension belongs to another one, and
+# entries.offline_since is when its file could first not be found.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -121,6 +125,23 @@ MIGRATIONS: Final = (
     CREATE INDEX embeddings_by_rules ON embeddings (stamp, rules);
     ALTER TABLE skips ADD COLUMN rules TEXT NOT NULL DEFAULT '1';
     ALTER TABLE entries ADD COLUMN other_format TEXT;
+    ALTER TABLE entries ADD COLUMN offline_since INTEGER;
+    CREATE INDEX entries_offline ON entries (offline_since) WHERE offline_since IS NOT NULL;
+    DROP VIEW IF EXISTS images;
+    CREATE VIEW images AS
+        SELECT
+            printf('%x', entries.id) AS id,
+            coalesce(path_text, CAST(path AS TEXT)) AS path,
+            size,
+            strftime('%Y-%m-%d %H:%M:%S', mtime_ns / 1000000000, 'unixepoch') AS modified,
+            strftime('%Y-%m-%d %H:%M:%S', offline_since / 1000000000, 'unixepoch') AS offline_since,
+            lower(hex(digest)) AS sha256,
+            'vectors-' || stamps.id || '.npy' AS file,
+            row
+        FROM entries
+        JOIN contents ON contents.id = entries.content
+        JOIN stamps ON serving = 1
+        JOIN embeddings ON embeddings.stamp = stamps.id AND embeddings.content = contents.id;
     """,
 )
 """Each script migrates from the version before it to the next; version 0 is an empty file."""

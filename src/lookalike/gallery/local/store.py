@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +24,7 @@ from lookalike.gallery.local.replacement import LocalReplacement, delete_other_v
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.tables import NewEmbedding
 from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.store import Calibration, Changes
+from lookalike.gallery.records import Calibration, Changes
 from lookalike.search.index import ExactIndex, IndexKind
 
 
@@ -120,6 +121,8 @@ class LocalStore(LocalReader):
                 tables.confirm_embeddings(connection, self._stamp_id, changes.confirmed, changes.rules)
                 if changes.upserts or changes.removed:
                     self._change_entries(changes, [one.digest for one in embedded])
+                tables.set_offline(connection, changes.offline, time.time_ns())
+                tables.set_offline(connection, changes.returned, None)
                 tables.delete_skips(connection, changes.unskipped)
                 for skipped in changes.skipped:
                     tables.upsert_skip(connection, skipped, changes.rules)

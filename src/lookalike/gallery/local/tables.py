@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.local.schema import path_text
-from lookalike.gallery.store import Calibration, Entry, EntryChange
+from lookalike.gallery.local.schema import WITHOUT_RULES, path_text, version
+from lookalike.gallery.records import Calibration, Entry, EntryChange
 from lookalike.images.files import FileStat, SkipKind, Skipped
 
 _SAMPLE_SEED: Final = b"lookalike calibration sample, seed 0: "
@@ -67,11 +67,12 @@ def read_entries_by_path(connection: sqlite3.Connection, paths: Iterable[str]) -
 
 
 def _read_entries(connection: sqlite3.Connection, condition: str, *values: object) -> list[Entry]:
+    offline = "offline_since" if version(connection) > WITHOUT_RULES else "NULL"
     return [
-        Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest)
-        for number, path, size, mtime_ns, inode, digest in connection.execute(
-            "SELECT e.id, path, size, mtime_ns, inode, digest FROM entries e JOIN contents c ON c.id = e.content "
-            f"{condition}",
+        Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest, offline_since)
+        for number, path, size, mtime_ns, inode, digest, offline_since in connection.execute(
+            f"SELECT e.id, path, size, mtime_ns, inode, digest, {offline} FROM entries e "
+            f"JOIN contents c ON c.id = e.content {condition}",
             values,
         )
     ]
@@ -101,7 +102,7 @@ def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: 
         "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?) "
         "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
         "inode = excluded.inode, other_format = excluded.other_format, content = excluded.content, "
-        "revision = excluded.revision",
+        "revision = excluded.revision, offline_since = NULL",
         (
             change.moved_id,
             path,
@@ -113,6 +114,20 @@ def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: 
             change.digest,
             revision,
         ),
+    )
+
+
+def count_offline(connection: sqlite3.Connection) -> int:
+    """The number of entries that are offline."""
+    return int(connection.execute("SELECT count(*) FROM entries WHERE offline_since IS NOT NULL").fetchone()[0])
+
+
+def set_offline(connection: sqlite3.Connection, paths: Iterable[str], since: int | None) -> None:
+    """Mark the entries at these paths as offline ``since`` a time in nanoseconds, or as present again (None)."""
+    connection.executemany(
+        "UPDATE entries SET offline_since = CASE WHEN ? IS NULL THEN NULL ELSE coalesce(offline_since, ?) END "
+        "WHERE path = ?",
+        [(since, since, os.fsencode(path)) for path in paths],
     )
 
 

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery.store import Calibration, Store, VectorBatch
+from lookalike.gallery.records import Calibration, VectorBatch
+from lookalike.gallery.store import Store
 from lookalike.search.similarity import cosines, similarity_matrix
 
 SAMPLE_SIZE: Final = 2000

@@ -52,3 +52,9 @@ def check_root(root: str | os.PathLike[str]) -> None:
         raise GalleryError(f"{printable(root)}: can't list this folder ({error.strerror})") from error
     if not contains_images:
         raise GalleryError(f"{printable(root)}: no images in this folder or its subfolders")
+
+
+def path_below(root: Path, path: str | os.PathLike[str]) -> str:
+    """``path`` (absolute, or relative to ``root``) relative to ``root`` and with ``/``; "" for the root itself."""
+    relative = os.path.relpath(root.resolve() / path, root.resolve())
+    return "" if relative == os.curdir else relative.replace(os.sep, "/")

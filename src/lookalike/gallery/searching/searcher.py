@@ -9,9 +9,10 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery import calibration
-from lookalike.gallery.store import Calibration, Match, Store
-from lookalike.gallery.terms import EmbeddedQuery
+from lookalike.gallery.records import Calibration, Match
+from lookalike.gallery.searching import calibration
+from lookalike.gallery.searching.terms import EmbeddedQuery
+from lookalike.gallery.store import Store
 from lookalike.search.query import Filter, Query
 from lookalike.search.ranking import Hit, Ranking, percentile
 
@@ -60,6 +61,7 @@ class Searcher:
                 root=self._store.root,
                 score=match.score,
                 percentile=percentile(match.score, sample),
+                offline=match.entry.offline_since is not None,
             )
             for rank, match in enumerate(matches[: query.k], start=1)
             if match.score >= least

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import ImageError, QueryError
-from lookalike.gallery.store import Entry, Store
+from lookalike.gallery.records import Entry
+from lookalike.gallery.store import Store
 from lookalike.images.decode import DecodedImage, ReadOptions, check_not_blank, open_image
 from lookalike.images.files import open_file, sha256, with_path
 from lookalike.search.query import Query, Region, Term

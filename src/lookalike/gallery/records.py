@@ -1,0 +1,118 @@
+"""What goes into a store and comes out of it: entries, changes, vectors, matches and the calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.images.decode import ReadOptions
+from lookalike.images.files import FileStat, Skipped
+from lookalike.images.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image file of the gallery. ``digest`` is the SHA-256 of its bytes; ``id`` stays when the file is moved.
+
+    ``offline_since`` is when the file could first not be found, in nanoseconds since 1970; None if it is there.
+    """
+
+    id: int
+    path: str
+    stat: FileStat
+    digest: bytes
+    offline_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChange:
+    """An entry to add or update at ``path``.
+
+    ``vector`` is the embedding of its content, float32 (dimension,); None if the store has it already. ``share`` is the
+    share of the image that it was made of, None for all of it. ``other_format`` is the file's format if its extension
+    belongs to another one. ``moved_id`` is
+    the id of the entry whose file was moved here. That entry may be gone from the store, if its old path was taken by
+    another file in an earlier commit; it is then restored with its id. ``replaces_entry`` is set if the entry at
+    ``path`` belongs to another image, so that its id must not be kept.
+    """
+
+    path: str
+    stat: FileStat
+    digest: bytes
+    vector: NDArray[np.float32] | None = None
+    share: float | None = None
+    other_format: str | None = None
+    moved_id: int | None = None
+    replaces_entry: bool = False
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one commit changes, all or nothing.
+
+    ``upserts`` add or update entries (a new content needs its vector), ``removed`` are the paths of entries to delete,
+    ``skipped`` adds or updates skipped files, and ``unskipped`` are paths to delete from the list of skipped files.
+    ``offline`` and ``returned`` are paths of entries whose files can't be found, or can be found again. ``confirmed``
+    are contents whose stored embeddings are right under ``rules`` too: the decoding rules under which the
+    files were read, as the text of :class:`~lookalike.images.rules.Rules`.
+    """
+
+    upserts: list[EntryChange] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    unskipped: list[str] = field(default_factory=list)
+    offline: list[str] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
+    confirmed: list[bytes] = field(default_factory=list)
+    rules: str = str(Rules.current(ReadOptions()))
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to commit."""
+        return len(self) > 0
+
+    def __len__(self) -> int:
+        """The number of changes."""
+        lists = (self.upserts, self.removed, self.skipped, self.unskipped, self.offline, self.returned, self.confirmed)
+        return sum(len(one) for one in lists)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorBatch:
+    """Contents and their embeddings: ``vectors`` float32 (n, dimension) belong to ``digests`` (n), each of length 1."""
+
+    digests: list[bytes]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry found by a search, and the exact cosine of its embedding with the query, -1 to 1."""
+
+    entry: Entry
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How close images of this gallery are to their best matches, for a seeded sample of contents.
+
+    ``digests`` (m) are the sampled contents, ``best`` (m) the digests of their best matches (self excluded), and
+    ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``vector_count`` is :meth:`Store.vector_count` at the time
+    of the calibration.
+    """
+
+    digests: tuple[bytes, ...]
+    best: tuple[bytes, ...]
+    scores: NDArray[np.float64]
+    vector_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewVector:
+    """A content's digest and embedding, float32 (dimension,); ``share`` is as in :class:`EntryChange`."""
+
+    digest: bytes
+    vector: NDArray[np.float32]
+    share: float | None = None

@@ -1,0 +1,223 @@
+"""Bring a gallery up to date with its folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from lookalike.embedding import EmbeddedFile, embed_files
+from lookalike.encoders.encoder import Encoder
+from lookalike.errors import GalleryError
+from lookalike.gallery.options import GalleryOptions, record_passed_over
+from lookalike.gallery.records import Changes, Entry, EntryChange
+from lookalike.gallery.searching.calibration import recalibrate
+from lookalike.gallery.store import Store
+from lookalike.gallery.updating.comparison import Comparison
+from lookalike.gallery.updating.missing import Loss, find_losses, is_below
+from lookalike.images.decode import ReadOptions
+from lookalike.images.files import FoundFile, SkipKind, Skipped
+from lookalike.images.kinds import PassedOver
+from lookalike.images.rules import Rules
+from lookalike.images.walk import find_images
+from lookalike.progress import Progress
+from lookalike.text import printable
+
+# The entries of files with these problems stay, because the images may be as they were.
+_UNREACHED: Final = frozenset({SkipKind.UNREADABLE, SkipKind.VANISHED})
+
+
+@dataclass(slots=True)
+class UpdateReport:
+    """The result of an update, in numbers of files.
+
+    ``skipped`` counts all files now on the list of skipped files, ``noted`` the images that are used although something
+    is wrong with their files, ``reread`` those read again because other decoding rules or options can change them,
+    ``offline`` those that are kept although their files are gone, and ``encoded`` the embeddings computed. ``losses``
+    are the folders from which images went in bulk in this run. ``passed_over`` counts what was not read because of what
+    it is. ``seconds`` is the time spent reading and encoding files.
+    """
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    noted: int = 0
+    reread: int = 0
+    encoded: int = 0
+    seconds: float = 0.0
+    passed_over: Mapping[PassedOver, int] = field(default_factory=dict)
+    offline: int = 0
+    losses: list[Loss] = field(default_factory=list)
+
+    @property
+    def images_per_second(self) -> float:
+        """Images encoded per second; 0 if none was encoded."""
+        return self.encoded / self.seconds if self.encoded and self.seconds > 0 else 0.0
+
+
+def update(
+    store: Store,
+    encoder: Callable[[], Encoder],
+    *,
+    verify: bool = False,
+    options: GalleryOptions | None = None,
+    prune: str | None = None,
+    progress: Progress | None = None,
+) -> UpdateReport:
+    """Add new files, re-encode changed ones, follow moved ones, and remove deleted ones.
+
+    Images that are gone in bulk (see :func:`~lookalike.gallery.updating.missing.find_losses`) stay, marked offline;
+    ``prune`` removes all that are gone below this folder ("" for all).
+
+    Files whose size, modification time and inode are unchanged are not read, unless ``verify`` is set: then every file
+    is hashed. ``encoder`` is called only if there are files to read; ``progress`` is called with how many of those are
+    done and their total. Raises :class:`~lookalike.errors.GalleryError` if the folder can't be listed, or an empty
+    gallery would stay empty.
+    """
+    options = options or GalleryOptions()
+    rules = Rules.current(options.reading)
+    try:
+        files, problems, passed_over = find_images(store.root, selection=options.selection, leave_out=store.folder)
+    except OSError as error:
+        raise GalleryError(
+            f"{printable(store.root)}: can't list this folder ({error.strerror}); the gallery was not changed"
+        ) from error
+    store.check_vectors()
+    if not files and not store.count():
+        raise GalleryError(f"{printable(store.root)}: no images in this folder")
+    started = time.monotonic()
+    run = _Run(store, options.reading, Comparison(store, files, problems, rules, verify=verify))
+    run.report.passed_over = passed_over
+    if run.found.to_read:
+        run.process(encoder(), progress)
+    run.report.seconds = time.monotonic() - started
+    run.finish(files, problems, prune)
+    record_passed_over(store, passed_over)
+    return run.report
+
+
+class _Run:
+    """One update: reads what differs, and commits changes batch by batch."""
+
+    def __init__(self, store: Store, reading: ReadOptions, found: Comparison) -> None:
+        self.store = store
+        self.reading = reading
+        self.found = found
+        self.changes = found.changes
+        self.missing = found.missing
+        self.report = UpdateReport(unchanged=found.unchanged, reread=len(found.reread))
+
+    def process(self, encoder: Encoder, progress: Progress | None) -> None:
+        """Read and encode the files that differ, and commit each batch, so that a killed run loses one batch at most.
+
+        A commit waits for the disk twice, which takes far less time than encoding a batch.
+        """
+        done, files = 0, self.found.to_read
+        known = partial(self.store.has_content, rules=self.changes.rules)
+        batches = embed_files(encoder, self.store.root, files, known=known, reading=self.reading)
+        # Closed also after an error, so that decoding threads have ended before the store is closed.
+        with closing(batches):
+            for batch in batches:
+                entries = self._entries_of(batch)
+                for outcome in batch:
+                    if isinstance(outcome, Skipped):
+                        self._skip(outcome, entries.get(outcome.path))
+                    else:
+                        self._upsert(outcome, entries.get(outcome.file.path))
+                self._commit()
+                done += len(batch)
+                if progress is not None:
+                    progress(done, len(files))
+
+    def finish(self, files: list[FoundFile], problems: list[Skipped], prune: str | None) -> None:
+        """Remove entries whose files are gone or mark them offline, update the lists of files, and recalibrate."""
+        self.report.removed += sum(1 for _ in self.missing)
+        self._settle_absent(files, prune)
+        skips = self.found.skips
+        self.changes.skipped += [problem for problem in problems if skips.get(problem.path) != problem]
+        self.changes.unskipped += self.found.left_skips()
+        self._commit()
+        self.store.delete_unused()
+        self.report.skipped = len(self.store.skips())
+        self.report.noted = len({note.path for note in self.store.notes()})
+        self.report.offline = self.store.count_offline()
+        recalibrate(self.store)
+
+    def _settle_absent(self, files: list[FoundFile], prune: str | None) -> None:
+        """Remove the entries that are gone, or mark them offline; ``prune`` as in :func:`update`."""
+        absent, unreached = self.missing.absent(), self.found.unreached
+        pruned = {} if prune is None else {e.path: e for e in (*absent, *unreached) if is_below(e.path, prune)}
+        gone = [entry for entry in absent if entry.offline_since is None and entry.path not in pruned]
+        self.report.losses = losses = find_losses(gone, self.store.count(), files)
+        lost = [entry for entry in gone if any(is_below(entry.path, loss.folder) for loss in losses)]
+        self.changes.offline += [entry.path for entry in (*lost, *unreached) if entry.path not in pruned]
+        removed = {*pruned, *(entry.path for entry in gone)} - {entry.path for entry in lost}
+        self.changes.removed += sorted(removed)
+        self.report.removed += len(removed) - len(absent)
+
+    def _entries_of(self, batch: list[EmbeddedFile | Skipped]) -> dict[str, Entry]:
+        """The entries at the paths of a batch before this update, by path.
+
+        An unchanged entry, which is only read to verify it, is still in the store as it was: nothing moved it.
+        """
+        paths = [item.path if isinstance(item, Skipped) else item.file.path for item in batch]
+        changed, reread = self.found.changed, self.found.reread
+        unchanged = self.store.entries_by_path([p for p in paths if p not in changed]) if self.found.verify else {}
+        return unchanged | {path: known[path] for known in (reread, changed) for path in paths if path in known}
+
+    def _upsert(self, outcome: EmbeddedFile, entry: Entry | None) -> None:
+        file, digest = outcome.file, outcome.digest
+        moved_id, replaces_entry = None, False
+        if entry is not None and entry.digest == digest:
+            self.missing.found(entry)
+            self.report.unchanged += 1
+        else:
+            moved_id = self.missing.take(file, digest)
+            was_missing = entry is not None and entry.id in self.missing.ids
+            replaces_entry = entry is not None and (was_missing or moved_id is not None)
+            if moved_id is not None:
+                self.report.moved += 1
+                self.report.removed += entry is not None and not was_missing
+            elif entry is None or was_missing:
+                self.report.added += 1
+            else:
+                self.report.updated += 1
+        self.report.encoded += outcome.vector is not None
+        self.changes.upserts.append(
+            EntryChange(
+                file.path,
+                file.stat,
+                digest,
+                vector=outcome.vector,
+                share=outcome.share,
+                other_format=outcome.other_format,
+                moved_id=moved_id,
+                replaces_entry=replaces_entry,
+            )
+        )
+        if file.path in self.found.skips:
+            self.changes.unskipped.append(file.path)
+
+    def _skip(self, skipped: Skipped, entry: Entry | None) -> None:
+        self.changes.skipped.append(skipped)
+        if entry is None:
+            return
+        if skipped.kind in _UNREACHED:
+            self.missing.found(entry)
+            if skipped.kind == SkipKind.UNREADABLE:
+                self.changes.offline.append(skipped.path)
+            return
+        self.changes.removed.append(skipped.path)
+        # A missing entry is counted as moved when its file is found, or as removed at the end.
+        self.report.removed += entry.id not in self.missing.ids
+
+    def _commit(self) -> None:
+        changes, self.changes = self.changes, Changes(rules=self.changes.rules)
+        if changes:
+            self.store.commit(changes)
