@@ -38,10 +38,10 @@ ROOMS = {
     "gallery": "records store options stamp_check contents local stores searching updating gallery",
     "gallery.searching": "calibration terms searcher",
     "gallery.updating": "root missing comparison update reencode",
-    "gallery.local": "database vector_file schema tables revisions older session replacement scan reader store",
+    "gallery.local": "locks database vector_file schema tables revisions older session replacement scan reader store",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
-        "provenance dataset relevance sampling labels_file load contents embedded vector_store embedding_cache"
+        "provenance dataset relevance sampling spelling labels_file load contents embedded vector_store embedding_cache"
     ),
     "evaluation.statistics": "metrics chance bootstrap intervals sign_flip retention",
     "evaluation.ranking": "exact_scores ties full_ranking near_duplicates",

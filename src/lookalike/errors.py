@@ -19,6 +19,7 @@
         ├── GalleryNotFoundError    there is no gallery at or above the folder
         ├── GalleryExistsError      there is already a gallery where a new one should be created
         ├── GalleryLockedError      another process is writing to the gallery
+        ├── GalleryLocksError       files can't be locked where the gallery is, as on some network shares
         ├── GalleryWriteError       the disk is full, read-only or failing; committed data is safe
         ├── GalleryDamagedError     the gallery's files are inconsistent or unreadable
         ├── StampMismatchError      the gallery was made with another encoder
@@ -115,6 +116,10 @@ class GalleryExistsError(GalleryError):
 
 class GalleryLockedError(GalleryError):
     """Another process is writing to the gallery."""
+
+
+class GalleryLocksError(GalleryError):
+    """Files can't be locked where the gallery is, so that writing to it would not be safe."""
 
 
 class GalleryWriteError(GalleryError):

@@ -198,6 +198,7 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
     assert answer == {
         "version": 1,
         "gallery": str(gallery_folder / ".lookalike"),
+        "network": None,
         "folder": str(gallery_folder),
         "backends": [{"runtime": "numpy", "device": "cpu"}],
         "options": {"max_pixels": 200_000_000, "levels": "auto", "strict": False, "exclude": [], "include": []},
@@ -273,11 +274,14 @@ def test_without_a_gallery_the_error_says_how_to_make_one(tmp_path: Path, call: 
 def test_a_query_that_is_not_an_image_is_an_error(
     name: str, content: bytes | None, message: str, gallery_folder: Path, call: Cli
 ):
-    """The error names the query and the problem; nothing else is printed, not even the start of JSON."""
+    """The error names the query and the problem; among several queries it is in the JSON too."""
     if content is not None:
         (gallery_folder / name).write_bytes(content)
     assert message in error_line(call("search", name, cwd=gallery_folder))
-    assert message in error_line(call("search", "0.png", name, "--json", cwd=gallery_folder))
+    result = call("search", "0.png", name, "--json", cwd=gallery_folder)
+    assert result.code == 3
+    assert message in result.err
+    assert message in json.loads(result.out)["results"][1]["error"]["message"].replace("\n", "\\n")
 
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path, call: Cli):
@@ -647,3 +651,19 @@ def test_a_closed_standard_error_is_ignored(indexed: Path):
         if "--json" in command:
             json.loads(done.stdout)
     assert json.loads(done.stdout)["images"] == 9
+
+
+def test_one_bad_query_does_not_take_the_others(gallery_folder: Path, call: Cli):
+    """The other queries are answered, the bad ones are named on standard error and in the JSON, and the code is 3."""
+    queries = ("0.png", "missing.png", "notes.jpg", "1.png")
+    result = call("search", *queries, "-k", "1", cwd=gallery_folder)
+    assert result.code == 3
+    assert [line for line in result.out.splitlines() if line.endswith(".png")][0::2] == ["0.png", "1.png"]
+    assert [line.split(":")[1].strip() for line in result.err.splitlines()] == ["missing.png", "notes.jpg"]
+    result = call("search", *queries, "--json", cwd=gallery_folder)
+    answers = json.loads(result.out)["results"]
+    assert ["hits" in answer for answer in answers] == [True, False, False, True]
+    assert answers[1]["error"]["kind"] == "vanished"
+    assert answers[2]["error"] == {"kind": "not-an-image", "message": "notes.jpg: not an image (text file)"}
+    assert call("search", "missing.png", "notes.jpg", cwd=gallery_folder).code == 1
+    assert call("search", "0.png", "1.png", "--plus", "missing.png", cwd=gallery_folder).err.count("missing.png") == 1

@@ -1,5 +1,6 @@
 """File systems without usable inodes: nothing is hidden, lost or encoded again."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drawing import drawn
+from lookalike.gallery.local.locks import network_type
 from lookalike.images.walk import find_images
 
 SOURCE = Path(__file__).parents[1] / "drivers" / "odd_file_system.c"
@@ -37,7 +39,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(library: Path, tmp_path: Path) -> Run:
     """Run Python code on the folder ``tmp_path / "photos"``, whose file system has odd inodes."""
 
-    def start(code: str, inodes: str) -> str:
+    def start(code: str, inodes: str = "", locks: int | None = None) -> str:
         environment = {
             **os.environ,
             "LD_PRELOAD": str(library),
@@ -45,6 +47,8 @@ def run(library: Path, tmp_path: Path) -> Run:
             "ODD_INODES": inodes,
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
+        if locks is not None:
+            environment["ODD_LOCKS"] = str(locks)
         command = [sys.executable, "-c", code, str(tmp_path / "photos")]
         return subprocess.run(command, env=environment, check=True, text=True, stdout=subprocess.PIPE).stdout
 
@@ -145,3 +149,87 @@ def test_the_walk_finds_the_same_whatever_the_inodes(
     assert len(expected) == len(real)
     for inodes in ("zero", "one", "new"):
         assert run(WALK, inodes).split() == expected
+
+
+OPEN = """
+import sys, time
+from pathlib import Path
+from fakes import FakeEncoder
+from lookalike import Gallery, GalleryError
+
+root, started = Path(sys.argv[1]), time.monotonic()
+for writing in (True, False):
+    try:
+        with Gallery.open(root, encoder=FakeEncoder(), writing=writing) as gallery:
+            print("ok", len(gallery.search(root / "1.png").hits))
+    except GalleryError as error:
+        print(type(error).__name__, error)
+print("waited" if time.monotonic() - started > 5 else "at once")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [
+        (errno.ENOLCK, "no lock service"),
+        (errno.ENOSYS, "can't lock files"),
+        (errno.EOPNOTSUPP, "can't lock files"),
+        (errno.EACCES, "must not be locked"),
+        (errno.EIO, "can't be locked here"),
+    ],
+)
+def test_shares_without_locks_are_told_as_such(number: int, problem: str, run: Run, tmp_path: Path):
+    """Writing is refused at once, with the problem and the way out; reading goes on, since nobody can write."""
+    for number_of_image in range(4):
+        drawn(tmp_path / f"photos/{number_of_image}.png", number_of_image)
+    run(UPDATE.format(never_open=False))
+    refused, read, waited = run(OPEN, locks=number).splitlines()
+    assert refused.startswith("GalleryLocksError")
+    assert problem in refused
+    assert os.strerror(number) in refused
+    assert "--gallery PATH" in refused
+    assert (read, waited) == ("ok 3", "at once")
+
+
+def test_a_new_gallery_on_a_share_without_locks(run: Run, tmp_path: Path):
+    """No gallery is created where files can't be locked."""
+    drawn(tmp_path / "photos/1.png", 1)
+    assert "no lock service" in run(CREATE, locks=errno.ENOLCK)
+    assert not (tmp_path / "photos/.lookalike/gallery.sqlite3").exists()
+
+
+CREATE = """
+import sys
+from fakes import FakeEncoder
+from lookalike import Gallery, GalleryError
+
+try:
+    Gallery.create(sys.argv[1], encoder=FakeEncoder())
+except GalleryError as error:
+    print(error)
+"""
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:40 / /mnt/nas rw,relatime shared:9 - cifs //nas/photos rw
+41 22 0:41 / /mnt/with\\040space rw,relatime shared:9 - nfs4 nas:/photos rw
+42 40 0:42 / /mnt/nas/local rw,relatime - ext4 /dev/sdb1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/mnt/nas", "cifs"),
+        ("/mnt/nas/2023/.lookalike", "cifs"),
+        ("/mnt/nas2", None),
+        ("/mnt/with space/x", "nfs4"),
+        ("/mnt/nas/local/x", None),
+        ("/home", None),
+    ],
+)
+def test_network_file_systems_are_recognised(folder: str, kind: str | None, tmp_path: Path):
+    """By the type of the innermost mount point; None where the system doesn't tell."""
+    (tmp_path / "mountinfo").write_text(MOUNTS)
+    assert network_type(Path(folder), tmp_path / "mountinfo") == kind
+    assert network_type(Path(folder), tmp_path / "missing") is None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.arguments import add_command, add_gallery, limit_frames, parse_number, positive_integer
 from lookalike.cli.encoder_options import add_encoder, loader
-from lookalike.cli.output import print_json
-from lookalike.errors import EncoderError
+from lookalike.cli.output import PARTLY_DONE, print_json
+from lookalike.errors import EncoderError, ImageError, QueryError
 from lookalike.images.formats import EXTENSIONS
 from lookalike.text import printable
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands
     from lookalike.gallery.gallery import Gallery
     from lookalike.search.query import Query
-    from lookalike.search.ranking import Ranking
+    from lookalike.search.ranking import FailedQuery, Ranking
 
 _DETAILS = """\
 Each hit has a rank, a score (the cosine of the two embeddings), a percentile and a path. The percentile is the share of
 the gallery's images (or of a sample of them) whose own best match scores lower: at 99 %, the best matches of 99 in 100
 images are less similar than this hit is to the query. A first hit below 5 % is reported as "no close match". Text
 queries have no percentile. Without --gallery, the nearest gallery at or above the current folder is used, or else the
-nearest one at or above the folder of the first image.
+nearest one at or above the folder of the first image. If some of several queries can't be used, the others are
+answered, and the exit code is 3.
 
 Text needs a gallery made with a CLIP encoder. --plus, --minus, --plus-text and --minus-text modify every query; each
 has the --weight that follows it (default 1):
@@ -85,20 +86,43 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    from lookalike.search.ranking import Ranking
+
     queries = _build_queries(options)
     if not queries:
         options.usage.error("no query; pass an image, or a text with --text")
     with _open_gallery(options) as gallery:
         _check_text_input(gallery, options)
         limit_frames(gallery)
-        rankings = [gallery.search(query, options.k, include_self=options.include_self) for query in queries]
-        if options.html:
+        answers = [_answer(gallery, query, options) for query in queries]
+        rankings = [answer for answer in answers if isinstance(answer, Ranking)]
+        if options.html and rankings:
             _write_page(gallery, rankings, options.html)
         if options.json:
-            _print_json(gallery, rankings)
+            _print_json(gallery, answers)
         else:
-            _print_table(rankings)
-    return 0
+            _print_table(rankings, several=len(answers) > 1)
+    return _report_failures(answers)
+
+
+def _answer(gallery: Gallery, query: Query, options: argparse.Namespace) -> Ranking | FailedQuery:
+    """The ranking of a query, or why it has none."""
+    from lookalike.search.ranking import FailedQuery
+
+    try:
+        return gallery.search(query, options.k, include_self=options.include_self)
+    except (ImageError, QueryError) as error:
+        return FailedQuery(query, str(error), getattr(error, "kind", "query"))
+
+
+def _report_failures(answers: list[Ranking | FailedQuery]) -> int:
+    """Print why queries failed; returns the exit code."""
+    from lookalike.search.ranking import FailedQuery
+
+    failed = [answer for answer in answers if isinstance(answer, FailedQuery)]
+    for reason in dict.fromkeys(answer.reason for answer in failed):
+        print(f"lookalike: {reason}", file=sys.stderr)
+    return 0 if not failed else 1 if len(failed) == len(answers) else PARTLY_DONE
 
 
 def _build_queries(options: argparse.Namespace) -> list[Query]:
@@ -176,15 +200,15 @@ def _check_text_input(gallery: Gallery, options: argparse.Namespace) -> None:
     )
 
 
-def _print_json(gallery: Gallery, rankings: list[Ranking]) -> None:
+def _print_json(gallery: Gallery, answers: list[Ranking | FailedQuery]) -> None:
     from lookalike.report.search import search_json
 
-    print_json(search_json(gallery.stamp.name, gallery.path, rankings))
+    print_json(search_json(gallery.stamp.name, gallery.path, answers))
 
 
-def _print_table(rankings: list[Ranking]) -> None:
+def _print_table(rankings: list[Ranking], *, several: bool) -> None:
     for number, ranking in enumerate(rankings):
-        if len(rankings) > 1:
+        if several:
             print(f"{'' if number == 0 else chr(10)}{printable(str(ranking.query))}")
         if ranking.no_close_match:
             print("no close match: nearly all images here have a closer match within the gallery")

@@ -42,6 +42,8 @@ def _print_status(gallery: Gallery) -> None:
 
     status, stamp = gallery.status(), gallery.stamp
     print(f"gallery    {printable(gallery.path)}")
+    if status.network is not None:
+        print(f"           on a network share ({status.network}): use it from one computer at a time")
     print(f"folder     {printable(gallery.root)}")
     print(f"encoder    {stamp.name}, {stamp.dimension}-d, {stamp.precision}, {stamp.view} view")
     if status.backends:

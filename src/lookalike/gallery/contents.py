@@ -31,8 +31,9 @@ class Status:
     ``stamp`` is its encoder and ``backends`` are the runtimes and devices that have computed embeddings, as far as they
     are recorded. ``options`` are how it finds and reads its images. ``images`` is the number of images that are there,
     ``offline`` that of images whose files could not be found, ``disk_bytes`` the size of the gallery's files.
-    ``notes`` are on images that are used although something is wrong with their files. ``passed_over`` counts what the
-    last update did not read because of what it is.
+    ``notes`` are on images that are used although something is wrong with their files. ``network`` is the type of the
+    network file system that the gallery is on, if it is on one. ``passed_over`` counts what the last update did not
+    read because of what it is.
     """
 
     stamp: EncoderSpec
@@ -43,6 +44,7 @@ class Status:
     disk_bytes: int
     skipped: tuple[Skipped, ...]
     notes: tuple[Note, ...]
+    network: str | None
     passed_over: Mapping[PassedOver, int]
 
 
@@ -121,5 +123,6 @@ def status_of(store: Store) -> Status:
             disk_bytes=store.disk_bytes(),
             skipped=tuple(store.skips()),
             notes=tuple(store.notes()),
+            network=store.network,
             passed_over=read_passed_over(store),
         )

@@ -64,6 +64,11 @@ class Store(Protocol):
         ...
 
     @property
+    def network(self) -> str | None:
+        """The type of the network file system the gallery is on, such as nfs4; None if it is on none."""
+        ...
+
+    @property
     def root(self) -> Path:
         """The folder of images."""
         ...

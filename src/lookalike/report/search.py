@@ -10,9 +10,9 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.report.document.blocks import AnyBlock, Document, Heading, Rankings, Text
 from lookalike.report.document.elements import Frame, Phrase, Picture, RankedQuery
 from lookalike.report.document.html import page
-from lookalike.report.document.json import path_fields
+from lookalike.report.document.json import path_fields, utf8
 from lookalike.search.query import Query, Term
-from lookalike.search.ranking import NO_CLOSE_MATCH, Hit, Ranking
+from lookalike.search.ranking import NO_CLOSE_MATCH, FailedQuery, Hit, Ranking
 from lookalike.text import plural
 
 VERSION: Final = 1
@@ -83,17 +83,20 @@ def _hit(root: Path, hit: Hit) -> Frame:
     )
 
 
-def search_json(encoder: str, gallery: Path, rankings: Iterable[Ranking]) -> dict[str, Any]:
-    """One result for each of ``rankings``; paths of hits are relative to the gallery's root."""
+def search_json(encoder: str, gallery: Path, answers: Iterable[Ranking | FailedQuery]) -> dict[str, Any]:
+    """One result for each of ``answers``, with hits or an error; paths of hits are relative to the gallery's root."""
     return {
         "version": VERSION,
         "encoder": encoder,
         "gallery": path_fields(gallery)["path"],
-        "results": [
-            {"query": _query_json(ranking.query), "hits": [_hit_json(hit) for hit in ranking.hits]}
-            for ranking in rankings
-        ],
+        "results": [{"query": _query_json(answer.query), **_answer_json(answer)} for answer in answers],
     }
+
+
+def _answer_json(answer: Ranking | FailedQuery) -> dict[str, Any]:
+    if isinstance(answer, FailedQuery):
+        return {"error": {"kind": answer.kind, "message": utf8(answer.reason)}}
+    return {"hits": [_hit_json(hit) for hit in answer.hits]}
 
 
 def _query_json(query: Query) -> dict[str, Any]:

@@ -17,6 +17,7 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
     return {
         "version": VERSION,
         "gallery": path_fields(gallery.path)["path"],
+        "network": status.network,
         "folder": path_fields(gallery.root)["path"],
         "encoder": stamp_fields(status.stamp),
         "backends": [{"runtime": one.runtime, "device": one.device} for one in status.backends],

@@ -74,3 +74,12 @@ def percentile(score: float, sample: Sequence[float] | NDArray[np.float64]) -> f
         return None
     # np.round, as for the sample: Python's round gives another result for some scores of 7 digits.
     return 100.0 * float(np.searchsorted(sample, np.round(score, 6), side="left")) / len(sample)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedQuery:
+    """A query without a ranking, the reason for users, and its kind for programs (a SkipKind, or ``query``)."""
+
+    query: Query
+    reason: str
+    kind: str

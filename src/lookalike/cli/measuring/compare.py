@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.report.comparison.json import comparison_json
     from lookalike.report.document.files import output_folder
 
-    dataset = load_dataset(options.dataset, csv=options.labels)
+    dataset = load_dataset(options.dataset, csv=options.labels, skip_missing=options.on_missing == "skip")
     folder = output_folder(options.out) if options.out else None
     options.encoder = options.encoder or known_encoders()
     with stage_progress() as progress:

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.report.evaluation.document import evaluation_document
     from lookalike.report.evaluation.json import evaluation_json
 
-    dataset = load_dataset(options.dataset, csv=options.labels)
+    dataset = load_dataset(options.dataset, csv=options.labels, skip_missing=options.on_missing == "skip")
     folder = output_folder(options.out) if options.out else None
     encoder = own_or_named(options, dataset)
     with stage_progress() as progress:

@@ -38,11 +38,17 @@ OWN_OR_BEST = (
 
 
 def add_dataset(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """Add DATASET and ``--labels``."""
+    """Add DATASET, ``--labels`` and ``--on-missing``."""
     dataset = parser.add_argument("dataset", metavar="DATASET", help="labelled images: see below")
     if optional:
         dataset.nargs, dataset.required = "?", False
     parser.add_argument("--labels", metavar="CSV", help="the labels, if they aren't beside the images")
+    parser.add_argument(
+        "--on-missing",
+        choices=("error", "skip"),
+        default="error",
+        help="what to do about rows of a CSV whose file is missing (default: %(default)s)",
+    )
 
 
 def add_ranks(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +94,8 @@ def read_dataset(options: argparse.Namespace, *, one_class: bool = False) -> Dat
     """The dataset that the options name; what is left out of metrics is printed on standard error."""
     from lookalike.evaluation.data.load import load_dataset
 
-    return with_notes(load_dataset(options.dataset, csv=options.labels, one_class=one_class))
+    skip_missing = options.on_missing == "skip"
+    return with_notes(load_dataset(options.dataset, csv=options.labels, one_class=one_class, skip_missing=skip_missing))
 
 
 def with_notes(dataset: Dataset) -> Dataset:
@@ -132,6 +139,8 @@ def command_line(options: argparse.Namespace, command: str, *further: str, encod
     arguments = ["lookalike", *command.split(), *filter(None, [getattr(options, "dataset", None)])]
     if getattr(options, "labels", None) is not None:
         arguments += ["--labels", options.labels]
+    if getattr(options, "on_missing", "error") != "error":
+        arguments += ["--on-missing", options.on_missing]
     arguments += [*further, *_encoder_arguments(options, encoder)]
     if hasattr(options, "k"):
         arguments += ["--k", ",".join(map(str, options.k))]

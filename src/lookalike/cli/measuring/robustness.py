@@ -173,7 +173,7 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.data.sampling import subset
 
-    dataset = load_dataset(options.dataset, csv=options.labels)
+    dataset = load_dataset(options.dataset, csv=options.labels, skip_missing=options.on_missing == "skip")
     return dataset if options.limit is None else subset(dataset, options.limit, seed=options.seed)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.dataset import Row, Split
+from lookalike.evaluation.data.spelling import existing_spelling
 from lookalike.text import printable
 
 NAME: Final = "labels.csv"
@@ -26,11 +27,21 @@ _MAX_LISTED: Final = 5
 """How many line numbers an error message lists; the rest are counted."""
 
 
-def read_labels(file: Path, *others: Path) -> tuple[Path, tuple[Row, ...]]:
-    """Read a CSV of labels; returns the folder its paths are relative to, and its rows.
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The rows of a CSV of labels; their paths are relative to ``root``. ``missing`` are the paths that don't exist."""
 
-    That folder is the CSV's own, or the first of ``others`` that contains the first row's file. Raises
-    :class:`~lookalike.errors.DatasetError`, which names the line, for anything invalid.
+    root: Path
+    rows: tuple[Row, ...]
+    missing: tuple[str, ...]
+
+
+def read_labels(file: Path, *others: Path, skip_missing: bool = False) -> Labels:
+    """Read a CSV of labels.
+
+    Its paths are relative to its own folder, or to the first of ``others`` that contains the first row's file. Raises
+    :class:`~lookalike.errors.DatasetError`, which names the line, for anything invalid, and for files that don't exist
+    unless ``skip_missing`` is set.
     """
     records = list(_records(file))
     if not records:
@@ -38,9 +49,12 @@ def read_labels(file: Path, *others: Path) -> tuple[Path, tuple[Row, ...]]:
     candidates = (file.parent, *others)
     first = records[0].fields["path"]
     root = next((folder for folder in candidates if _existing_path(folder, first) is not None), file.parent)
+    missing = [record for record in records if _existing_path(root, record.fields["path"]) is None]
+    if skip_missing and len(missing) < len(records):
+        records = [record for record in records if record not in missing]
     rows = tuple(_rows(file, root, records))
     _check_split(file, records, rows)
-    return root, rows
+    return Labels(root, rows, tuple(record.fields["path"] for record in missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +178,22 @@ def _existing_paths(file: Path, root: Path, records: list[_Record], column: str)
             file,
             first.line,
             f"no such {'mask' if column == 'mask' else 'file'}: {printable(first.fields[column])}{also}. "
-            f"Paths are relative to {printable(root)}. Add the files, or correct or delete these rows",
+            f"Paths are relative to {printable(root)}. Add the files, correct or delete these rows, or leave them out: "
+            "--on-missing skip",
         )
     return paths
 
 
 def _existing_path(root: Path, text: str) -> str | None:
-    """``text`` as a path that exists below ``root``: unchanged, stripped, or with backslashes as slashes; or None."""
+    """``text`` as a path that exists below ``root``: unchanged, stripped, or with backslashes as slashes; or None.
+
+    Composed and decomposed letters are taken as equal.
+    """
     for path in dict.fromkeys((text, text.strip(), text.strip().replace("\\", "/"))):
-        if path and "\0" not in path and os.path.lexists(root / path):
-            return path.replace(os.sep, "/")
+        if path and "\0" not in path:
+            spelled = existing_spelling(root, path.replace(os.sep, "/"))
+            if spelled is not None:
+                return spelled
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data import labels_file
 from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
+from lookalike.evaluation.data.spelling import with_one_spelling
 from lookalike.gallery.gallery import Gallery, find_gallery, gallery_at
 from lookalike.images.files import FoundFile
 from lookalike.images.formats import EXTENSIONS
@@ -34,20 +35,25 @@ _LAYOUTS: Final = "one folder per class, names like cat.123.jpg, or a labels.csv
 
 
 def load_dataset(
-    source: str | os.PathLike[str], *, csv: str | os.PathLike[str] | None = None, one_class: bool = False
+    source: str | os.PathLike[str],
+    *,
+    csv: str | os.PathLike[str] | None = None,
+    one_class: bool = False,
+    skip_missing: bool = False,
 ) -> Dataset:
     """Read a list of labelled images; no image is opened.
 
     ``source`` is a folder with one folder per class, a folder of flat names (``cat.123.jpg``), a CSV
     (``path,label[,group][,visit][,split][,mask]``), or a folder or gallery with a ``labels.csv``, which takes
     precedence. ``csv`` is the path of the labels of a folder or gallery if they are elsewhere. A single class raises an
-    error unless ``one_class`` is set, since every retrieved image is then relevant. Raises
-    :class:`~lookalike.errors.DatasetError`, which names the file, the line and what to change.
+    error unless ``one_class`` is set, since every retrieved image is then relevant. So does a row of a CSV whose file
+    is missing, unless ``skip_missing`` is set. Raises :class:`~lookalike.errors.DatasetError`, which names the file, the
+    line and what to change.
     """
     path = Path(source).absolute()
     labels = None if csv is None else Path(csv).absolute()
     if path.is_dir():
-        dataset = _from_folder(path, labels)
+        dataset = _from_folder(path, labels, skip_missing=skip_missing)
     elif labels is not None:
         raise DatasetError(f"{printable(path)}: no such folder or gallery (for the labels in {printable(labels)})")
     elif not path.exists():
@@ -55,7 +61,8 @@ def load_dataset(
     elif path.suffix.lower() in EXTENSIONS:
         raise DatasetError(f"{printable(path)}: an image, not a dataset. A dataset is {_LAYOUTS}")
     else:
-        dataset = _from_csv(path)
+        dataset = _from_csv(path, skip_missing=skip_missing)
+    dataset = with_one_spelling(dataset)
     _check_classes(dataset, one_class=one_class)
     return replace(dataset, notes=(*dataset.notes, *_classes_without_relevant(dataset)))
 
@@ -94,7 +101,7 @@ def _without_labels(source: Path, root: Path, paths: list[str], remark: str) -> 
     )
 
 
-def _from_folder(folder: Path, labels: Path | None) -> Dataset:
+def _from_folder(folder: Path, labels: Path | None, *, skip_missing: bool) -> Dataset:
     gallery = gallery_at(folder)
     if gallery is not None and gallery == folder.resolve():  # its own folder: the images may lie elsewhere
         with Gallery.open(gallery) as opened:
@@ -107,13 +114,14 @@ def _from_folder(folder: Path, labels: Path | None) -> Dataset:
     if labels is None:
         dataset = _from_names(folder, gallery)
         return replace(dataset, gallery=gallery or find_gallery(folder))
-    dataset = _from_csv(labels, folder)
+    dataset = _from_csv(labels, folder, skip_missing=skip_missing)
     return replace(dataset, name=folder.name or dataset.name, gallery=gallery or find_gallery(folder))
 
 
-def _from_csv(file: Path, folder: Path | None = None) -> Dataset:
+def _from_csv(file: Path, folder: Path | None = None, *, skip_missing: bool) -> Dataset:
     """A CSV of labels, for the images below ``folder`` if it is given; a note counts those without a row."""
-    root, rows = labels_file.read_labels(file, *([] if folder is None else [folder]))
+    labels = labels_file.read_labels(file, *([] if folder is None else [folder]), skip_missing=skip_missing)
+    root, rows = labels.root, labels.rows
     has_default_name = file.name == labels_file.NAME
     return Dataset(
         name=(file.parent.name if has_default_name else file.stem) or file.stem,
@@ -124,9 +132,14 @@ def _from_csv(file: Path, folder: Path | None = None) -> Dataset:
         description=_many(len(rows), "row")
         + f" of {printable(file)}"
         + ("" if root == file.parent else f", paths relative to {printable(root)}"),
-        notes=() if folder is None else tuple(_images_without_row(folder, root, rows)),
+        notes=(*_rows_without_image(labels.missing), *(_images_without_row(folder, root, rows) if folder else ())),
         gallery=find_gallery(root),
     )
+
+
+def _rows_without_image(missing: Sequence[str]) -> Iterable[str]:
+    if missing:
+        yield f"{_many(len(missing), 'row')} left out because the file is missing, the first is {printable(missing[0])}"
 
 
 def _images_without_row(folder: Path, root: Path, rows: Iterable[Row]) -> Iterable[str]:

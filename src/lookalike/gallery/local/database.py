@@ -8,17 +8,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lookalike.atomic import sync_folder
-from lookalike.errors import GalleryDamagedError, GalleryError, GalleryLockedError, GalleryWriteError
+from lookalike.errors import GalleryDamagedError, GalleryError, GalleryLockedError, GalleryLocksError, GalleryWriteError
+from lookalike.gallery.local.locks import check_locks
 from lookalike.text import printable
 
-if TYPE_CHECKING:
-    from filelock import FileLock
-
 DATABASE: Final = "gallery.sqlite3"
-LOCK: Final = "writer.lock"
 BUSY_SECONDS: Final = 10.0
 """How long to wait while another program has locked the database."""
 _NO_SHARED_MEMORY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")
@@ -61,11 +58,17 @@ def connect_to_write(folder: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite
 
 
 def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
-    """Open the database in ``folder`` for reading, even if the folder is read-only.
+    """Open the database in ``folder`` for reading, even if the folder is read-only or its files can't be locked.
 
     The second value tells whether the connection sees later commits by other processes.
     """
     address = (folder / DATABASE).absolute().as_uri()
+    try:
+        check_locks(folder)
+    except GalleryLocksError:
+        if _has_pending_log(folder):
+            raise
+        return _connect(f"{address}?immutable=1"), False  # no one can write to it either
     connection = _connect(f"{address}?mode=ro")
     try:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
@@ -93,24 +96,6 @@ def _has_pending_log(folder: Path) -> bool:
 
 def _connect(address: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-
-
-def acquire_lock(folder: Path) -> FileLock:
-    """Take the writer's lock, held until ``release`` or the end of the process, even if it is killed.
-
-    Raises :class:`~lookalike.errors.GalleryLockedError` at once if another process holds it.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / LOCK, thread_local=False)
-    with convert_errors(folder):
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:  # a subclass of OSError, which convert_errors would report as a disk error
-            raise GalleryLockedError(
-                f"{printable(folder)}: another process is writing to this gallery. Try again when it has finished"
-            ) from None
-    return lock
 
 
 @contextmanager

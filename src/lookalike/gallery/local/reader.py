@@ -15,6 +15,7 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local import older, schema, tables
 from lookalike.gallery.local.database import DATABASE, damage_error
+from lookalike.gallery.local.locks import network_type
 from lookalike.gallery.local.scan import Scan
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.vector_file import VectorFile
@@ -85,6 +86,11 @@ class LocalReader:
     def folder(self) -> Path:
         """See :class:`~lookalike.gallery.store.Store`."""
         return self._session.folder
+
+    @property
+    def network(self) -> str | None:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        return network_type(self.folder)
 
     @property
     def stamp(self) -> EncoderSpec:

@@ -14,14 +14,13 @@ from lookalike.gallery.local import schema
 from lookalike.gallery.local.database import (
     BUSY_SECONDS,
     DATABASE,
-    LOCK,
-    acquire_lock,
     connect_to_read,
     connect_to_write,
     convert_errors,
     database_state,
     new_database,
 )
+from lookalike.gallery.local.locks import LOCK, acquire_lock
 from lookalike.text import printable
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ class Session:
         with convert_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             _check_no_other_files(folder, is_own)
-        lock = acquire_lock(folder)
+        with convert_errors(folder):
+            lock = acquire_lock(folder)
         try:
             _check_no_gallery(folder)
             with convert_errors(folder):
@@ -88,7 +88,8 @@ class Session:
         Raises :class:`~lookalike.errors.GalleryLockedError` if another process is writing, and
         :class:`~lookalike.errors.GalleryDamagedError` if the file can't be read.
         """
-        lock = acquire_lock(folder) if writing else None
+        with convert_errors(folder):
+            lock = acquire_lock(folder) if writing else None
         try:
             with convert_errors(folder):
                 connection, sees_commits = (
