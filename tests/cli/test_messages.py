@@ -25,13 +25,28 @@ Cli = Callable[..., Result]
 _OTHER_USAGE = (3, 12)  # from this version on, argparse formats help and usage differently
 
 HELP = (
-    *("", "index", "search", "status", "dataset", "dataset show", "evaluate", "compare", "robustness", "angles"),
-    *("matrix", "reproduce", "encoders", "encoders list", "encoders pull", "encoders verify", "encoders bench"),
+    *(
+        "",
+        "index",
+        "search",
+        "status",
+        "remove",
+        "formats",
+        "dataset",
+        "dataset show",
+        "evaluate",
+        "compare",
+        "robustness",
+        "angles",
+    ),
+    *("matrix", "reproduce", "encoders", "encoders list", "encoders pull", "encoders verify"),
+    "encoders bench",
 )
 
 RESULTS = (
     "index photos",
     "index photos --verify",
+    "index photos --strict --levels 12 --exclude 1.png",
     "index pets --gallery elsewhere",
     "search photos/0.png -k 3 --gallery photos",
     "search photos/0.png photos/1.png -k 2 --gallery photos",
@@ -41,6 +56,8 @@ RESULTS = (
     "search photos/0.png --html page.html -k 1 --gallery photos",
     "status --gallery photos",
     "status --json --gallery photos",
+    "remove 0.png nothing.png --gallery photos",
+    "formats",
     "dataset show pets --encoder colours",
     "evaluate pets --k 1,5",
     "evaluate pets --k 1 --out report",
@@ -65,6 +82,8 @@ WRONG = (
     "index photos --device tpu",
     "index photos --encoder colours --reencode colours",
     "index photos --max-megapixels -1",
+    "index photos --levels 7",
+    "remove nothing.png --gallery photos",
     "search",
     "search photos/0.png --gallery empty",
     "search nowhere.jpg --gallery photos",

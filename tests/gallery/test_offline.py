@@ -128,6 +128,15 @@ def test_images_found_elsewhere_are_moves(gallery: Gallery, root: Path, fake: Fa
     assert fake.encoded == encoded + 1
 
 
+def test_what_is_excluded_is_no_loss(gallery: Gallery, root: Path):
+    """Images that are passed over on purpose are removed, however many they are."""
+    gallery.set_options(gallery.options.with_changes(exclude=("disk/",)))
+    report = gallery.update()
+    assert (report.removed, report.offline, report.losses) == (12, 0, [])
+    gallery.set_options(gallery.options.with_changes(exclude=()))
+    assert gallery.update().added == 12
+
+
 def test_a_few_deleted_images_are_removed(gallery: Gallery, root: Path):
     """While a disk is offline, images that are deleted elsewhere are removed as always."""
     unmount(root)

@@ -144,6 +144,17 @@ def test_a_truncated_deep_tiff_is_damaged():
     assert caught.value.kind == SkipKind.DAMAGED
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+def test_tiffs_in_ycbcr(compression: str | None):
+    """TIFFs of luma and colour differences are read in every compression, and damage to them is noticed."""
+    content = encoded(photo().convert("YCbCr"), "TIFF", compression=compression)
+    assert difference(content, rgb()) <= (60 if compression == "jpeg" else 3)
+    if compression == "tiff_adobe_deflate":
+        with pytest.raises(ImageError) as caught:
+            opened(content[:2000] + bytes(50) + content[2050:])
+        assert caught.value.kind == SkipKind.DAMAGED
+
+
 def bmp(alpha: int) -> bytes:
     """A BMP of 32 bits a pixel with an alpha mask."""
     height, width = rgb().shape[:2]

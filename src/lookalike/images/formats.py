@@ -13,7 +13,7 @@ RAW_EXTENSIONS: Final = frozenset(_RAW.split())
 """The extensions of cameras' RAW files. They are read, by their previews, if the library rawpy is installed."""
 
 _BY_FORMAT: Final = {
-    "JPEG": ".jpg .jpeg .jpe .jfif .jif .jfi .mpo",
+    "JPEG": ".jpg .jpeg .jpe .jfif .jif .jfi .mpo .jls",
     "PNG": ".png .apng",
     "WEBP": ".webp",
     "GIF": ".gif",

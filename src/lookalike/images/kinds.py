@@ -33,7 +33,7 @@ _BY_KIND: Final = {
     ),
     PassedOver.OTHER_IMAGE: (
         ".ai .bpg .cdr .cr .dcm .dds .djvu .dwg .dxf .emf .eps .exr .fit .fits .fts .hdr .icns .iff .indd .jbig .jbig2 "
-        ".jls .jng .jxr .kra .mng .nii .nrrd .ora .pcd .pcx .pic .pict .ps .psb .psd .pxr .qoi .ras .sgi .svg .svgz "
+        ".jng .jxr .kra .mng .nii .nrrd .ora .pcd .pcx .pic .pict .ps .psb .psd .pxr .qoi .ras .sgi .svg .svgz "
         ".wdp .wmf .xbm .xcf .xpm"
     ),
 }

@@ -47,8 +47,8 @@ def load_dataset(
     (``path,label[,group][,visit][,split][,mask]``), or a folder or gallery with a ``labels.csv``, which takes
     precedence. ``csv`` is the path of the labels of a folder or gallery if they are elsewhere. A single class raises an
     error unless ``one_class`` is set, since every retrieved image is then relevant. So does a row of a CSV whose file
-    is missing, unless ``skip_missing`` is set. Raises :class:`~lookalike.errors.DatasetError`, which names the file, the
-    line and what to change.
+    is missing, unless ``skip_missing`` is set. Raises :class:`~lookalike.errors.DatasetError`, which names the file,
+    the line and what to change.
     """
     path = Path(source).absolute()
     labels = None if csv is None else Path(csv).absolute()

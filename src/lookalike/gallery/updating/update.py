@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -153,11 +154,14 @@ class _Run:
         """Remove the entries that are gone, or mark them offline; ``prune`` as in :func:`update`."""
         absent, unreached = self.missing.absent(), self.found.unreached
         pruned = {} if prune is None else {e.path: e for e in (*absent, *unreached) if is_below(e.path, prune)}
+        # What is still there is passed over now, on purpose.
+        excluded = {entry.path: entry for entry in absent if os.path.lexists(self.store.root / entry.path)}
         gone = [entry for entry in absent if entry.offline_since is None and entry.path not in pruned]
-        self.report.losses = losses = find_losses(gone, self.store.count(), files)
-        lost = [entry for entry in gone if any(is_below(entry.path, loss.folder) for loss in losses)]
+        lost = [entry for entry in gone if entry.path not in excluded]
+        self.report.losses = losses = find_losses(lost, self.store.count(), files)
+        lost = [entry for entry in lost if any(is_below(entry.path, loss.folder) for loss in losses)]
         self.changes.offline += [entry.path for entry in (*lost, *unreached) if entry.path not in pruned]
-        removed = {*pruned, *(entry.path for entry in gone)} - {entry.path for entry in lost}
+        removed = {*pruned, *excluded, *(entry.path for entry in gone)} - {entry.path for entry in lost}
         self.changes.removed += sorted(removed)
         self.report.removed += len(removed) - len(absent)
 

@@ -60,6 +60,8 @@ def open_tiff(file: BinaryIO) -> Opened:
     sampled = opened_samples((page.imagewidth, page.imagelength), read, _orientation(page))
     if not _suits_pillow(page):
         return sampled
+    if page.compression != _UNCOMPRESSED:
+        _check_segments(page, file)
     file.seek(0)
     try:
         opened = open_with_pillow(file, "TIFF")
@@ -164,6 +166,18 @@ def _check_complete(page: TiffPage, file: BinaryIO) -> None:
 def _is_converted(page: TiffPage) -> bool:
     """Whether tifffile converts the page to RGB if it is stored as YCbCr."""
     return page.photometric != _YCBCR or page.compression in _JPEGS
+
+
+def _check_segments(page: TiffPage, file: BinaryIO) -> None:
+    """Raise what the decompressor raises on damage, which the libtiff in Pillow only prints for YCbCr."""
+    from tifffile import TIFF
+
+    if page.compression in _JPEGS:
+        return
+    decompress = TIFF.DECOMPRESSORS[page.compression]
+    for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(offset)
+        decompress(file.read(size))
 
 
 def _description(page: TiffPage) -> str:
