@@ -61,7 +61,7 @@ verify-statistics: .venv/test.done
 	$(PYTHON) -m venv .venv-wheel
 	$(WHEEL)/python -m pip install --quiet --upgrade pip build
 	$(WHEEL)/python -m build --wheel --outdir .venv-wheel/dist
-	$(WHEEL)/python -m pip install --quiet "$$(echo .venv-wheel/dist/*.whl)[test]" mypy
+	$(WHEEL)/python -m pip install --quiet "$$(echo .venv-wheel/dist/*.whl)[test,raw]" mypy
 	$(WHEEL)/python -m pip install --quiet --no-deps --group photos
 	@touch $@
 

@@ -667,3 +667,15 @@ def test_one_bad_query_does_not_take_the_others(gallery_folder: Path, call: Cli)
     assert answers[2]["error"] == {"kind": "not-an-image", "message": "notes.jpg: not an image (text file)"}
     assert call("search", "missing.png", "notes.jpg", cwd=gallery_folder).code == 1
     assert call("search", "0.png", "1.png", "--plus", "missing.png", cwd=gallery_folder).err.count("missing.png") == 1
+
+
+def test_the_formats_are_listed(call: Cli):
+    """Every extension is listed once: those that are read by format, the others by kind."""
+    text = call("formats").out
+    answer = json.loads(call("formats", "--json").out)
+    assert ".jpeg" in answer["read"]["JPEG"]
+    assert ".mp4" in answer["passed_over"]["video"]
+    listed = [extension for table in ("read", "passed_over") for names in answer[table].values() for extension in names]
+    assert len(listed) == len(set(listed)) > 150
+    assert all(f" {extension}" in text for extension in listed)
+    assert ".nef" in listed

@@ -57,7 +57,6 @@ RESULTS = (
     "status --gallery photos",
     "status --json --gallery photos",
     "remove 0.png nothing.png --gallery photos",
-    "formats",
     "dataset show pets --encoder colours",
     "evaluate pets --k 1,5",
     "evaluate pets --k 1 --out report",
