@@ -39,6 +39,7 @@ def reader_folder(tmp_path, isolated_cache):
     (tmp_path / "photos").mkdir()
     for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png"):
         shutil.copy(source / name, tmp_path / "photos")
+    shutil.copy(source / "rocket.jpg", tmp_path / "photos" / "old.jpg")
     shutil.copy(source / "rocket.jpg", tmp_path / "query.jpg")
     shutil.copy(source / "retina.jpg", tmp_path / "another.jpg")
     _make_dataset(source, tmp_path / "PetImages", {"Cat": "chelsea.png", "Dog": "coffee.png"})

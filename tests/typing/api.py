@@ -54,7 +54,7 @@ def search(folder: Path, query: Path) -> list[Hit]:
         assert_type(best.score, float)
         assert_type(best.percentile, float | None)
         assert_type(best.file, Path)
-        assert_type(gallery.search_many([query, Query.image(np.zeros((64, 64, 3), np.uint8))]), list[Ranking])
+        assert_type(gallery.search_many([query, Query.image(np.eye(64, dtype=np.uint8) * 255)]), list[Ranking])
         assert_type(gallery.image(best.id).path, str)
         assert_type(gallery.thumbnail(best.id, 120), bytes)
         assert_type(gallery.embeddings(), tuple[list[str], NDArray[np.float32]])

@@ -55,7 +55,7 @@ def test_folders_name_the_classes(pets: Path):
     assert Row("Cat/more/below/7.jpg", "Cat") in dataset.rows
     assert [row.path for row in dataset.rows] == sorted(row.path for row in dataset.rows)
     assert [dataset.has_split, dataset.has_groups, dataset.has_visits, dataset.has_masks] == 4 * [False]
-    assert dataset.notes == ()
+    assert dataset.notes == ("passed over: 2 other files (lookalike formats tells what is read)",)
 
 
 def test_flat_names_give_the_class(tmp_path: Path):

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from drawing import drawn
+from drawing import draw, drawn
 from fakes import FakeEncoder
 from lookalike.errors import DatasetError
 from lookalike.evaluation.corruptions import CORRUPTIONS, Context, standardise
@@ -168,7 +167,7 @@ def test_progress_counts_the_missing_vectors(dataset: Dataset, tmp_path: Path, f
 
 def test_very_narrow_images_are_skipped(folder: Path, tmp_path: Path, fake: FakeEncoder):
     """A strip would be huge at a shorter side of 512 pixels, so it is skipped."""
-    Image.new("RGB", (4, 2000)).save(folder / "b" / "strip.png")
+    draw(9, (4, 2000)).save(folder / "b" / "strip.png")
     vectors = encode(load_dataset(folder), tmp_path / "store", versions(), fake)
     assert {skip.path for skip in vectors.skipped} == {"a/broken.png", "b/strip.png"}
     assert vectors.skipped[-1].kind == SkipKind.TOO_LARGE

@@ -191,8 +191,8 @@ def _find_files(folder: Path, gallery: Path | None = None) -> FolderContents:
 
 
 def _passed_over(counts: Mapping[PassedOver, int]) -> Iterable[str]:
-    """A note on what is not read because of what it is."""
-    if text := in_words(counts):
+    """A note on what is not read because of what it is, hidden files aside."""
+    if text := in_words({kind: count for kind, count in counts.items() if kind != PassedOver.HIDDEN}):
         yield f"passed over: {text} (lookalike formats tells what is read)"
 
 
