@@ -107,7 +107,7 @@ def test_the_programs_run(reader_folder, program):
         [sys.executable, "-c", program], cwd=reader_folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "UpdateReport(added=4" in done.stdout or "precision@1" in program
+    assert "UpdateReport(added=5" in done.stdout or "precision@1" in program
 
 
 def test_linked_files_exist():
