@@ -103,7 +103,13 @@ class _Loader:
                 digest = sha256(opened)
                 if self.known(digest):
                     return _Loaded(current, digest, other_format, None)
-                image = open_image(opened, min_side=self.encoder.min_side, options=self.reading, name=file.path)
+                image = open_image(
+                    opened,
+                    min_side=self.encoder.min_side,
+                    options=self.reading,
+                    name=file.path,
+                    keep_profile=True,
+                )
                 check_not_blank(image)
                 return _Loaded(current, digest, other_format, self.encoder.prepare(image), image.share)
         except ImageError as error:

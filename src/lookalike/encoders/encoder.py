@@ -94,7 +94,10 @@ class Encoder:
         return view_min_side(self.spec.preprocessing, self.spec.view)
 
     def decode(self, image: ImageLike) -> DecodedImage:
-        """Decode an image (a path, a Pillow image or an array) as :meth:`embed` does; raises the same errors."""
+        """Decode an image (a path, a Pillow image or an array) as :meth:`embed` does, for :meth:`prepare`.
+
+        The pixels may still be in the colour space of the image's profile. Raises the same errors as :meth:`embed`.
+        """
         return _decode(image, self.min_side)
 
     def prepare(self, image: DecodedImage) -> NDArray[np.uint8]:
@@ -254,4 +257,4 @@ def _decode(image: ImageLike, min_side: int) -> DecodedImage:
         return from_pillow(image)
     if not isinstance(image, (str, os.PathLike)):
         raise TypeError(f"an image must be a path, a Pillow image or an array, not {type(image).__name__}")
-    return open_image(image, min_side=min_side)
+    return open_image(image, min_side=min_side, keep_profile=True)

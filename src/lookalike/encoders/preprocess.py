@@ -11,6 +11,7 @@ from PIL import Image
 
 from lookalike.encoders.spec import Preprocessing
 from lookalike.images.decode import DecodedImage
+from lookalike.images.pixels.colour import to_srgb
 
 RESAMPLE: Final = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
@@ -58,7 +59,8 @@ def prepare(image: DecodedImage, preprocessing: Preprocessing) -> NDArray[np.uin
         left, top = geometry.left * x_scale, geometry.top * y_scale
         box = (left, top, left + side * x_scale, top + side * y_scale)
         pixels = image.pixels.resize((side, side), resample, box=box)
-    return np.asarray(pixels)
+    # Colours are converted last, because to convert those of every pixel would take longer than to decode them.
+    return np.asarray(to_srgb(pixels))
 
 
 def prepare_reference(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:

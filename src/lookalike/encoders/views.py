@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from lookalike.encoders.preprocess import RESAMPLE, min_side, prepare
 from lookalike.encoders.spec import Preprocessing, View
 from lookalike.images.decode import DecodedImage
+from lookalike.images.pixels.colour import to_srgb
 
 _TILE: Final = 0.6
 
@@ -46,13 +47,13 @@ def _letterbox(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.u
     size = tuple(max(1, round(length * side / longest)) for length in image.size)
     canvas = Image.new("RGB", (side, side), tuple(round(level) for level in preprocessing.mean))
     resized = image.resize((size[0], size[1]), RESAMPLE[preprocessing.resample])
-    canvas.paste(resized, ((side - size[0]) // 2, (side - size[1]) // 2))
+    canvas.paste(to_srgb(resized), ((side - size[0]) // 2, (side - size[1]) // 2))
     return np.asarray(canvas)
 
 
 def _squeeze(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     """Resize the whole image to a square. On railway images this was more accurate than letterboxing."""
-    return image.resize((preprocessing.crop, preprocessing.crop), RESAMPLE[preprocessing.resample])
+    return to_srgb(image.resize((preprocessing.crop, preprocessing.crop), RESAMPLE[preprocessing.resample]))
 
 
 def _tiles(image: Image.Image) -> list[Image.Image]:

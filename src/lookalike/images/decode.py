@@ -16,7 +16,6 @@ from lookalike.errors import ImageError
 from lookalike.images.files import SkipKind, image_error, open_file, with_path
 from lookalike.images.formats import FORMATS
 from lookalike.images.messages import last_message
-from lookalike.images.pixels.colour import changes_colours
 from lookalike.images.pixels.levels import Levels
 from lookalike.images.pixels.rgb import is_blank, to_rgb
 from lookalike.images.readers.choice import open_content
@@ -101,29 +100,32 @@ def open_image(
     min_side: int | None = None,
     options: ReadOptions | None = None,
     name: str | os.PathLike[str] = "",
+    keep_profile: bool = False,
 ) -> DecodedImage:
     """Decode an image, upright (EXIF orientation) and as RGB in sRGB (transparency over white).
 
     ``source`` is a path or a file open for reading, whose ``name`` tells a RAW file that begins like a TIFF. With
     ``min_side``, the image may be decoded at a fraction of its size as long as its shorter side keeps that many pixels.
-    Of an animation, the first frame is taken that says something. docs/formats.md states all rules. Raises
+    Of an animation, the first frame is taken that says something. With ``keep_profile``, the pixels of an RGB image may
+    stay in the colour space of their profile (``info["icc_profile"]``), for a caller that makes them smaller and then
+    converts them with :func:`~lookalike.images.pixels.colour.to_srgb`. docs/formats.md states all rules. Raises
     :class:`ImageError`; an image with too many pixels is rejected before it is decoded.
     """
     if isinstance(source, (str, os.PathLike)):
         try:
             with open_file(source) as file:
-                return open_image(file, min_side=min_side, options=options, name=source)
+                return open_image(file, min_side=min_side, options=options, name=source, keep_profile=keep_profile)
         except ImageError as error:
             raise with_path(error, source) from error
     options = options or ReadOptions()
     form = _format(source, name)
     try:
-        return _decode(source, form, min_side, options)
+        return _decode(source, form, min_side, options, keep_profile=keep_profile)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders raise almost anything (struct.error, SyntaxError, zlib.error) on damage
         if form == "JPEG":
-            return _decode_incomplete(source, min_side, options, error)
+            return _decode_incomplete(source, min_side, options, error, keep_profile=keep_profile)
         raise _failure(error) from error
 
 
@@ -181,7 +183,9 @@ def _format(file: BinaryIO, name: str | os.PathLike[str]) -> str:
     return form
 
 
-def _decode(file: BinaryIO, form: str, min_side: int | None, options: ReadOptions) -> DecodedImage:
+def _decode(
+    file: BinaryIO, form: str, min_side: int | None, options: ReadOptions, *, keep_profile: bool
+) -> DecodedImage:
     opened = open_content(file, form)
     width, height = opened.size
     if width * height > options.pixel_cap:
@@ -190,23 +194,25 @@ def _decode(file: BinaryIO, form: str, min_side: int | None, options: ReadOption
             f"{width} x {height} pixels ({width * height / 1e6:.0f} megapixels) is above the limit of "
             f"{options.pixel_cap / 1e6:g} megapixels",
         )
-    return _to_rgb(opened, min_side, options)
+    return _to_rgb(opened, min_side, options, keep_profile=keep_profile)
 
 
-def _to_rgb(opened: Opened, min_side: int | None, options: ReadOptions) -> DecodedImage:
+def _to_rgb(opened: Opened, min_side: int | None, options: ReadOptions, *, keep_profile: bool) -> DecodedImage:
     width, height = opened.size
     large = width * height > _LARGE
     with _large_image_lock if large else contextlib.nullcontext():
         image = opened.decode(Decoding(min_side, options.levels))
-        reduce = min_side is not None and (image.width * image.height > _LARGE or changes_colours(image))
-        factor = max(1, min(image.size) // min_side) if reduce and min_side is not None else 1
-        pixels = to_rgb(image, levels=options.levels, factor=factor)
+        large = image.width * image.height > _LARGE  # a JPEG may have been reduced
+        factor = max(1, min(image.size) // min_side) if large and min_side is not None else 1
+        pixels = to_rgb(image, levels=options.levels, factor=factor, keep_profile=keep_profile)
     # A JPEG is decoded at a fraction of its size; some formats know their true size only when they are decoded.
     size = opened.size if image.width < width and image.height < height else image.size
     return DecodedImage(_upright(pixels, opened.orientation), size[::-1] if opened.orientation in _SIDEWAYS else size)
 
 
-def _decode_incomplete(file: BinaryIO, min_side: int | None, options: ReadOptions, cause: Exception) -> DecodedImage:
+def _decode_incomplete(
+    file: BinaryIO, min_side: int | None, options: ReadOptions, cause: Exception, *, keep_profile: bool
+) -> DecodedImage:
     """Decode a JPEG whose end is missing, if nearly all of it is there."""
     file.seek(0)
     content = without_padding(file).read()
@@ -215,7 +221,7 @@ def _decode_incomplete(file: BinaryIO, min_side: int | None, options: ReadOption
     if share < _SMALLEST_SHARE or options.strict:
         raise image_error(SkipKind.DAMAGED, f"truncated or damaged ({percent if share else cause})") from cause
     try:
-        decoded = _to_rgb(open_jpeg(io.BytesIO(completed(content))), min_side, options)
+        decoded = _to_rgb(open_jpeg(io.BytesIO(completed(content))), min_side, options, keep_profile=keep_profile)
     except (ImageError, MemoryError):
         raise
     except Exception as error:

@@ -98,7 +98,7 @@ class _Embedder:
     ) -> tuple[NDArray[np.float32], bytes]:
         share = 1.0 if region is None else min(region.right - region.left, region.bottom - region.top)
         side = math.ceil(self.encoder.min_side / share)
-        image = check_not_blank(open_image(file, min_side=side, options=self.reading, name=name))
+        image = check_not_blank(open_image(file, min_side=side, options=self.reading, name=name, keep_profile=True))
         return _embed_decoded(self.encoder, image if region is None else crop(image, region)), digest
 
 

@@ -21,15 +21,23 @@ _STRIP_PIXELS: Final = 4_000_000
 
 
 def to_rgb(
-    image: Image.Image, *, levels: Levels | None = None, factor: int = 1, strip_pixels: int = _STRIP_PIXELS
+    image: Image.Image,
+    *,
+    levels: Levels | None = None,
+    factor: int = 1,
+    strip_pixels: int = _STRIP_PIXELS,
+    keep_profile: bool = False,
 ) -> Image.Image:
     """Convert any Pillow mode to 8-bit RGB in sRGB.
 
     Transparency is laid over white, or over mid-grey if nothing can be seen on white. ``levels`` replaces the levels of
     an image with more than 8 bits. With a ``factor`` above 1 the result is smaller by it, and is made in strips of
-    about ``strip_pixels``: to convert a very large image at once would take gigabytes.
+    about ``strip_pixels``: to convert a very large image at once would take gigabytes. With ``keep_profile``, the
+    pixels of an RGB image without transparency stay in the colour space of their profile, ``info["icc_profile"]``.
     """
     image = _with_8_bits(image, levels)
+    if keep_profile and image.mode == "RGB" and not image.has_transparency_data:
+        return image if factor == 1 else _reduce(image, factor)
     pixels = _reduced(image, "white", factor, strip_pixels)
     if image.has_transparency_data and is_blank(pixels):
         pixels = _reduced(image, _MID_GREY, factor, strip_pixels)
