@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fakes import SPEC
-from lookalike.gallery.local import schema
+from lookalike.gallery.local.sql import schema
 from stores import STAT, digest_of, vector_of
 
 

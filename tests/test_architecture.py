@@ -38,7 +38,8 @@ ROOMS = {
     "gallery": "records store options stamp_check contents local stores searching updating gallery",
     "gallery.searching": "calibration terms searcher",
     "gallery.updating": "root missing comparison update reencode",
-    "gallery.local": "locks database vector_file schema tables revisions older session replacement scan reader store",
+    "gallery.local": "locks database vector_file sql older session replacement scan reader store",
+    "gallery.local.sql": "schema tables entry_table embedding_table revisions",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
         "provenance dataset relevance sampling spelling labels_file load contents embedded vector_store embedding_cache"

@@ -17,8 +17,8 @@ from fakes import FakeEncoder
 from galleries import Result, index
 from lookalike import Gallery
 from lookalike.errors import GalleryNotFoundError, GalleryWriteError
-from lookalike.gallery.local import tables
 from lookalike.gallery.local.database import convert_errors
+from lookalike.gallery.local.sql import tables
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.images.files import open_file, sha256

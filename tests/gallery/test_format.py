@@ -19,7 +19,8 @@ import pytest
 
 from fakes import SPEC
 from lookalike.errors import GalleryDamagedError, GalleryError, GalleryWriteError
-from lookalike.gallery.local import older, schema
+from lookalike.gallery.local import older
+from lookalike.gallery.local.sql import schema
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Changes

@@ -24,7 +24,7 @@ from lookalike.errors import (
     GalleryWriteError,
     StampMismatchError,
 )
-from lookalike.gallery.local import tables
+from lookalike.gallery.local.sql import tables
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.records import Calibration, Changes
 from lookalike.gallery.store import Store

@@ -189,6 +189,8 @@ def downgrade(folder: Path) -> None:
         connection.executescript(
             """
             DROP INDEX embeddings_by_rules;
+            DROP INDEX embeddings_with_share;
+            DROP INDEX entries_with_other_format;
             ALTER TABLE embeddings DROP COLUMN rules;
             ALTER TABLE embeddings DROP COLUMN share;
             ALTER TABLE skips DROP COLUMN rules;

@@ -12,7 +12,7 @@ from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import index as indexed_gallery
 from lookalike import Gallery
-from lookalike.gallery.local import revisions
+from lookalike.gallery.local.sql import revisions
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.records import Changes
 from lookalike.search.index import ExactIndex, Vectors, nearest

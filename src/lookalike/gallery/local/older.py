@@ -16,7 +16,7 @@ import numpy as np
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryWriteError
-from lookalike.gallery.local import tables
+from lookalike.gallery.local.sql import tables
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Calibration
 from lookalike.text import printable

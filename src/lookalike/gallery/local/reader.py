@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryDamagedError
-from lookalike.gallery.local import older, schema, tables
+from lookalike.gallery.local import older
 from lookalike.gallery.local.database import DATABASE, damage_error
 from lookalike.gallery.local.locks import network_type
 from lookalike.gallery.local.scan import Scan
 from lookalike.gallery.local.session import Session
+from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Calibration, Entry, Match, VectorBatch
 from lookalike.images.files import Note, Skipped, notes_of
@@ -133,21 +134,21 @@ class LocalReader:
     def count(self) -> int:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return tables.count_entries(self._session.connection)
+            return entry_table.count_entries(self._session.connection)
 
     def count_offline(self) -> int:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
             if self._format <= schema.WITHOUT_RULES:
                 return 0
-            return tables.count_offline(self._session.connection)
+            return entry_table.count_offline(self._session.connection)
 
     def iter_entries(self) -> Iterator[Entry]:
         """See :class:`~lookalike.gallery.store.Store`."""
         path = ""
         while True:
             with self.snapshot():
-                page = tables.read_entries_after(self._session.connection, path, _ENTRIES_AT_ONCE)
+                page = entry_table.read_entries_after(self._session.connection, path, _ENTRIES_AT_ONCE)
             yield from page
             if len(page) < _ENTRIES_AT_ONCE:
                 return
@@ -156,22 +157,22 @@ class LocalReader:
     def entries_by_id(self, ids: Sequence[int]) -> dict[int, Entry]:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return {entry.id: entry for entry in tables.read_entries_by_id(self._session.connection, ids)}
+            return {entry.id: entry for entry in entry_table.read_entries_by_id(self._session.connection, ids)}
 
     def entries_by_path(self, paths: Sequence[str]) -> dict[str, Entry]:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return {entry.path: entry for entry in tables.read_entries_by_path(self._session.connection, paths)}
+            return {entry.path: entry for entry in entry_table.read_entries_by_path(self._session.connection, paths)}
 
     def ids_of_digest(self, digest: bytes) -> list[int]:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return tables.ids_of_digest(self._session.connection, digest)
+            return entry_table.ids_of_digest(self._session.connection, digest)
 
     def has_content(self, digest: bytes, rules: str | None = None) -> bool:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return tables.has_embedding(self._session.connection, self._stamp_id, digest, rules)
+            return embedding_table.has_embedding(self._session.connection, self._stamp_id, digest, rules)
 
     def outdated(self, rules: str) -> Iterator[tuple[Entry, str]]:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -180,7 +181,9 @@ class LocalReader:
             with self.snapshot():
                 if self._format <= schema.WITHOUT_RULES:
                     break
-                page = tables.read_outdated(self._session.connection, self._stamp_id, rules, path, _ENTRIES_AT_ONCE)
+                page = entry_table.read_outdated(
+                    self._session.connection, self._stamp_id, rules, path, _ENTRIES_AT_ONCE
+                )
             yield from page
             if len(page) < _ENTRIES_AT_ONCE:
                 return
@@ -194,7 +197,7 @@ class LocalReader:
                 return []
             return [
                 note
-                for path, other_format, share in tables.read_notes(self._session.connection, self._stamp_id)
+                for path, other_format, share in entry_table.read_notes(self._session.connection, self._stamp_id)
                 for note in notes_of(path, other_format, share)
             ]
 
@@ -202,7 +205,7 @@ class LocalReader:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
             try:
-                return list(tables.read_skips(self._session.connection))
+                return list(entry_table.read_skips(self._session.connection))
             except ValueError as error:
                 raise damage_error(
                     self.folder / DATABASE, f"a skipped file has an unknown kind of problem ({error})"
@@ -213,7 +216,7 @@ class LocalReader:
         first = added_after
         while True:
             with self.snapshot():
-                rows = tables.read_rows_from(self._session.connection, self._stamp_id, first, _VECTORS_AT_ONCE)
+                rows = embedding_table.read_rows_from(self._session.connection, self._stamp_id, first, _VECTORS_AT_ONCE)
                 batch = self._scan.batch(rows)
             if not rows:
                 return
@@ -223,7 +226,7 @@ class LocalReader:
     def vectors_of(self, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            batch = self._scan.batch(tables.read_rows(self._session.connection, self._stamp_id, digests))
+            batch = self._scan.batch(embedding_table.read_rows(self._session.connection, self._stamp_id, digests))
         return dict(zip(batch.digests, batch.vectors, strict=True))
 
     def vector_count(self) -> int:
@@ -259,13 +262,13 @@ class LocalReader:
     def sample(self, size: int) -> list[bytes]:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return tables.sample(self._session.connection, self._stamp_id, size)
+            return embedding_table.sample(self._session.connection, self._stamp_id, size)
 
     def calibration(self) -> Calibration | None:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
             is_old = self._format <= older.VECTORS_IN_OWN_LAYOUT
-            read = older.read_calibration if is_old else tables.read_calibration
+            read = older.read_calibration if is_old else embedding_table.read_calibration
             return read(self._session.connection, self._stamp_id)
 
     def metadata(self, key: str) -> str | None:

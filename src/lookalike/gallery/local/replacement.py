@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.local import revisions, tables
 from lookalike.gallery.local.session import Session
+from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, tables
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import NewVector
 from lookalike.images.files import FileStat, FoundFile, SkipKind
@@ -70,12 +70,12 @@ class LocalReplacement:
 
     def add_vectors(self, vectors: Sequence[NewVector], rules: str) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""
-        embedded = [tables.NewEmbedding(new.digest, rules, new.share) for new in vectors]
+        embedded = [embedding_table.NewEmbedding(new.digest, rules, new.share) for new in vectors]
         with self._session.exclusive():
             (first,) = self._session.first_row("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)
             self._file.write(first, np.stack([new.vector for new in vectors]))
             with self._session.transaction():
-                tables.add_embeddings(self._connection, self._stamp_id, embedded, first)
+                embedding_table.add_embeddings(self._connection, self._stamp_id, embedded, first)
             self._file.publish(first + len(vectors))
 
     def activate(self, reason: str) -> None:
@@ -86,7 +86,7 @@ class LocalReplacement:
             self._connection.execute(f"{skip} WHERE {_NOT_EMBEDDED}", values)
             condition = _NOT_EMBEDDED.replace(":stamp", "?")
             revision = revisions.new_revision(self._connection)
-            tables.delete_entries(self._connection, condition, (self._stamp_id,), revision)
+            entry_table.delete_entries(self._connection, condition, (self._stamp_id,), revision)
             _delete_stamps(self._connection, "id <> ?", self._stamp_id)
             self._connection.execute("UPDATE stamps SET serving = 1")
         self._on_activate()

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import GalleryError
-from lookalike.gallery.local import revisions, tables
 from lookalike.gallery.local.database import DATABASE, damage_error
 from lookalike.gallery.local.session import Session
+from lookalike.gallery.local.sql import entry_table, revisions, tables
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Match, VectorBatch
 from lookalike.search.index import Index, IndexKind, Neighbours, Vectors, nearest
@@ -105,10 +105,10 @@ class Scan:
         if len(scores) > k:  # of those that tie with the k-th, only the first by path
             least = found.scores.min()
             better, tied = (found.ids[mask].tolist() for mask in (found.scores > least, found.scores == least))
-            entries = tables.read_entries_by_id(self._session.connection, better)
-            entries += tables.read_entries_by_id(self._session.connection, tied, max(k - len(better), 0))
+            entries = entry_table.read_entries_by_id(self._session.connection, better)
+            entries += entry_table.read_entries_by_id(self._session.connection, tied, max(k - len(better), 0))
         else:
-            entries = tables.read_entries_by_id(self._session.connection, scores)
+            entries = entry_table.read_entries_by_id(self._session.connection, scores)
         entries.sort(key=lambda entry: -scores[entry.id])  # stable: entries are in the order of their paths
         return [Match(entry, scores[entry.id]) for entry in entries[:k]]
 
@@ -117,7 +117,7 @@ class Scan:
         if where is None or where.under is None:
             return None
         allowed = np.zeros(len(vectors.ids), bool)
-        allowed[vectors.positions(tables.ids_under(self._session.connection, where.under))] = True
+        allowed[vectors.positions(entry_table.ids_under(self._session.connection, where.under))] = True
         return allowed
 
     def row_count(self) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from lookalike.errors import GalleryError, GalleryExistsError, GalleryWriteError
-from lookalike.gallery.local import schema
 from lookalike.gallery.local.database import (
     BUSY_SECONDS,
     DATABASE,
@@ -21,6 +20,7 @@ from lookalike.gallery.local.database import (
     new_database,
 )
 from lookalike.gallery.local.locks import LOCK, acquire_lock
+from lookalike.gallery.local.sql import schema
 from lookalike.text import printable
 
 if TYPE_CHECKING:

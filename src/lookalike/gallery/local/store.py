@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.local import older, revisions, schema, tables
+from lookalike.gallery.local import older
 from lookalike.gallery.local.database import BUSY_SECONDS
 from lookalike.gallery.local.reader import LocalReader
 from lookalike.gallery.local.replacement import LocalReplacement, delete_other_vector_files, discard_unfinished
 from lookalike.gallery.local.session import Session
-from lookalike.gallery.local.tables import NewEmbedding
+from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, schema, tables
+from lookalike.gallery.local.sql.embedding_table import NewEmbedding
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Calibration, Changes
 from lookalike.search.index import ExactIndex, IndexKind
@@ -106,7 +107,7 @@ class LocalStore(LocalReader):
     def save_calibration(self, calibration: Calibration) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self._session.transaction():
-            tables.replace_calibration(self._session.connection, self._stamp_id, calibration)
+            embedding_table.replace_calibration(self._session.connection, self._stamp_id, calibration)
 
     def commit(self, changes: Changes) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -117,15 +118,15 @@ class LocalStore(LocalReader):
             if embedded:
                 self._file.write(first_row, np.stack(list(embedded.values())))
             with self._session.transaction():
-                tables.add_embeddings(connection, self._stamp_id, list(embedded), first_row)
-                tables.confirm_embeddings(connection, self._stamp_id, changes.confirmed, changes.rules)
+                embedding_table.add_embeddings(connection, self._stamp_id, list(embedded), first_row)
+                embedding_table.confirm_embeddings(connection, self._stamp_id, changes.confirmed, changes.rules)
                 if changes.upserts or changes.removed:
                     self._change_entries(changes, [one.digest for one in embedded])
-                tables.set_offline(connection, changes.offline, time.time_ns())
-                tables.set_offline(connection, changes.returned, None)
-                tables.delete_skips(connection, changes.unskipped)
+                entry_table.set_offline(connection, changes.offline, time.time_ns())
+                entry_table.set_offline(connection, changes.returned, None)
+                entry_table.delete_skips(connection, changes.unskipped)
                 for skipped in changes.skipped:
-                    tables.upsert_skip(connection, skipped, changes.rules)
+                    entry_table.upsert_skip(connection, skipped, changes.rules)
             if embedded:
                 self._file.publish(first_row + len(embedded))
 
@@ -133,20 +134,20 @@ class LocalStore(LocalReader):
         connection = self._session.connection
         revision = revisions.new_revision(connection)
         for change in changes.upserts:
-            tables.upsert_entry(connection, change, revision)
-        tables.mark_changed(connection, embedded, revision)
+            entry_table.upsert_entry(connection, change, revision)
+        entry_table.mark_changed(connection, embedded, revision)
         for path in changes.removed:
-            tables.delete_entries(connection, "path = ?", (os.fsencode(path),), revision)
+            entry_table.delete_entries(connection, "path = ?", (os.fsencode(path),), revision)
         if changes.removed:
             revisions.trim_removals(connection)
 
     def delete_unused(self) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            if not tables.has_unused(self._session.connection):
+            if not embedding_table.has_unused(self._session.connection):
                 return
         with self._session.transaction():
-            tables.delete_unused(self._session.connection)
+            embedding_table.delete_unused(self._session.connection)
 
     def open_replacement(self, stamp: EncoderSpec, weights_path: Path | None) -> LocalReplacement:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -162,7 +163,9 @@ class LocalStore(LocalReader):
             change.digest: change
             for change in changes.upserts
             if change.vector is not None
-            and not tables.has_embedding(self._session.connection, self._stamp_id, change.digest, changes.rules)
+            and not embedding_table.has_embedding(
+                self._session.connection, self._stamp_id, change.digest, changes.rules
+            )
         }
         return {
             NewEmbedding(digest, changes.rules, change.share): change.vector

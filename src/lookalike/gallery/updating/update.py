@@ -153,7 +153,8 @@ class _Run:
     def _settle_absent(self, files: list[FoundFile], prune: str | None) -> None:
         """Remove the entries that are gone, or mark them offline; ``prune`` as in :func:`update`."""
         absent, unreached = self.missing.absent(), self.found.unreached
-        pruned = {} if prune is None else {e.path: e for e in (*absent, *unreached) if is_below(e.path, prune)}
+        offline = [entry for entry in unreached if entry.offline_since is not None]
+        pruned = set() if prune is None else {e.path for e in (*absent, *offline) if is_below(e.path, prune)}
         # What is still there is passed over now, on purpose.
         excluded = {entry.path: entry for entry in absent if os.path.lexists(self.store.root / entry.path)}
         gone = [entry for entry in absent if entry.offline_since is None and entry.path not in pruned]

@@ -36,6 +36,15 @@ class Samples:
     declared: Declared = field(default_factory=Declared)
     profile: bytes | None = None
 
+    @classmethod
+    def of(cls, values: NDArray[Any], declared: Declared | None = None, profile: bytes | None = None) -> Samples:
+        """Samples (height, width) or (height, width, bands) of grey, grey and alpha, RGB, or RGB and alpha."""
+        values = values.reshape(*values.shape[:2], -1)
+        bands = values.shape[2]
+        colours = 1 if bands < 3 else 3  # noqa: PLR2004  RGB
+        alpha = colours if bands in (2, 4) else None
+        return cls(values, colours, alpha, declared=declared or Declared(), profile=profile)
+
 
 def to_pillow(samples: Samples, levels: Levels | None = None) -> Image.Image:
     """Convert to 8 bits, in a Pillow mode that fits: L, LA, RGB, RGBA or CMYK.

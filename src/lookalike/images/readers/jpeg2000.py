@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from lookalike.images.pixels.levels import Declared
 from lookalike.images.pixels.samples import Samples
@@ -43,8 +43,4 @@ def _read(file: BinaryIO, bits: int | None) -> Samples:
     import imagecodecs
 
     file.seek(0)
-    values: Any = imagecodecs.jpeg2k_decode(file.read())
-    values = values.reshape(*values.shape[:2], -1)
-    bands = values.shape[2]
-    colours = 1 if bands < 3 else 3  # noqa: PLR2004  RGB
-    return Samples(values, colours, alpha=colours if bands in (2, 4) else None, declared=Declared(bits=bits))
+    return Samples.of(imagecodecs.jpeg2k_decode(file.read()), Declared(bits=bits))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from lookalike.images.pixels.samples import Samples
 from lookalike.images.readers.opened import Opened, opened_samples
@@ -76,8 +76,4 @@ def _read(file: BinaryIO) -> Samples:
     import imagecodecs
 
     file.seek(0)
-    values: Any = imagecodecs.jpegxl_decode(file.read(), index=0)
-    values = values.reshape(*values.shape[:2], -1)
-    bands = values.shape[2]
-    colours = 1 if bands < 3 else 3  # noqa: PLR2004  RGB
-    return Samples(values, colours, alpha=colours if bands in (2, 4) else None)
+    return Samples.of(imagecodecs.jpegxl_decode(file.read(), index=0))

@@ -42,10 +42,8 @@ def _read(file: BinaryIO) -> Samples:
     values = np.asarray(values).reshape(image.height, image.width, -1)
     if image.magicnumber in _BITMAPS or values.dtype == np.bool_:
         return Samples(values.astype(np.uint8) * np.uint8(255), 1)
-    bands = values.shape[2]
-    colours = 1 if bands < 3 else 3  # noqa: PLR2004  RGB
     levels = None if image.scale or image.maxval in _CONTAINER_LEVELS else Levels(0, image.maxval)
-    return Samples(values, colours, alpha=colours if bands in (2, 4) else None, declared=Declared(levels=levels))
+    return Samples.of(values, Declared(levels=levels))
 
 
 def _damage_error(problem: str) -> ImageError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from lookalike.images.pixels.levels import Declared
 from lookalike.images.pixels.samples import Samples
@@ -90,12 +91,8 @@ def _read_16_bits(file: BinaryIO, profile: bytes | None) -> Samples:
 
     # Pillow keeps the higher byte of each sample, so that most of the levels are lost where not all bits are used.
     content = without_metadata(file).read()
-    values: Any = imagecodecs.png_decode(content)
-    values = values.reshape(*values.shape[:2], -1)
-    bands = values.shape[2]
-    colours = bands - 1 if bands in (2, 4) else bands
-    declared = Declared(bits=_significant_bits(content, colours))
-    return Samples(values, colours, alpha=None if bands == colours else colours, declared=declared, profile=profile)
+    samples = Samples.of(imagecodecs.png_decode(content), profile=profile)
+    return replace(samples, declared=Declared(bits=_significant_bits(content, samples.colours)))
 
 
 def _significant_bits(content: bytes, colours: int) -> int | None:

@@ -125,6 +125,8 @@ MIGRATIONS: Final = (
     CREATE INDEX embeddings_by_rules ON embeddings (stamp, rules);
     ALTER TABLE skips ADD COLUMN rules TEXT NOT NULL DEFAULT '1';
     ALTER TABLE entries ADD COLUMN other_format TEXT;
+    CREATE INDEX embeddings_with_share ON embeddings (stamp, content) WHERE share IS NOT NULL;
+    CREATE INDEX entries_with_other_format ON entries (path) WHERE other_format IS NOT NULL;
     ALTER TABLE entries ADD COLUMN offline_since INTEGER;
     CREATE INDEX entries_offline ON entries (offline_since) WHERE offline_since IS NOT NULL;
     DROP VIEW IF EXISTS images;

@@ -1,0 +1,177 @@
+"""Read and write the tables of entries and skipped files; the caller manages transactions."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.gallery.local.sql.schema import WITHOUT_RULES, path_text, version
+from lookalike.gallery.local.sql.tables import chunks, marks, read_columns
+from lookalike.gallery.records import Entry, EntryChange
+from lookalike.images.files import FileStat, SkipKind, Skipped
+
+# Kinds that were renamed: earlier versions stored them in galleries under these names.
+_RENAMED_KINDS: Final = {"not-a-picture": SkipKind.NOT_AN_IMAGE}
+
+
+def count_entries(connection: sqlite3.Connection) -> int:
+    """The number of entries."""
+    return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
+def read_entries_after(connection: sqlite3.Connection, path: str, limit: int) -> list[Entry]:
+    """Up to ``limit`` entries whose paths come after ``path``, ordered by the bytes of their paths."""
+    return _read_entries(connection, "WHERE path > ? ORDER BY path LIMIT ?", os.fsencode(path), limit)
+
+
+def read_entries_by_id(connection: sqlite3.Connection, ids: Iterable[int], limit: int = -1) -> list[Entry]:
+    """The entries with these ids, ordered by the bytes of their paths; the first ``limit`` if it is not negative."""
+    condition = "WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY path LIMIT ?"
+    return _read_entries(connection, condition, json.dumps(list(ids)), limit)
+
+
+def read_entries_by_path(connection: sqlite3.Connection, paths: Iterable[str]) -> list[Entry]:
+    """The entries at these paths, in no particular order."""
+    encoded = [os.fsencode(path) for path in paths]
+    return [
+        entry
+        for part in chunks(encoded)
+        for entry in _read_entries(connection, f"WHERE path IN ({marks(part)})", *part)
+    ]
+
+
+def _read_entries(connection: sqlite3.Connection, condition: str, *values: object) -> list[Entry]:
+    offline = "offline_since" if version(connection) > WITHOUT_RULES else "NULL"
+    return [
+        Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest, offline_since)
+        for number, path, size, mtime_ns, inode, digest, offline_since in connection.execute(
+            f"SELECT e.id, path, size, mtime_ns, inode, digest, {offline} FROM entries e "
+            f"JOIN contents c ON c.id = e.content {condition}",
+            values,
+        )
+    ]
+
+
+def ids_of_digest(connection: sqlite3.Connection, digest: bytes) -> list[int]:
+    """The ids of the entries with this content, ascending."""
+    statement = "SELECT e.id FROM entries e JOIN contents c ON c.id = e.content WHERE digest = ? ORDER BY e.id"
+    return [number for (number,) in connection.execute(statement, (digest,))]
+
+
+def ids_under(connection: sqlite3.Connection, folder: str) -> NDArray[np.int64]:
+    """The ids of the entries in ``folder`` and its subfolders: int64 (m,)."""
+    # "0" is the character after "/".
+    bounds = (os.fsencode(f"{folder}/"), os.fsencode(f"{folder}0"))
+    ids, _ = read_columns(connection, "SELECT id, 0 AS number FROM entries WHERE path >= ? AND path < ?", *bounds)
+    return ids
+
+
+def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: int) -> None:
+    """Insert or update an entry; its content must exist."""
+    path, stat = os.fsencode(change.path), change.stat
+    if change.moved_id is not None or change.replaces_entry:
+        delete_entries(connection, "path = ? OR id = ?", (path, change.moved_id), revision)
+    connection.execute(
+        "INSERT INTO entries (id, path, path_text, size, mtime_ns, inode, other_format, content, revision) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?) "
+        "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
+        "inode = excluded.inode, other_format = excluded.other_format, content = excluded.content, "
+        "revision = excluded.revision, offline_since = NULL",
+        (
+            change.moved_id,
+            path,
+            path_text(path),
+            stat.size,
+            stat.mtime_ns,
+            stat.inode,
+            change.other_format,
+            change.digest,
+            revision,
+        ),
+    )
+
+
+def count_offline(connection: sqlite3.Connection) -> int:
+    """The number of entries that are offline."""
+    return int(connection.execute("SELECT count(*) FROM entries WHERE offline_since IS NOT NULL").fetchone()[0])
+
+
+def set_offline(connection: sqlite3.Connection, paths: Iterable[str], since: int | None) -> None:
+    """Mark the entries at these paths as offline ``since`` a time in nanoseconds, or as present again (None)."""
+    connection.executemany(
+        "UPDATE entries SET offline_since = CASE WHEN ? IS NULL THEN NULL ELSE coalesce(offline_since, ?) END "
+        "WHERE path = ?",
+        [(since, since, os.fsencode(path)) for path in paths],
+    )
+
+
+def mark_changed(connection: sqlite3.Connection, digests: Iterable[bytes], revision: int) -> None:
+    """Record in all entries of these contents that ``revision`` changed them."""
+    connection.executemany(
+        "UPDATE entries SET revision = ? WHERE content = (SELECT id FROM contents WHERE digest = ?)",
+        [(revision, digest) for digest in digests],
+    )
+
+
+def delete_entries(connection: sqlite3.Connection, condition: str, values: Sequence[object], revision: int) -> None:
+    """Delete the entries that fulfil ``condition``, and log their ids."""
+    log = f"INSERT OR REPLACE INTO removals SELECT {revision:d}, id FROM entries WHERE {condition}"
+    connection.execute(log, values)
+    connection.execute(f"DELETE FROM entries WHERE {condition}", values)
+
+
+def read_outdated(
+    connection: sqlite3.Connection, stamp_id: int, rules: str, after: str, limit: int
+) -> list[tuple[Entry, str]]:
+    """Up to ``limit`` entries after the path ``after`` whose embeddings have other rules, and those rules."""
+    others = "(rules < ? OR rules > ?)"  # ranges of an index; rules <> ? would read all embeddings
+    exists = f"SELECT 1 FROM embeddings WHERE stamp = ? AND {others} LIMIT 1"
+    if connection.execute(exists, (stamp_id, rules, rules)).fetchone() is None:
+        return []
+    return [
+        (Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest), old)
+        for number, path, size, mtime_ns, inode, digest, old in connection.execute(
+            "SELECT e.id, path, size, mtime_ns, inode, digest, rules FROM entries e "
+            "JOIN contents c ON c.id = e.content JOIN embeddings m ON m.content = c.id AND m.stamp = ? "
+            f"WHERE path > ? AND {others} ORDER BY path LIMIT ?",
+            (stamp_id, os.fsencode(after), rules, rules, limit),
+        )
+    ]
+
+
+def read_notes(connection: sqlite3.Connection, stamp_id: int) -> Iterator[tuple[str, str | None, float | None]]:
+    """The path, and the unexpected format or the share, of each entry that has one of these, ordered by path."""
+    for path, other_format, share in connection.execute(
+        "SELECT path, other_format, NULL FROM entries WHERE other_format IS NOT NULL UNION ALL "
+        "SELECT path, NULL, share FROM embeddings m JOIN entries e ON e.content = m.content "
+        "WHERE stamp = ? AND share IS NOT NULL ORDER BY path",
+        (stamp_id,),
+    ):
+        yield os.fsdecode(path), other_format, share
+
+
+def read_skips(connection: sqlite3.Connection) -> Iterator[Skipped]:
+    """All skipped files, ordered by the bytes of their paths; raises ValueError for an unknown kind."""
+    for path, kind, reason, size, mtime_ns, inode, *rules in connection.execute("SELECT * FROM skips ORDER BY path"):
+        stat = None if size is None else FileStat(size, mtime_ns, inode)
+        yield Skipped(os.fsdecode(path), SkipKind(_RENAMED_KINDS.get(kind, kind)), reason, stat, *rules)
+
+
+def upsert_skip(connection: sqlite3.Connection, skipped: Skipped, rules: str) -> None:
+    """Insert or replace a skipped file."""
+    stat = (None,) * 3 if skipped.stat is None else (skipped.stat.size, skipped.stat.mtime_ns, skipped.stat.inode)
+    connection.execute(
+        "INSERT OR REPLACE INTO skips VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (os.fsencode(skipped.path), skipped.kind, skipped.reason, *stat, rules),
+    )
+
+
+def delete_skips(connection: sqlite3.Connection, paths: Iterable[str]) -> None:
+    """Delete the skipped files at these paths."""
+    connection.executemany("DELETE FROM skips WHERE path = ?", [(os.fsencode(path),) for path in paths])
