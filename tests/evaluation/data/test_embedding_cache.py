@@ -10,6 +10,7 @@ import pytest
 from drawing import drawn
 from fakes import FakeEncoder
 from lookalike.errors import DatasetError
+from lookalike.evaluation.data.contents import hash_dataset
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import embed_dataset
 from lookalike.evaluation.data.embedding_cache import embed_with_cache
@@ -81,3 +82,10 @@ def test_a_dataset_without_usable_images_is_an_error(tmp_path: Path, fake: FakeE
         (tmp_path / "set" / label / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(60))
     with pytest.raises(DatasetError, match=r"1\.png"):
         embed_with_cache(load_dataset(tmp_path / "set"), fake, tmp_path / "kept")
+
+
+def test_vectors_of_other_decoding_rules_are_not_reused(dataset: Dataset, fake: FakeEncoder):
+    """The version of the decoding rules is part of what the cache is for."""
+    contents = hash_dataset(dataset, fake)
+    assert contents.fingerprint(["a"]) == contents.fingerprint(["a"])
+    assert contents.fingerprint(["a"]) != contents.fingerprint(["a"], decoding=1)

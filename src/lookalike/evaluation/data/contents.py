@@ -17,6 +17,7 @@ from lookalike.errors import DatasetError
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
+from lookalike.images.rules import DECODING_VERSION
 from lookalike.text import printable
 
 NO_STAT: Final = FileStat(-1, -1, -1)
@@ -32,16 +33,17 @@ class HashedDataset:
     digests: tuple[bytes, ...]
     skipped: tuple[Skipped, ...]
 
-    def fingerprint(self, settings: Sequence[Any]) -> str:
+    def fingerprint(self, settings: Sequence[Any], decoding: int = DECODING_VERSION) -> str:
         """A fingerprint (32 hexadecimal digits) of the rows, their files and the JSON-serialisable ``settings``.
 
+        ``decoding`` is the version of the decoding rules, so that vectors made under others are not reused.
         Raises :class:`~lookalike.errors.DatasetError` where a mask can't be read.
         """
         entries = [
             (row.path, row.label, row.group, digest.hex(), self._mask_digest(row))
             for row, digest in zip(self.rows, self.digests, strict=True)
         ]
-        return hashlib.sha256(json.dumps([*settings, entries]).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps([decoding, *settings, entries]).encode()).hexdigest()[:32]
 
     def _mask_digest(self, row: Row) -> str | None:
         mask = self.dataset.mask(row)

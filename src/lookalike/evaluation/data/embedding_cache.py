@@ -18,7 +18,6 @@ from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
 from lookalike.images.files import FoundFile, Skipped
-from lookalike.images.rules import DECODING_VERSION
 from lookalike.progress import Progress
 
 _FORMAT: Final = "embeddings 1"
@@ -35,7 +34,7 @@ def embed_with_cache(
     """
     started = time.monotonic()
     contents = hash_dataset(dataset, encoder)
-    cache = folder / contents.fingerprint([_FORMAT, encoder.spec.to_json(), DECODING_VERSION])
+    cache = folder / contents.fingerprint([_FORMAT, encoder.spec.to_json()])
     store = VectorStore(cache, VectorShape(len(contents.rows), encoder.spec.dimension))
     with store.lock():
         (segment,) = store.segments_for(["embeddings"])
