@@ -77,6 +77,40 @@ def test_colours_have_the_levels_of_their_twin(name: str, planar: str, layout: d
     assert np.abs(pixels - rgb()).max() <= tolerance + 1
 
 
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("bits", [1, 2, 4, 6, 9, 10, 12, 14, 24])
+def test_packed_samples_of_any_number_of_bits(bits: int, inverted: bool):
+    """A TIFF whose samples are packed without gaps has the levels that its number of bits gives."""
+    white = 2**bits - 1
+    values = np.round(grey() / 255 * white).astype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32)
+    stored = (white - values).astype(values.dtype) if inverted else values
+    content = tiff(
+        stored if bits > 1 else stored.astype(bool),
+        bitspersample=bits,
+        photometric="miniswhite" if inverted else "minisblack",
+    )
+    assert np.abs(decoded(content) - values / white * 255).max() <= 1
+
+
+@pytest.mark.parametrize("tag", ["none", "-3.4e38", "70000", "1.5"])
+def test_markers_that_no_sample_can_have_are_ignored(tag: str):
+    """A marker for missing data that doesn't fit the type of the samples marks nothing."""
+    values = grey().astype(np.uint16) * np.uint16(16)
+    assert np.abs(decoded(tiff(values, extratags=[(42113, 2, 0, tag, True)])) - grey()).max() <= 1
+
+
+def test_a_colour_is_missing_only_if_all_its_bands_are():
+    """A marker of 0 doesn't make dark colours transparent."""
+    values = rgb().copy()
+    values[:40] = 0
+    content = tiff(values, photometric="rgb", extratags=[(42113, 2, 0, "0", True)])
+    pixels = np.asarray(opened(content).pixels)
+    assert (pixels[:40] == 255).all()
+    partly = (values == 0).any(axis=2) & ~(values == 0).all(axis=2)
+    assert partly.any()
+    assert (pixels[partly] == values[partly]).all()
+
+
 DEEP: dict[str, Callable[[NDArray[np.uint16]], bytes]] = {
     "PNG": png_16,
     "JPEG 2000": lambda values: imagecodecs.jpeg2k_encode(values, level=0),

@@ -74,9 +74,10 @@ def find_levels(values: NDArray[Any], declared: Declared, missing: NDArray[np.bo
 
 
 def find_missing(values: NDArray[Any], declared: Declared) -> NDArray[np.bool_] | None:
-    """Where ``values`` (height, width, bands) hold no data in any band: bool (height, width); None if nowhere.
+    """Where ``values`` (height, width, bands) hold no data: bool (height, width); None if nowhere.
 
-    These are the declared marker, values that aren't finite, and a customary marker that stands apart from the rest.
+    That is where all bands have the declared marker or a customary marker that stands apart from the rest, or where any
+    value isn't finite.
     """
     markers = set() if declared.missing is None else {declared.missing}
     missing = np.zeros(values.shape[:2], np.bool_)
@@ -85,8 +86,10 @@ def find_missing(values: NDArray[Any], declared: Declared) -> NDArray[np.bool_] 
     if values.dtype.kind in "if":
         markers |= _customary_marker(values, missing)
     for marker in markers:
-        same = np.isnan(values) if np.isnan(marker) else values == values.dtype.type(marker)
-        missing |= same.any(axis=2)
+        if values.dtype.kind == "f":
+            missing |= (values == values.dtype.type(marker)).all(axis=2)  # the marker may have been written as float32
+        elif float(marker).is_integer() and np.iinfo(values.dtype).min <= marker <= np.iinfo(values.dtype).max:
+            missing |= (values == values.dtype.type(int(marker))).all(axis=2)
     return missing if missing.any() else None
 
 
