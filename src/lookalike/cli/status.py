@@ -58,7 +58,7 @@ def _print_status(gallery: Gallery) -> None:
     for skipped in status.skipped:
         print(f"  {printable(skipped.path)}: {skipped.reason}")
     if passed_over := in_words(status.passed_over):
-        print(f"passed over  {passed_over}")
+        print(f"passed over: {passed_over} (lookalike formats tells what is read)")
     if status.notes:
         print(f"notes      {len(status.notes):,}")
     for note in status.notes:
