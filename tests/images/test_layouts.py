@@ -170,6 +170,11 @@ def tga(alpha: int) -> bytes:
     return encoded(Image.fromarray(stacked(np.full(SIZE[::-1], alpha, np.uint8)), "RGBA"), "TGA")
 
 
+def test_a_bmp_without_its_first_header():
+    """A DIB, as programs save the clipboard, is read like a BMP."""
+    assert difference(encoded(photo(), "DIB"), rgb()) == 0
+
+
 @pytest.mark.parametrize("make", [bmp, tga])
 @pytest.mark.parametrize("alpha", [0, 255])
 def test_an_alpha_of_0_everywhere_is_opaque(make: Callable[[int], bytes], alpha: int):

@@ -92,6 +92,12 @@ def test_packed_samples_of_any_number_of_bits(bits: int, inverted: bool):
     assert np.abs(decoded(content) - values / white * 255).max() <= 1
 
 
+def test_a_largest_value_of_the_type_says_nothing():
+    """MaxSampleValue of 65535 in 16 bits is written by programs that know nothing of the image."""
+    values = grey().astype(np.uint16) * np.uint16(16)
+    assert np.abs(decoded(tiff(values, extratags=[(281, 3, 1, 65535, True)])) - grey()).max() <= 1
+
+
 @pytest.mark.parametrize("tag", ["none", "-3.4e38", "70000", "1.5"])
 def test_markers_that_no_sample_can_have_are_ignored(tag: str):
     """A marker for missing data that doesn't fit the type of the samples marks nothing."""

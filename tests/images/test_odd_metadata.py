@@ -54,6 +54,14 @@ def test_pngs_with_odd_chunks(chunks: list[bytes], deep: bool):
     assert (decoded(with_chunks(content, *chunks)) == rgb()).all()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("frames", [0, 5])
+def test_a_png_whose_animation_is_broken(frames: int):
+    """The still image is used."""
+    content = with_chunks(PNG, chunk(b"acTL", struct.pack(">II", frames, 0)))
+    assert (decoded(content) == rgb()).all()
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_png_with_damaged_pixels_is_damaged(deep: bool):
     """A wrong bit in the pixels is still damage, with odd metadata too."""

@@ -42,6 +42,8 @@ _SIGNATURES: Final = (
 _HEIF_BRANDS: Final = frozenset(
     {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"unci", b"mif1", b"mif2", b"msf1", b"miaf"}
 )
+_DIB_HEADERS: Final = tuple(size.to_bytes(4, "little") for size in (40, 52, 56, 108, 124))
+_DIB_DEPTHS: Final = tuple(depth.to_bytes(2, "little") for depth in (1, 4, 8, 16, 24, 32))
 _TGA_IMAGE_TYPES: Final = (1, 2, 3, 9, 10, 11)
 _TGA_DEPTHS: Final = (1, 8, 15, 16, 24, 32)
 
@@ -65,7 +67,7 @@ def _by_signature(head: bytes) -> str | None:
             return name
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    for matches, name in ((_is_netpbm, "PPM"), (_is_padded_jpeg, "JPEG"), (_is_tga, "TGA")):
+    for matches, name in ((_is_netpbm, "PPM"), (_is_padded_jpeg, "JPEG"), (_is_bare_bmp, "BMP"), (_is_tga, "TGA")):
         if matches(head):
             return name
     return None
@@ -73,6 +75,11 @@ def _by_signature(head: bytes) -> str | None:
 
 def _is_padded_jpeg(head: bytes) -> bool:
     return head[: LONGEST_PADDING + 3].lstrip(JPEG_PADDING).startswith(b"\xff\xd8\xff")
+
+
+def _is_bare_bmp(head: bytes) -> bool:
+    """Whether the first bytes are a BMP's second header, without the first one (a DIB, as from a clipboard)."""
+    return head[:4] in _DIB_HEADERS and head[12:14] == b"\1\0" and head[14:16] in _DIB_DEPTHS
 
 
 def _iso_format(head: bytes) -> str | None:

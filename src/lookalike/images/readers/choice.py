@@ -12,7 +12,7 @@ from lookalike.images.readers.jpeg2000 import open_jpeg2000
 from lookalike.images.readers.jpegxl import open_jpegxl
 from lookalike.images.readers.netpbm import open_netpbm
 from lookalike.images.readers.opened import Opened
-from lookalike.images.readers.pillow import open_with_pillow
+from lookalike.images.readers.pillow import open_bmp, open_with_pillow
 from lookalike.images.readers.png import open_png
 from lookalike.images.readers.raw import open_raw
 from lookalike.images.readers.tiff import open_tiff
@@ -20,6 +20,7 @@ from lookalike.images.readers.tiff import open_tiff
 _READERS: Final[dict[str, Callable[[BinaryIO], Opened]]] = {
     "JPEG": open_jpeg,
     "PNG": open_png,
+    "BMP": open_bmp,
     "TIFF": open_tiff,
     "HEIF": open_heif,
     "JPEG2000": open_jpeg2000,

@@ -26,7 +26,7 @@ from lookalike.images.readers.animation import telling_frame
 from lookalike.images.readers.opened import Decoding, Opened
 
 _ORIENTATION_TAG: Final = 0x0112
-_OPTIONAL_ALPHA: Final = ("BMP", "TGA", "ICO")
+_OPTIONAL_ALPHA: Final = ("BMP", "DIB", "TGA", "ICO")
 """Formats whose programs often leave the alpha channel at 0 everywhere."""
 
 
@@ -40,6 +40,13 @@ def pillow_image(file: BinaryIO, name: str) -> Image.Image:
     factory: Callable[[BinaryIO, str], Any] = Image.OPEN[name][0]
     image: Image.Image = factory(file, "")
     return image
+
+
+def open_bmp(file: BinaryIO) -> Opened:
+    """Open a BMP, with or without its first header."""
+    is_whole = file.read(2) == b"BM"
+    file.seek(0)
+    return open_with_pillow(file, "BMP" if is_whole else "DIB")
 
 
 def open_with_pillow(file: BinaryIO, name: str) -> Opened:

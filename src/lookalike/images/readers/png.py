@@ -9,13 +9,16 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, Final
 
+from PIL import Image
+
 from lookalike.images.pixels.levels import Declared
 from lookalike.images.pixels.samples import Samples
-from lookalike.images.readers.opened import Opened, opened_samples
+from lookalike.images.readers.opened import Decoding, Opened, opened_samples
 from lookalike.images.readers.pillow import exif_orientation, open_with_pillow, pillow_image
 
 _SIGNATURE_BYTES: Final = 8
-_PIXEL_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"})
+_STILL_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+_PIXEL_CHUNKS: Final = _STILL_CHUNKS | {b"acTL", b"fcTL", b"fdAT"}
 _USEFUL_CHUNKS: Final = frozenset({b"tRNS", b"iCCP", b"eXIf", b"sBIT"})
 """Chunks that are kept if they are sound. All others say nothing about the pixels' colours or orientation."""
 _LARGEST_USEFUL_CHUNK: Final = 16 << 20
@@ -36,9 +39,26 @@ def open_png(file: BinaryIO) -> Opened:
     _check_pixels(file)
     if fields[_BIT_DEPTH] != _16_BITS:
         file.seek(0)
-        return open_with_pillow(file, "PNG")
+        opened = open_with_pillow(file, "PNG")
+        return replace(opened, decode=partial(_decode, opened, file))
     read = partial(_read_16_bits, file, header.info.get("icc_profile"))
     return opened_samples(header.size, read, exif_orientation(header))
+
+
+def _decode(opened: Opened, file: BinaryIO, decoding: Decoding) -> Image.Image:
+    """Decode with Pillow, without the animation if that is broken."""
+    try:
+        return opened.decode(decoding)
+    except Exception:
+        still = without_metadata(file, _STILL_CHUNKS)
+        if not any(kind == b"acTL" for kind in _kinds(file)):
+            raise
+        return open_with_pillow(still, "PNG").decode(decoding)
+
+
+def _kinds(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(_SIGNATURE_BYTES)
+    return (kind for kind, _, _ in _chunks(file))
 
 
 def _check_pixels(file: BinaryIO) -> None:
@@ -48,12 +68,12 @@ def _check_pixels(file: BinaryIO) -> None:
             raise ValueError("wrong checksum of pixels")
 
 
-def without_metadata(file: BinaryIO) -> BinaryIO:
+def without_metadata(file: BinaryIO, pixel_chunks: frozenset[bytes] = _PIXEL_CHUNKS) -> BinaryIO:
     """A PNG with the chunks of the pixels, and the useful ones that are sound."""
     file.seek(0)
     kept = [file.read(_SIGNATURE_BYTES)]
     for kind, head, body in _chunks(file):
-        if kind in _PIXEL_CHUNKS or (kind in _USEFUL_CHUNKS and _is_sound(kind, body)):
+        if kind in pixel_chunks or (kind in _USEFUL_CHUNKS and _is_sound(kind, body)):
             kept += [head, body]
     return io.BytesIO(b"".join(kept))
 

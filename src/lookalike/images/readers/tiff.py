@@ -224,14 +224,15 @@ def _declared_levels(page: TiffPage) -> Levels | None:
     """The levels by the tags for the smallest and largest value.
 
     Many programs write the image's own extremes there. Those are levels for floats, where nothing else is known; the
-    largest integer counts only if it is that of a number of bits.
+    largest integer counts only if it is that of a number of bits, and not just that of the type.
     """
     if page.dtype is not None and page.dtype.kind == "f":
         low, high = (page.tags.valueof(tag) for tag in (_S_MIN_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE))
         return Levels(float(np.min(low)), float(np.max(high))) if low is not None and high is not None else None
     largest = page.tags.valueof(_MAX_SAMPLE_VALUE)
     largest = int(np.max(largest)) if largest is not None else 0
-    return Levels(0, largest) if largest > 0 and largest & (largest + 1) == 0 else None
+    fills_type = page.dtype is not None and largest >= 2 ** (8 * page.dtype.itemsize) - 1
+    return Levels(0, largest) if largest > 0 and largest & (largest + 1) == 0 and not fills_type else None
 
 
 def _missing(page: TiffPage) -> float | None:
