@@ -170,6 +170,17 @@ def tga(alpha: int) -> bytes:
     return encoded(Image.fromarray(stacked(np.full(SIZE[::-1], alpha, np.uint8)), "RGBA"), "TGA")
 
 
+@pytest.mark.parametrize(
+    "head", [b"P4\n12 3\n", b"P7\nWIDTH 12\nHEIGHT 3\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n"]
+)
+def test_bitmaps(head: bytes):
+    """In a PBM 1 is black, in a PAM it is white."""
+    bits = np.arange(36).reshape(3, 12) % 5 == 0
+    body = np.packbits(bits, axis=1).tobytes() if head.startswith(b"P4") else bits.astype(np.uint8).tobytes()
+    white = ~bits if head.startswith(b"P4") else bits
+    assert (decoded(head + body)[..., 0] == white * 255).all()
+
+
 def test_a_bmp_without_its_first_header():
     """A DIB, as programs save the clipboard, is read like a BMP."""
     assert difference(encoded(photo(), "DIB"), rgb()) == 0

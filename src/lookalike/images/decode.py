@@ -47,7 +47,14 @@ _UPRIGHT = {
 """The transposition that makes each EXIF orientation upright."""
 _SIDEWAYS = (5, 6, 7, 8)
 """The orientations that swap width and height."""
-_UNSUPPORTED_SIGNS: Final = ("nsupported", "not supported", "not implemented", "cannot handle", "unknown pixel mode")
+_UNSUPPORTED_SIGNS: Final = (
+    "nsupported",
+    "not supported",
+    "not implemented",
+    "cannot handle",
+    "unknown pixel mode",
+    "unknown TGA",
+)
 """What libraries say of images that are sound but that they don't read."""
 
 

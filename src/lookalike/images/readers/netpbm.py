@@ -14,6 +14,7 @@ from lookalike.images.pixels.samples import Samples
 from lookalike.images.readers.opened import Opened, opened_samples
 
 _BITMAPS: Final = ("P1", "P4")
+"""The kinds in which 1 is black."""
 _CONTAINER_LEVELS: Final = (255, 65535)
 """Largest values that only tell the size of a sample."""
 
@@ -40,8 +41,8 @@ def _read(file: BinaryIO) -> Samples:
         raise _damage_error("its pixels are incomplete") from error
     values = values[0] if image.frames > 1 else values
     values = np.asarray(values).reshape(image.height, image.width, -1)
-    if image.magicnumber in _BITMAPS or values.dtype == np.bool_:
-        return Samples(values.astype(np.uint8) * np.uint8(255), 1)
+    if values.dtype == np.bool_:
+        return Samples(values.astype(np.uint8) * np.uint8(255), 1, inverted=image.magicnumber in _BITMAPS)
     levels = None if image.scale or image.maxval in _CONTAINER_LEVELS else Levels(0, image.maxval)
     return Samples.of(values, Declared(levels=levels))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
+from lookalike.errors import ImageError
 from lookalike.images.files import SkipKind, image_error
 from lookalike.images.pixels.levels import Declared, Levels
 from lookalike.images.pixels.samples import Samples, to_pillow
@@ -28,7 +29,8 @@ _PHOTOMETRICS: Final = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK",
 _PLANAR: Final = 2
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _UNSIGNED: Final = 1
-_JPEGS: Final = (6, 7)
+_OLD_JPEG: Final = 6
+_JPEGS: Final = (_OLD_JPEG, 7)
 
 _UNCOMPRESSED: Final = 1
 _PILLOW_BANDS: Final = {0: (1,), 1: (1,), 2: (3, 4, 5), 3: (1,), 5: (4,), 6: (3,), 8: (3,)}
@@ -71,14 +73,20 @@ def open_tiff(file: BinaryIO) -> Opened:
 
 
 def _decode_with_either(opened: Opened, page: TiffPage, file: BinaryIO, decoding: Decoding) -> Image.Image:
+    """Decode with Pillow, or if that fails with tifffile where its decoders notice all damage."""
     try:
         return opened.decode(decoding)
     except Exception as error:
-        if page.compression not in _JPEGS:  # other decoders of tifffile don't notice all damage
+        if page.compression not in (_UNCOMPRESSED, *_JPEGS):
             raise
-        with contextlib.suppress(Exception):
+        try:
             return to_pillow(_read(page, file), decoding.levels)
-        raise error from None
+        except ImageError:
+            raise
+        except Exception:  # noqa: BLE001  the first one says more
+            if page.compression == _OLD_JPEG:
+                raise unsupported_error(f"{_description(page)} with old-style JPEG compression") from error
+            raise error from None
 
 
 def _full_page(pages: Any) -> TiffPage:
@@ -104,7 +112,7 @@ def _suits_pillow(page: TiffPage) -> bool:
     return (
         page.index == 0
         and page.imagedepth == 1
-        and (page.compression == _UNCOMPRESSED or not _is_converted(page))
+        and (page.compression in (_UNCOMPRESSED, _OLD_JPEG) or not _is_converted(page))
         and page.sampleformat == _UNSIGNED
         and (bits == 8 or (bands == 1 and bits in (1, 2, 4)))  # noqa: PLR2004
         and bands in _PILLOW_BANDS.get(page.photometric, ())
