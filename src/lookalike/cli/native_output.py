@@ -18,7 +18,7 @@ _STDERR: Final = 2
 def native_output_caught() -> Iterator[None]:
     """Catch what is printed to file descriptor 2, except by Python, whose ``sys.stderr`` goes on as before.
 
-    Nothing is done if ``sys.stderr`` is not that descriptor, as in a test or an embedding program.
+    Nothing is done if ``sys.stderr`` is not that descriptor, as in a test or an embedding program, and on Windows.
     """
     original = sys.stderr
     if not _is_native(original):
@@ -49,6 +49,8 @@ def native_output_caught() -> Iterator[None]:
 
 
 def _is_native(stream: object) -> bool:
+    if not hasattr(os, "pread"):  # Windows
+        return False
     with suppress(OSError, ValueError):
         return sys.__stderr__ is not None and stream is sys.__stderr__ and sys.__stderr__.fileno() == _STDERR
     return False

@@ -189,9 +189,9 @@ class _Walk:
         parent = path
         while self._linked and parent:
             if parent in self._linked:
-                return self._linked[parent] + path[len(parent) :]
+                return self._linked[parent] + path[len(parent) :].replace("/", os.sep)
             parent = parent.rpartition("/")[0]
-        return f"{self._real_root.rstrip(os.sep)}/{path}"
+        return os.path.join(self._real_root, path.replace("/", os.sep))  # noqa: PTH118  one of many
 
     def _add_broken_link(self, path: str, error: OSError) -> None:
         """List a broken link if it may have pointed to images.
