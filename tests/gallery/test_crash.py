@@ -18,7 +18,7 @@ from galleries import Result, index
 from lookalike import Gallery
 from lookalike.errors import GalleryNotFoundError, GalleryWriteError
 from lookalike.gallery.local.database import convert_errors
-from lookalike.gallery.local.sql import tables
+from lookalike.gallery.local.sql import embedding_table, entry_table
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.images.files import open_file, sha256
@@ -178,9 +178,9 @@ def database_full(*_: object, **__: object) -> None:
     ("owner", "name", "time", "fail"),
     [
         (VectorFile, "write", 2, disk_full),
-        (tables, "add_embeddings", 2, database_full),
-        (tables, "upsert_entry", 30, disk_full),
-        (tables, "upsert_skip", 1, database_full),
+        (embedding_table, "add_embeddings", 2, database_full),
+        (entry_table, "upsert_entry", 30, disk_full),
+        (entry_table, "upsert_skip", 1, database_full),
         (LocalStore, "save_calibration", 1, database_full),
     ],
 )

@@ -24,7 +24,7 @@ from lookalike.errors import (
     GalleryWriteError,
     StampMismatchError,
 )
-from lookalike.gallery.local.sql import tables
+from lookalike.gallery.local.sql import entry_table
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.records import Calibration, Changes
 from lookalike.gallery.store import Store
@@ -58,7 +58,7 @@ def test_a_commit_that_fails_half_way_changes_nothing(tmp_path: Path, monkeypatc
             skipped=[Skipped("c.jpg", SkipKind.EMPTY, "empty")],
         )
         with monkeypatch.context() as patch:
-            patch.setattr(tables, "upsert_skip", full)
+            patch.setattr(entry_table, "upsert_skip", full)
             with pytest.raises(GalleryWriteError):
                 store.commit(changes)
         assert check_store(store) == ["a.jpg"]
