@@ -21,8 +21,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
     "": (
-        "exports errors text machine progress atomic images search encoders embedding gallery evaluation report "
-        "__init__ cli __main__"
+        "exports errors text machine progress atomic file_locks images search encoders embedding gallery evaluation "
+        "report __init__ cli __main__"
     ),
     "images": "formats files messages sniff kinds selection walk pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
@@ -35,7 +35,7 @@ ROOMS = {
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
-    "gallery": "records store options stamp_check contents local stores searching updating gallery",
+    "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery",
     "gallery.searching": "calibration terms searcher",
     "gallery.updating": "root missing comparison update reencode",
     "gallery.local": "locks database vector_file sql older session replacement scan reader store",

@@ -209,6 +209,38 @@ except GalleryError as error:
     print(error)
 """
 
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EACCES])
+def test_caches_on_a_share_without_locks(number: int, run: Run, tmp_path: Path):
+    """Neither vectors of experiments nor weights are stored where two programs could damage them; nothing waits."""
+    (tmp_path / "photos").mkdir()
+    vectors, weights, waited = run(CACHES, locks=number).splitlines()
+    assert vectors.startswith("OutputError")
+    assert weights.startswith("NoLocksError")
+    assert os.strerror(number) in vectors
+    assert waited == "at once"
+
+
+CACHES = """
+import sys, time
+from pathlib import Path
+from lookalike import LookalikeError
+from lookalike.evaluation.data.vector_store import VectorShape, VectorStore
+from lookalike.file_locks import acquire_lock
+
+root, started = Path(sys.argv[1]), time.monotonic()
+try:
+    with VectorStore(root / "cache", VectorShape(1, 2)).lock():
+        print("locked")
+except LookalikeError as error:
+    print(type(error).__name__, error)
+try:
+    acquire_lock(root / "blob.lock", on_wait=lambda: print("waits"))
+except OSError as error:
+    print(type(error).__name__, error)
+print("waited" if time.monotonic() - started > 5 else "at once")
+"""
+
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 40 22 0:40 / /mnt/nas rw,relatime shared:9 - cifs //nas/photos rw

@@ -17,8 +17,10 @@ from lookalike.gallery.options import GalleryOptions, read_options, read_passed_
 from lookalike.gallery.records import Entry
 from lookalike.gallery.stamp_check import recorded_backends
 from lookalike.gallery.store import Store
+from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FileStat, Note, Skipped
 from lookalike.images.kinds import PassedOver
+from lookalike.images.rules import Rules
 
 _PAGE: Final = 4096
 """How many embeddings are read at a time."""
@@ -98,6 +100,13 @@ def iter_embeddings(store: Store) -> Iterator[tuple[GalleryImage, NDArray[np.flo
         for entry in page:
             if entry.digest in vectors:
                 yield GalleryImage.of(store, entry), vectors[entry.digest]
+
+
+def outdated_paths(store: Store, reading: ReadOptions) -> set[str]:
+    """The paths of images whose embeddings may differ from what ``reading`` gives with today's decoding rules."""
+    rules = Rules.current(reading)
+    outdated = store.outdated(str(rules))
+    return {entry.path for entry, before in outdated if not Rules.parse(before).decodes_like(rules)}
 
 
 def all_embeddings(store: Store) -> tuple[list[str], NDArray[np.float32]]:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -15,27 +14,20 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import BackendMismatchError, GalleryError, StampMismatchError
-from lookalike.gallery.contents import GalleryImage, Status, all_embeddings, iter_embeddings, status_of
+from lookalike.errors import GalleryError, StampMismatchError
+from lookalike.gallery.contents import GalleryImage, Status, all_embeddings, iter_embeddings, outdated_paths, status_of
 from lookalike.gallery.options import GalleryOptions, read_options, write_options
+from lookalike.gallery.own_encoder import OwnEncoder
 from lookalike.gallery.searching.searcher import Searcher
 from lookalike.gallery.searching.terms import embed_query, find_entry
-from lookalike.gallery.stamp_check import (
-    check_backend,
-    check_for_search,
-    check_for_update,
-    load_own_encoder,
-    matches_stamp,
-    record_backend,
-)
+from lookalike.gallery.stamp_check import matches_stamp
 from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, find_gallery, gallery_at, open_store
 from lookalike.gallery.updating.missing import remove
 from lookalike.gallery.updating.reencode import reencode
-from lookalike.gallery.updating.root import check_root, check_writable, moved_root, path_below
+from lookalike.gallery.updating.root import check_root, check_writable, confirm_root, path_below
 from lookalike.gallery.updating.update import UpdateReport, update
 from lookalike.images.decode import ReadOptions
-from lookalike.images.rules import Rules
 from lookalike.images.thumbnails import thumbnail
 from lookalike.progress import Progress
 from lookalike.search.query import Query, QueryImage
@@ -55,15 +47,12 @@ class Gallery:
         self, store: Store, encoder: Encoder | None = None, *, load: Callable[..., Encoder] = load_encoder
     ) -> None:
         self._store = store
-        self._preset_encoder = encoder
-        self._load_encoder = load
         self._searcher = Searcher(store)
-        if encoder is not None:
-            try:
-                check_for_search(store, encoder)
-            except StampMismatchError:
-                store.close()
-                raise
+        try:
+            self._own_encoder = OwnEncoder(store, encoder, load)
+        except StampMismatchError:
+            store.close()
+            raise
 
     @classmethod
     def create(
@@ -128,13 +117,10 @@ class Gallery:
         """The last known path of the encoder's weights; None for catalogue encoders."""
         return self._store.weights_path
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
         """The encoder of this gallery, loaded when it is first needed."""
-        encoder = self._preset_encoder or load_own_encoder(self._store, self._load_encoder)
-        check_for_search(self._store, encoder)
-        check_backend(self._store, encoder)
-        return encoder
+        return self._own_encoder.for_search()
 
     @property
     def options(self) -> GalleryOptions:
@@ -150,9 +136,7 @@ class Gallery:
 
     def outdated_paths(self, reading: ReadOptions) -> set[str]:
         """The paths of images whose embeddings may differ from what ``reading`` gives with today's decoding rules."""
-        rules = Rules.current(reading)
-        outdated = self._store.outdated(str(rules))
-        return {entry.path for entry, before in outdated if not Rules.parse(before).decodes_like(rules)}
+        return outdated_paths(self._store, reading)
 
     def update(
         self,
@@ -174,17 +158,12 @@ class Gallery:
         check_writable(self._store)
         return update(
             self._store,
-            self._update_encoder,
+            self._own_encoder.for_update,
             verify=verify,
             options=self.options,
             prune=None if prune is None else path_below(self.root, prune),
             progress=progress,
         )
-
-    def _update_encoder(self) -> Encoder:
-        check_for_update(self._store, self.encoder)
-        record_backend(self._store, self.encoder)
-        return self.encoder
 
     def reencode(
         self,
@@ -235,9 +214,9 @@ class Gallery:
         a query file are left out unless ``include_self`` is set. Any number of threads can search at the same time.
 
         Raises :class:`~lookalike.errors.ImageError` if a query image can't be used,
-        :class:`~lookalike.errors.EncoderError` for text if the gallery's encoder has no text input,
-        :class:`~lookalike.errors.QueryError` if the terms cancel out or an id is unknown, and ValueError if ``k`` is
-        less than 1.
+        :class:`~lookalike.errors.EncoderError` for text if the encoder has no text input,
+        :class:`~lookalike.errors.QueryError` if the terms cancel out or an id is unknown, and ValueError for a ``k`` of
+        0 or less.
         """
         return self.search_many([query], k, include_self=include_self)[0]
 
@@ -291,37 +270,22 @@ class Gallery:
 
     def is_made_with(self, encoder: Encoder) -> bool:
         """Whether ``encoder`` is this gallery's own, in the same precision, and computes the same embeddings."""
-        if not matches_stamp(self._store, encoder):
-            return False
-        try:
-            check_backend(self._store, encoder)
-        except BackendMismatchError:
-            return False
-        return True
+        return self._own_encoder.is_made_by(encoder)
 
     def set_encoder(self, encoder: Encoder) -> None:
         """Use ``encoder``, which must be this gallery's own, and record where its weights are now.
 
-        For searching, it may have another precision. Raises :class:`~lookalike.errors.StampMismatchError`, and
-        :class:`~lookalike.errors.BackendMismatchError` if it computes other embeddings than those in the gallery.
+        For searching, it may have another precision. Raises :class:`~lookalike.errors.StampMismatchError` and
+        :class:`~lookalike.errors.BackendMismatchError`.
         """
-        check_for_search(self._store, encoder)
-        check_backend(self._store, encoder)
-        self._preset_encoder = encoder
-        self.__dict__.pop("encoder", None)
-        path = None if encoder.location is None else encoder.location.absolute()
-        if self._store.is_writable and path is not None and path != self.weights_path:
-            self._store.set_weights_path(path)
+        self._own_encoder.replace(encoder)
 
     def confirm_root(self, root: str | os.PathLike[str]) -> None:
         """Check that this gallery belongs to the folder ``root``, and record it if the folder was moved there.
 
-        A moved folder is one whose old path no longer exists. Raises :class:`~lookalike.errors.GalleryError` if the
-        gallery belongs to another folder that still exists.
+        Raises :class:`~lookalike.errors.GalleryError` if the gallery belongs to another folder that still exists.
         """
-        new_root = moved_root(self._store, root)
-        if new_root is not None:
-            self._store.set_root(new_root)
+        confirm_root(self._store, root)
 
     def status(self) -> Status:
         """The gallery's encoder, what it ran on, its size and skipped files."""

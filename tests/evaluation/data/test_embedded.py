@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import index
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.embedded import embed_dataset
+from lookalike.evaluation.data.embedding_cache import embed_with_cache
 from lookalike.evaluation.data.load import load_dataset
+from lookalike.images.files import SkipKind
 
 
 @pytest.fixture
@@ -60,6 +64,21 @@ def test_unusable_files_are_skipped_with_a_reason(pets: Path, photographs: Path,
     assert len(embedded.vectors) == len(embedded.digests) == 25
 
 
+def test_every_image_can_be_required(pets: Path, tmp_path: Path, fake: FakeEncoder):
+    """Then a damaged image, a blank one or a broken link is an error that names it and says how to leave it out."""
+    embed_dataset(load_dataset(pets, require_all=True), fake)
+    blank = pets / "cat" / "blank.png"
+    Image.new("RGB", (64, 64), "white").save(blank)
+    for embed in (embed_dataset, partial(embed_with_cache, folder=tmp_path / "cache")):
+        with pytest.raises(DatasetError, match=r"cat/blank.png: blank.*--on-missing skip"):
+            embed(load_dataset(pets, require_all=True), fake)
+        assert [one.kind for one in embed(load_dataset(pets), fake).skipped] == [SkipKind.BLANK]
+    blank.unlink()
+    blank.symlink_to(pets / "gone.png")
+    with pytest.raises(DatasetError, match=r"cat/blank.png"):
+        embed_dataset(load_dataset(pets, require_all=True), fake)
+
+
 def test_a_row_with_an_unsupported_extension_is_skipped(tmp_path: Path, fake: FakeEncoder):
     """A CSV may list files with other extensions: they are skipped with that reason."""
     for name in ("a.png", "b.png"):
@@ -80,7 +99,7 @@ def test_nothing_to_embed_is_an_error(tmp_path: Path, fake: FakeEncoder):
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_text("text")
     (tmp_path / "labels.csv").write_text("path,label\na.png,x\nb.png,y\n")
-    with pytest.raises(DatasetError, match=r"none of its 2 images can be used.*a\.png: not an image"):
+    with pytest.raises(DatasetError, match=r"none of its images can be used.*a\.png: not an image"):
         embed_dataset(load_dataset(tmp_path), fake)
 
 

@@ -19,6 +19,7 @@ from lookalike.cli.measuring.experiment import (
     embed,
     own_or_named,
     read_dataset,
+    with_notes,
 )
 from lookalike.cli.progress import progress_bar
 
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.report.document.files import output_folder
 
     folder = output_folder(options.out) if options.out else None
-    dataset = read_dataset(options, one_class=True)
+    dataset = with_notes(read_dataset(options, one_class=True))
     check_angles(dataset, options.k)
     encoder = own_or_named(options, dataset)
     fixed = loader(options)(NEAR_ENCODER, precision="fp32")

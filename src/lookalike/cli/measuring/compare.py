@@ -17,6 +17,7 @@ from lookalike.cli.measuring.experiment import (
     add_seed,
     command_line,
     deliver,
+    read_dataset,
 )
 from lookalike.cli.progress import stage_progress
 
@@ -57,14 +58,13 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.compare import compare, known_encoders
     from lookalike.report.comparison.document import comparison_document
     from lookalike.report.comparison.json import comparison_json
     from lookalike.report.document.files import output_folder
 
-    dataset = load_dataset(options.dataset, csv=options.labels, skip_missing=options.on_missing == "skip")
+    dataset = read_dataset(options)
     folder = output_folder(options.out) if options.out else None
     options.encoder = options.encoder or known_encoders()
     with stage_progress() as progress:

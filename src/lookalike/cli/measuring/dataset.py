@@ -17,6 +17,7 @@ from lookalike.cli.measuring.experiment import (
     deliver,
     embed,
     read_dataset,
+    with_notes,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.report.document.files import output_folder
 
     folder = output_folder(options.out) if options.out else None
-    dataset = read_dataset(options, one_class=True)
+    dataset = with_notes(read_dataset(options, one_class=True))
     encoder = load(options, options.encoder or _ENCODER)
     display = inspect_dataset(embed(dataset, encoder), near=options.near, seed=options.seed)
     command = command_line(options, "dataset show", "--near", f"{options.near:g}", encoder=encoder)

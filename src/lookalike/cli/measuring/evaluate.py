@@ -18,6 +18,7 @@ from lookalike.cli.measuring.experiment import (
     command_line,
     deliver,
     own_or_named,
+    read_dataset,
 )
 from lookalike.cli.progress import stage_progress
 
@@ -48,14 +49,13 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.evaluate import evaluate
     from lookalike.report.document.files import output_folder
     from lookalike.report.evaluation.document import evaluation_document
     from lookalike.report.evaluation.json import evaluation_json
 
-    dataset = load_dataset(options.dataset, csv=options.labels, skip_missing=options.on_missing == "skip")
+    dataset = read_dataset(options)
     folder = output_folder(options.out) if options.out else None
     encoder = own_or_named(options, dataset)
     with stage_progress() as progress:

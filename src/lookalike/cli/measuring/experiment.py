@@ -46,8 +46,8 @@ def add_dataset(parser: argparse.ArgumentParser, *, optional: bool = False) -> N
     parser.add_argument(
         "--on-missing",
         choices=("error", "skip"),
-        default="error",
-        help="what to do about rows of a CSV whose file is missing (default: %(default)s)",
+        help="what to do about images that can't be used: end with an error, or leave them out and count them "
+        "(default: error for a row of a CSV whose file is missing, skip for files that are damaged or blank)",
     )
 
 
@@ -91,11 +91,16 @@ def _ranks(text: str) -> tuple[int, ...]:
 
 
 def read_dataset(options: argparse.Namespace, *, one_class: bool = False) -> Dataset:
-    """The dataset that the options name; what is left out of metrics is printed on standard error."""
+    """The dataset that the options name."""
     from lookalike.evaluation.data.load import load_dataset
 
-    skip_missing = options.on_missing == "skip"
-    return with_notes(load_dataset(options.dataset, csv=options.labels, one_class=one_class, skip_missing=skip_missing))
+    return load_dataset(
+        options.dataset,
+        csv=options.labels,
+        one_class=one_class,
+        skip_missing=options.on_missing == "skip",
+        require_all=options.on_missing == "error",
+    )
 
 
 def with_notes(dataset: Dataset) -> Dataset:
@@ -139,7 +144,7 @@ def command_line(options: argparse.Namespace, command: str, *further: str, encod
     arguments = ["lookalike", *command.split(), *filter(None, [getattr(options, "dataset", None)])]
     if getattr(options, "labels", None) is not None:
         arguments += ["--labels", options.labels]
-    if getattr(options, "on_missing", "error") != "error":
+    if getattr(options, "on_missing", None) is not None:
         arguments += ["--on-missing", options.on_missing]
     arguments += [*further, *_encoder_arguments(options, encoder)]
     if hasattr(options, "k"):

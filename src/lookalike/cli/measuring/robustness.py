@@ -18,6 +18,7 @@ from lookalike.cli.measuring.experiment import (
     command_line,
     deliver,
     own_or_named,
+    read_dataset,
 )
 from lookalike.cli.progress import stage_progress
 
@@ -170,10 +171,9 @@ def _examples(result: Robustness) -> tuple[list[Example], str]:
 
 
 def _dataset(options: argparse.Namespace) -> Dataset:
-    from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.data.sampling import subset
 
-    dataset = load_dataset(options.dataset, csv=options.labels, skip_missing=options.on_missing == "skip")
+    dataset = read_dataset(options)
     return dataset if options.limit is None else subset(dataset, options.limit, seed=options.seed)
 
 

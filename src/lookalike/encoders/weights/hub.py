@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from lookalike.encoders.catalog import HubFile
 from lookalike.encoders.weights.cache import file_sha256
 from lookalike.errors import DownloadError, LookalikeError, WeightsError
+from lookalike.file_locks import NoLocksError, acquire_lock
 
 _ALTERNATIVE: Final = "or copy the file from another machine and use its path: --encoder PATH"
 
@@ -117,15 +118,7 @@ def _query_hub(file: HubFile) -> tuple[Path, _Origin]:
 @contextmanager
 def _lock(blob: Path, on_wait: Callable[[], object] | None) -> Iterator[None]:
     """Let one process at a time download ``blob``; ``on_wait`` is called if another process is doing so."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(blob.with_name(f"{blob.name}.lookalike.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        if on_wait is not None:
-            on_wait()
-        lock.acquire()
+    lock = acquire_lock(blob.with_name(f"{blob.name}.lookalike.lock"), on_wait=on_wait or (lambda: None))
     try:
         yield
     finally:
@@ -163,10 +156,12 @@ def _download_error(file: HubFile, error: Exception) -> DownloadError:
     what = f"{file.repository}/{file.filename} at {file.revision[:12]}"
     if isinstance(error, OSError) and _is_disk_error(error):
         variable = "HF_HUB_CACHE" if os.environ.get("HF_HUB_CACHE") else "HF_HOME"
+        if isinstance(error, NoLocksError):
+            way_out = f"{error.problem}. Set {variable} to a folder on a local disk"
+        else:
+            way_out = f"{error.strerror}. Free some space, or set {variable} to another folder"
         return DownloadError(
-            f"{what}: can't be stored in {_cache_folder()} ({error.strerror}). Free some space, or set {variable} to "
-            "another folder, then run the same command again",
-            kind="disk",
+            f"{what}: can't be stored in {_cache_folder()}: {way_out}, then run the same command again", kind="disk"
         )
     if constants.HF_HUB_OFFLINE:
         return DownloadError(
@@ -188,7 +183,7 @@ def _download_error(file: HubFile, error: Exception) -> DownloadError:
 
 def _is_disk_error(error: OSError) -> bool:
     """Whether the error concerns a local file; connection errors are OSErrors too, but without a file name."""
-    return error.filename is not None or error.errno in _DISK_ERRORS
+    return error.filename is not None or error.errno in _DISK_ERRORS or isinstance(error, NoLocksError)
 
 
 def _is_connection_error(error: Exception) -> bool:

@@ -78,14 +78,19 @@ def hash_dataset(dataset: Dataset, encoder: Encoder) -> HashedDataset:
         else:
             rows.append(dataset.rows[number])
             digests.append(outcome.digest)
-    if not rows:
-        raise no_usable_images(dataset, skipped[0])
+    check_usable(dataset, len(rows), skipped)
     return HashedDataset(dataset, tuple(rows), tuple(digests), tuple(skipped))
 
 
-def no_usable_images(dataset: Dataset, first: Skipped) -> DatasetError:
-    """The error for a dataset without a usable image; ``first`` is the first one skipped."""
-    return DatasetError(
-        f"{printable(dataset.source)}: none of its images can be used. The first one, "
-        f"{printable(first.path)}: {first.reason}"
-    )
+def check_usable(dataset: Dataset, usable: int, skipped: Sequence[Skipped]) -> None:
+    """Raise :class:`~lookalike.errors.DatasetError` if no image is ``usable``, or a required one was ``skipped``."""
+    skipped = (*dataset.skipped, *skipped)
+    if usable and not (skipped and dataset.requires_all):
+        return
+    source, first = printable(dataset.source), f"{printable(skipped[0].path)}: {skipped[0].reason}"
+    if dataset.requires_all:
+        raise DatasetError(
+            f"{source}: not every image can be used. {first}. Correct or remove the file, or leave such images out: "
+            "--on-missing skip"
+        )
+    raise DatasetError(f"{source}: none of its images can be used. The first one, {first}")

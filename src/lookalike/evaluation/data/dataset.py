@@ -39,7 +39,8 @@ class Dataset:
     ``rows`` are in the order of the CSV, or sorted by the bytes of their paths. ``source`` is the file or folder they
     were read from, ``description`` one sentence on how it was read. ``notes`` state what is excluded from metrics and
     why (a class with one image, images without a row), ``skipped`` are files that can't be listed (broken links).
-    ``gallery`` is the gallery that contains the images, whose embeddings can be reused.
+    ``gallery`` is the gallery that contains the images, whose embeddings can be reused. If ``requires_all`` is set, an
+    image that can't be used is an error; otherwise it is skipped, and counted.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     gallery: Path | None = None
+    requires_all: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from lookalike.embedding import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import DatasetError, GalleryError
+from lookalike.errors import GalleryError
+from lookalike.evaluation.data.contents import check_usable
 from lookalike.evaluation.data.dataset import Dataset, Row, split_rows
 from lookalike.gallery.gallery import Gallery
 from lookalike.images.decode import ReadOptions
@@ -72,7 +73,8 @@ def embed_dataset(dataset: Dataset, encoder: Encoder, *, progress: Progress | No
 
     If the images are in a gallery made with the same encoder, the embeddings of unchanged files are reused. The format
     is read from a file's content, not its name: a PNG called ``.jpg`` is used. ``progress`` is called with the numbers
-    of files done and in total. Raises :class:`~lookalike.errors.DatasetError` where no image can be used.
+    of files done and in total. Raises :class:`~lookalike.errors.DatasetError` where no image can be used, or one can't
+    and the dataset requires all.
     """
     started = time.monotonic()
     stored = _gallery_embeddings(dataset, encoder)
@@ -91,15 +93,12 @@ def embed_dataset(dataset: Dataset, encoder: Encoder, *, progress: Progress | No
     for number, outcome in zip(to_read, _embed_rows(dataset, encoder, to_read, reused, progress), strict=True):
         if isinstance(outcome, Skipped):
             skipped.append(outcome)
+            if dataset.requires_all:
+                break
         else:
             done[number] = outcome
     seconds = time.monotonic() - started
-    if not done:
-        first = skipped[0]
-        raise DatasetError(
-            f"{printable(dataset.source)}: none of its {len(dataset.rows):,} images can be used. The first one, "
-            f"{printable(first.path)}: {first.reason}"
-        )
+    check_usable(dataset, len(done), skipped)
     usable = sorted(done)
     digests = tuple(done[number][0] for number in usable)
     computed = len(done) - reused

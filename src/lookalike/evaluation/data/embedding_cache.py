@@ -13,7 +13,7 @@ import numpy as np
 from lookalike.embedding import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.weights.cache import write_to_cache
-from lookalike.evaluation.data.contents import NO_STAT, hash_dataset, no_usable_images
+from lookalike.evaluation.data.contents import NO_STAT, check_usable, hash_dataset
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
@@ -42,8 +42,7 @@ def embed_with_cache(
         _fill(segment, dataset, encoder, [row.path for row in contents.rows], progress)
         skipped = {skip.path: skip for skip in segment.skipped}
         usable = [number for number, row in enumerate(contents.rows) if row.path not in skipped]
-        if not usable:
-            raise no_usable_images(dataset, next(iter(skipped.values())))
+        check_usable(dataset, len(usable), list(skipped.values()))
         seconds = time.monotonic() - started
         if not reused:
             _write_speed(cache, len(usable) / seconds)
@@ -70,6 +69,8 @@ def _fill(segment: Segment, dataset: Dataset, encoder: Encoder, paths: list[str]
     for outcome in chain.from_iterable(embed_files(encoder, dataset.root, files)):
         if isinstance(outcome, Skipped):
             segment.append_skipped(outcome)
+            if dataset.requires_all:
+                break
         elif outcome.vector is not None:  # always true: no digest counts as known here
             segment.append(outcome.vector[np.newaxis])
         if progress is not None:

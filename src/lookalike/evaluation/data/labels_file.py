@@ -51,7 +51,8 @@ def read_labels(file: Path, *others: Path, skip_missing: bool = False) -> Labels
     root = next((folder for folder in candidates if _existing_path(folder, first) is not None), file.parent)
     missing = [record for record in records if _existing_path(root, record.fields["path"]) is None]
     if skip_missing and len(missing) < len(records):
-        records = [record for record in records if record not in missing]
+        left_out = {record.line for record in missing}
+        records = [record for record in records if record.line not in left_out]
     rows = tuple(_rows(file, root, records))
     _check_split(file, records, rows)
     return Labels(root, rows, tuple(record.fields["path"] for record in missing))

@@ -40,6 +40,7 @@ def load_dataset(
     csv: str | os.PathLike[str] | None = None,
     one_class: bool = False,
     skip_missing: bool = False,
+    require_all: bool = False,
 ) -> Dataset:
     """Read a list of labelled images; no image is opened.
 
@@ -47,8 +48,9 @@ def load_dataset(
     (``path,label[,group][,visit][,split][,mask]``), or a folder or gallery with a ``labels.csv``, which takes
     precedence. ``csv`` is the path of the labels of a folder or gallery if they are elsewhere. A single class raises an
     error unless ``one_class`` is set, since every retrieved image is then relevant. So does a row of a CSV whose file
-    is missing, unless ``skip_missing`` is set. Raises :class:`~lookalike.errors.DatasetError`, which names the file,
-    the line and what to change.
+    is missing, unless ``skip_missing`` is set. With ``require_all``, embedding the dataset raises an error if an image
+    can't be used (damaged, blank); otherwise such images are skipped and counted. Raises
+    :class:`~lookalike.errors.DatasetError`, which names the file, the line and what to change.
     """
     path = Path(source).absolute()
     labels = None if csv is None else Path(csv).absolute()
@@ -64,7 +66,8 @@ def load_dataset(
         dataset = _from_csv(path, skip_missing=skip_missing)
     dataset = with_one_spelling(dataset)
     _check_classes(dataset, one_class=one_class)
-    return replace(dataset, notes=(*dataset.notes, *_classes_without_relevant(dataset)))
+    notes = (*dataset.notes, *_classes_without_relevant(dataset))
+    return replace(dataset, notes=notes, requires_all=require_all)
 
 
 def load_images(source: str | os.PathLike[str], *, csv: str | os.PathLike[str] | None = None) -> Dataset:

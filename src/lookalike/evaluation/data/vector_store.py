@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.weights.cache import write_to_cache
 from lookalike.errors import EvaluationError, OutputError
+from lookalike.file_locks import NoLocksError, acquire_lock
 from lookalike.images.files import SkipKind, Skipped
 from lookalike.search.similarity import are_unit
 from lookalike.text import printable
@@ -147,14 +147,24 @@ class VectorStore:
     def lock(self) -> Iterator[None]:
         """Lock the store; raises :class:`~lookalike.errors.EvaluationError` where another process holds the lock."""
         try:
-            with filelock.FileLock(self.folder / "lock", timeout=0):
-                yield
-        except filelock.Timeout:
+            lock = acquire_lock(self.folder / "lock")
+        except BlockingIOError:
             raise EvaluationError(
                 f"{printable(self.folder)}: another run is writing the same vectors. Wait for it to finish, or stop it"
             ) from None
+        except NoLocksError as error:
+            raise OutputError(
+                f"{printable(self.folder)}: {error.problem}, so two runs could damage these vectors. Keep them on a "
+                "local disk"
+            ) from error
         except OSError as error:
             raise _write_error(self.folder, error) from error
+        try:
+            yield
+        except OSError as error:
+            raise _write_error(self.folder, error) from error
+        finally:
+            lock.release()
 
     def segments_for(self, cells: Sequence[str]) -> list[Segment]:
         """Segments that together cover all ``cells``; each cell is to be read from the first segment that has it.

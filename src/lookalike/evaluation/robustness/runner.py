@@ -15,7 +15,7 @@ from lookalike.embedding import map_ahead
 from lookalike.encoders.encoder import Encoder
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
 from lookalike.evaluation.corruptions.corruption import DonorKind
-from lookalike.evaluation.data.contents import hash_dataset, no_usable_images
+from lookalike.evaluation.data.contents import check_usable, hash_dataset
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.provenance import provenance
 from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
@@ -121,8 +121,7 @@ def encode_grid(
         _encode_missing(plan, encoder, seed, progress)
     skipped = {skip.path: skip for segment in segments for skip in segment.skipped}
     usable = [row for row in range(len(rows)) if rows[row].path not in skipped]
-    if not usable:
-        raise no_usable_images(dataset, next(iter(skipped.values())))
+    check_usable(dataset, len(usable), list(skipped.values()))
     return GridVectors(
         rows=tuple(rows[row] for row in usable),
         digests=tuple(digests[row] for row in usable),
@@ -150,6 +149,8 @@ def _encode_missing(plan: Plan, encoder: Encoder, seed: int, progress: Progress 
         if isinstance(prepared, Skipped):
             if job.completes_record:
                 job.segment.append_skipped(prepared)
+                if plan.dataset.requires_all:
+                    return
                 done += len(job.segment.cells)
                 report(done, total)
             continue

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lookalike import file_locks
 from lookalike.errors import GalleryLockedError, GalleryLocksError
+from lookalike.file_locks import NoLocksError
 from lookalike.text import printable
 
 if TYPE_CHECKING:
@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
 LOCK: Final = "writer.lock"
 
-_PROBLEMS: Final = {
-    errno.ENOLCK: "the server of this share has no lock service",
-    errno.ENOSYS: "this file system can't lock files",
-    errno.EOPNOTSUPP: "this file system can't lock files",
-    errno.ENOTSUP: "this file system can't lock files",
-    errno.EACCES: "files must not be locked here",
-    errno.EPERM: "files must not be locked here",
-}
 _NETWORK_TYPES: Final = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "fuse.sshfs", "fuse.rclone", "davfs", "fuse.s3fs")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
@@ -35,54 +27,20 @@ def acquire_lock(folder: Path) -> FileLock:
     Raises :class:`~lookalike.errors.GalleryLockedError` at once if another process holds it, and
     :class:`~lookalike.errors.GalleryLocksError` if files can't be locked.
     """
-    from filelock import FileLock, Timeout
-
-    check_locks(folder, writing=True)
-    lock = FileLock(folder / LOCK, thread_local=False)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise _locked_error(folder) from None
-    return lock
-
-
-def check_locks(folder: Path, *, writing: bool = False) -> None:
-    """Raise :class:`~lookalike.errors.GalleryLocksError` if the file system of a gallery's folder can't lock files.
-
-    For ``writing``, :class:`~lookalike.errors.GalleryLockedError` if another process holds the writer's lock. The
-    check takes no lock that another process could wait for. It is needed because SQLite takes some of these errors for
-    a lock held by another process, and waits. Without ``writing``, nothing is known if there is no lock file.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows, whose file systems all have locks
-        return
-    try:
-        with _opened(folder / LOCK, writing=writing) as descriptor:
-            # SQLite locks byte ranges. Several processes can share this lock, so no other one makes this fail.
-            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if writing:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return
+        return file_locks.acquire_lock(folder / LOCK)
     except BlockingIOError:
         raise _locked_error(folder) from None
-    except OSError as error:
-        if error.filename is not None and not writing:  # not from locking: the lock file can't be opened
-            return
-        if error.filename is not None:
-            raise
+    except NoLocksError as error:
         raise _locks_error(folder, error) from error
 
 
-@contextmanager
-def _opened(path: Path, *, writing: bool) -> Iterator[int]:
-    flags = os.O_RDWR | os.O_CREAT if writing else os.O_RDONLY
-    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o644)
+def check_locks(folder: Path) -> None:
+    """Raise :class:`~lookalike.errors.GalleryLocksError` if the file system of a gallery's folder can't lock files."""
     try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        file_locks.check_locks(folder / LOCK)
+    except NoLocksError as error:
+        raise _locks_error(folder, error) from error
 
 
 def _locked_error(folder: Path) -> GalleryLockedError:
@@ -91,11 +49,10 @@ def _locked_error(folder: Path) -> GalleryLockedError:
     )
 
 
-def _locks_error(folder: Path, error: OSError) -> GalleryLocksError:
-    problem = _PROBLEMS.get(error.errno or 0, "files can't be locked here")
+def _locks_error(folder: Path, error: NoLocksError) -> GalleryLocksError:
     return GalleryLocksError(
-        f"{printable(folder)}: {problem} ({error.strerror}), so two programs could damage the gallery. Keep it on a "
-        "local disk: lookalike index FOLDER --gallery PATH"
+        f"{printable(folder)}: {error.problem}, so two programs could damage the gallery. Keep it on a local disk: "
+        "lookalike index FOLDER --gallery PATH"
     )
 
 

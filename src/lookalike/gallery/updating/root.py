@@ -22,22 +22,22 @@ def check_writable(store: Store) -> None:
         )
 
 
-def moved_root(store: Store, root: str | os.PathLike[str]) -> Path | None:
-    """The folder ``root`` if the store's images were moved there; None if it is the store's own.
+def confirm_root(store: Store, root: str | os.PathLike[str]) -> None:
+    """Check that the store's images are in ``root``, and record it if they were moved there.
 
     A moved folder is one whose old path no longer exists. Raises :class:`~lookalike.errors.GalleryError` if the
     store belongs to another folder that still exists.
     """
     wanted = Path(root).resolve()
     if wanted == store.root:
-        return None
+        return
     if store.root.is_dir():
         raise GalleryError(
             f"{printable(store.address)}: this is the gallery of {printable(store.root)}, not of "
             f"{printable(wanted)}. Choose another place for the new gallery: --gallery PATH"
         )
     check_root(wanted)
-    return wanted
+    store.set_root(wanted)
 
 
 def check_root(root: str | os.PathLike[str]) -> None:
