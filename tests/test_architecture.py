@@ -26,7 +26,9 @@ ROOMS = {
     ),
     "images": "formats files messages sniff kinds selection walk pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
-    "images.readers": ("opened animation pillow png jpeg jpeg_damage tiff heif jpeg2000 jpegxl netpbm raw choice"),
+    "images.readers": (
+        "opened animation pillow png jpeg jpeg_damage tiff iso_media heif jpeg2000 jpegxl netpbm raw choice"
+    ),
     "search": "query similarity ranking index",
     "encoders": (
         "spec catalog preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden benchmark"

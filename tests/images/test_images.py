@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from drawing import CORNERS, cmyk_profile, exif, png, quarters, saved
 from lookalike import ImageError
 from lookalike.images.decode import ReadOptions, check_not_blank, from_pillow, open_image
-from lookalike.images.files import SkipKind
+from lookalike.images.files import SkipKind, image_error
 from lookalike.images.formats import EXTENSIONS, FORMATS
 from lookalike.images.pixels.rgb import to_rgb
 from lookalike.images.sniff import content_format
@@ -276,6 +276,68 @@ def test_heic_is_opened_upright():
     image = open_image(DATA / "turned.heic")
     assert image.size == image.pixels.size == (96, 64)
     assert_upright(image.pixels)
+
+
+def box(kind: bytes, *contents: bytes) -> bytes:
+    """A box of an ISO media file."""
+    content = b"".join(contents)
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def items(codecs: list[bytes], size: tuple[int, int], *, brand: bytes = b"mif1", wide: bool = False) -> bytes:
+    """A file whose first item is a grid of the others, which have these codecs; or is the only one, with its codec."""
+    kinds = [b"grid", *codecs] if len(codecs) > 1 else codecs
+    number = ">I" if wide else ">H"
+    entries = [
+        box(b"infe", bytes([3 if wide else 2, 0, 0, 0]), struct.pack(number, at), b"\0\0", kind, b"\0")
+        for at, kind in enumerate(kinds, 1)
+    ]
+    tiles = range(2, len(kinds) + 1)
+    references = (
+        struct.pack(number, 1) + struct.pack(">H", len(tiles)) + b"".join(struct.pack(number, at) for at in tiles)
+    )
+    version = bytes([wide, 0, 0, 0])
+    return box(b"ftyp", brand, bytes(4), brand) + box(
+        b"meta",
+        bytes(4),
+        box(b"pitm", version, struct.pack(number, 1)),
+        box(b"iinf", version, struct.pack(number, len(entries)), *entries),
+        box(b"iref", version, box(b"dimg", references)),
+        box(b"iprp", box(b"ipco", box(b"ispe", bytes(4), struct.pack(">II", *size)))),
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (items([b"unci"], (64, 64)), "HEIF: uncompressed"),
+        (items([b"j2k1"], (64, 64), brand=b"j2ki"), "HEIF: JPEG 2000"),
+        (items([b"jpeg"], (64, 64), wide=True), "HEIF: JPEG"),
+        (items([b"vvc1", b"vvc1", b"avc1"], (64, 64)), r"HEIF: H.264, H.266"),
+        (items([b"unci", b"unci"], (64, 64), wide=True), r"HEIF: uncompressed"),
+        (items([b"\x1b[2J"], (64, 64)), r"HEIF: \\x1b\[2J"),
+        (box(b"ftyp", b"mif3heic") + box(b"mini", bytes(40)), "HEIF with a minimized header"),
+    ],
+)
+def test_other_codecs_in_heif_are_unsupported(content: bytes, named: str):
+    """They are told by name, not called damaged."""
+    with pytest.raises(ImageError, match=named) as raised:
+        open_image(io.BytesIO(content))
+    assert raised.value.kind == SkipKind.UNSUPPORTED
+
+
+def test_an_avif_beyond_its_decoder_is_too_large():
+    """Its size is read from its header; a damaged AVIF stays damaged."""
+    for size, kind in (((17000, 17000), SkipKind.TOO_LARGE), ((170, 170), SkipKind.DAMAGED)):
+        with pytest.raises(ImageError) as raised:
+            open_image(io.BytesIO(items([b"av01"], size, brand=b"avif")))
+        assert raised.value.kind == kind
+
+
+def test_messages_of_decoders_are_one_printable_line():
+    """What they quote from a file can't reach the terminal."""
+    error = image_error(SkipKind.DAMAGED, "two\nlines \x1b[2Jof text\n")
+    assert error.reason == r"two lines \x1b[2Jof text"
 
 
 @pytest.mark.parametrize("brand", [b"mif1", b"msf1", b"heix", b"heic"])

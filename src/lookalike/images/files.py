@@ -137,6 +137,7 @@ def sha256(file: BinaryIO) -> bytes:
 
 def image_error(kind: SkipKind, reason: str) -> ImageError:
     """An error without a path, for code that reads an open file; :func:`with_path` adds the path."""
+    reason = printable(" ".join(reason.split()))  # decoders quote what is in the file
     return ImageError(reason, reason=reason, kind=kind)
 
 

@@ -38,9 +38,10 @@ _SIGNATURES: Final = (
     (b"FOVb", "RAW"),  # Sigma
     (b"\0MRM", "RAW"),  # Minolta
 )
-# The HEIF brands that libheif decodes: HEVC images, HEVC sequences, uncompressed images, and the generic mif1 and msf1.
+# HEIF's brands: HEVC images and sequences, other codecs, the generic mif1 and msf1, and mif3 with a minimized header.
 _HEIF_BRANDS: Final = frozenset(
-    {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"unci", b"mif1", b"mif2", b"msf1", b"miaf"}
+    {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"unci", b"j2ki", b"jpeg", b"avci", b"vvic", b"evbi"}
+    | {b"mif1", b"mif2", b"mif3", b"msf1", b"miaf"}
 )
 _DIB_HEADERS: Final = tuple(size.to_bytes(4, "little") for size in (40, 52, 56, 108, 124))
 _DIB_DEPTHS: Final = tuple(depth.to_bytes(2, "little") for depth in (1, 4, 8, 16, 24, 32))

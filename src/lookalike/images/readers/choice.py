@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO, Final
 
-from lookalike.images.readers.heif import open_heif
+from lookalike.images.readers.heif import open_avif, open_heif
 from lookalike.images.readers.jpeg import open_jpeg
 from lookalike.images.readers.jpeg2000 import open_jpeg2000
 from lookalike.images.readers.jpegxl import open_jpegxl
@@ -23,6 +23,7 @@ _READERS: Final[dict[str, Callable[[BinaryIO], Opened]]] = {
     "BMP": open_bmp,
     "TIFF": open_tiff,
     "HEIF": open_heif,
+    "AVIF": open_avif,
     "JPEG2000": open_jpeg2000,
     "JPEGXL": open_jpegxl,
     "PPM": open_netpbm,
