@@ -98,3 +98,9 @@ def profile(primaries: tuple[float, ...] = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
     chromaticities = [red_x, red_y, 1, green_x, green_y, 1, blue_x, blue_y, 1]
     made: bytes = imagecodecs.cms_profile("rgb", whitepoint=[0.3127, 0.3290, 1], primaries=chromaticities, gamma=gamma)
     return made
+
+
+def box(kind: bytes, *contents: bytes) -> bytes:
+    """A box of an ISO media file."""
+    content = b"".join(contents)
+    return struct.pack(">I4s", 8 + len(content), kind) + content

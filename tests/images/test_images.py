@@ -19,6 +19,7 @@ from lookalike.images.files import SkipKind, image_error
 from lookalike.images.formats import EXTENSIONS, FORMATS
 from lookalike.images.pixels.rgb import to_rgb
 from lookalike.images.sniff import content_format
+from odd_files import box
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -276,12 +277,6 @@ def test_heic_is_opened_upright():
     image = open_image(DATA / "turned.heic")
     assert image.size == image.pixels.size == (96, 64)
     assert_upright(image.pixels)
-
-
-def box(kind: bytes, *contents: bytes) -> bytes:
-    """A box of an ISO media file."""
-    content = b"".join(contents)
-    return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
 def items(codecs: list[bytes], size: tuple[int, int], *, brand: bytes = b"mif1", wide: bool = False) -> bytes:

@@ -341,3 +341,30 @@ def test_embeddings_of_colour_profiles(name: str, isolated_cache: Any):
     converted.info["icc_profile"] = icc
     vectors = load_encoder().embed([photo(), converted]).astype(np.float64)
     assert vectors[0] @ vectors[1] >= 0.99
+
+
+def os2_array() -> bytes:
+    """An array of one OS/2 bitmap, 8 x 8 pixels of 1 bit."""
+    bitmap = struct.pack("<2sIHHI", b"BM", 94, 0, 0, 46) + struct.pack("<IHHHH", 12, 8, 8, 1, 1) + bytes(6) + bytes(32)
+    return struct.pack("<2sIIHH", b"BA", 40, 0, 0, 0) + bitmap
+
+
+@pytest.mark.parametrize("content", [os2_array(), b"CI" + os2_array()[16:]], ids=["array", "icon"])
+def test_os2_bitmaps_are_unsupported(content: bytes):
+    """Arrays and icons of OS/2 are told by name; text that begins like them is text."""
+    with pytest.raises(ImageError, match="OS/2") as caught:
+        opened(content)
+    assert caught.value.kind == SkipKind.UNSUPPORTED
+    with pytest.raises(ImageError, match="text file"):
+        opened(b"BALLOONS AND CIRCLES, BMWs and other words")
+
+
+def test_a_bmp_with_too_many_colours_in_its_palette_is_unsupported():
+    """It is sound, so it isn't called damaged."""
+    content = bytearray(encoded(photo().quantize(256), "BMP"))
+    content[10:14] = struct.pack("<I", 14 + 40 + 300 * 4)
+    content[46:50] = struct.pack("<I", 300)
+    content[54 + 1024 : 54 + 1024] = bytes(44 * 4)
+    with pytest.raises(ImageError) as caught:
+        opened(bytes(content))
+    assert caught.value.kind == SkipKind.UNSUPPORTED

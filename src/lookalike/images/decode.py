@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ _UNSUPPORTED_SIGNS: Final = (
     "not implemented",
     "cannot handle",
     "unknown pixel mode",
+    "dtype mismatch",
+    "invalid palette size",
     "unknown TGA",
 )
 """What libraries say of images that are sound but that they don't read."""
@@ -239,7 +242,7 @@ def _decode_incomplete(
 def _failure(error: Exception) -> ImageError:
     if isinstance(error, Image.DecompressionBombError):  # Pillow's own limit, for sizes known only while decoding
         return image_error(SkipKind.TOO_LARGE, "one of its frames has too many pixels")
-    text = str(error) or type(error).__name__
+    text = "it ends too early" if isinstance(error, struct.error) else str(error) or type(error).__name__
     if message := last_message():
         text = f"{text}: {message}"
     if any(sign in text for sign in _UNSUPPORTED_SIGNS):

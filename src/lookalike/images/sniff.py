@@ -45,6 +45,9 @@ _HEIF_BRANDS: Final = frozenset(
 )
 _DIB_HEADERS: Final = tuple(size.to_bytes(4, "little") for size in (40, 52, 56, 108, 124))
 _DIB_DEPTHS: Final = tuple(depth.to_bytes(2, "little") for depth in (1, 4, 8, 16, 24, 32))
+_OS2_KINDS: Final = (b"BM", b"CI", b"IC", b"CP", b"PT")
+"""OS/2's bitmap, colour icon, icon, colour pointer and pointer."""
+_OS2_HEADERS: Final = tuple(size.to_bytes(4, "little") for size in (12, 40, 64))
 _TGA_IMAGE_TYPES: Final = (1, 2, 3, 9, 10, 11)
 _TGA_DEPTHS: Final = (1, 8, 15, 16, 24, 32)
 
@@ -68,10 +71,7 @@ def _by_signature(head: bytes) -> str | None:
             return name
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    for matches, name in ((_is_netpbm, "PPM"), (_is_padded_jpeg, "JPEG"), (_is_bare_bmp, "BMP"), (_is_tga, "TGA")):
-        if matches(head):
-            return name
-    return None
+    return next((name for matches, name in _HEADERS if matches(head)), None)
 
 
 def _is_padded_jpeg(head: bytes) -> bool:
@@ -81,6 +81,13 @@ def _is_padded_jpeg(head: bytes) -> bool:
 def _is_bare_bmp(head: bytes) -> bool:
     """Whether the first bytes are a BMP's second header, without the first one (a DIB, as from a clipboard)."""
     return head[:4] in _DIB_HEADERS and head[12:14] == b"\1\0" and head[14:16] in _DIB_DEPTHS
+
+
+def _is_os2_bitmap(head: bytes) -> bool:
+    """Whether the first bytes are those of an array of OS/2 bitmaps, or of an OS/2 icon, which begins like a BMP."""
+    if head[:2] == b"BA":
+        return head[14:16] in _OS2_KINDS
+    return head[:2] in _OS2_KINDS and head[14:18] in _OS2_HEADERS
 
 
 def _iso_format(head: bytes) -> str | None:
@@ -124,3 +131,13 @@ def _is_tga(head: bytes) -> bool:
         and head[14:16] != b"\0\0"
         and descriptor & 0xC0 == 0
     )
+
+
+_HEADERS: Final = (
+    (_is_netpbm, "PPM"),
+    (_is_padded_jpeg, "JPEG"),
+    (_is_bare_bmp, "BMP"),
+    (_is_os2_bitmap, "BMP"),
+    (_is_tga, "TGA"),
+)
+"""The formats that have no signature."""

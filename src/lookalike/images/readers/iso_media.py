@@ -30,7 +30,7 @@ def read_items(file: BinaryIO) -> MediaItems:
     sizes = [(0, 0)]
     with contextlib.suppress(struct.error, IndexError, KeyError):
         meta = _meta(file)
-        boxes = dict(_boxes(meta[4:]))
+        boxes = dict(read_boxes(meta[4:]))
         sizes += _sizes(boxes)
         codecs = _codecs(boxes)
     file.seek(0)
@@ -54,7 +54,7 @@ def _meta(file: BinaryIO) -> bytes:
     return b""
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def read_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The type and the content of each box in ``data``."""
     start = 0
     while start + 8 <= len(data):
@@ -71,8 +71,8 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _sizes(boxes: dict[bytes, bytes]) -> list[tuple[int, int]]:
-    properties = dict(_boxes(boxes.get(b"iprp", b""))).get(b"ipco", b"")
-    return [struct.unpack_from(">II", content, 4) for kind, content in _boxes(properties) if kind == b"ispe"]
+    properties = dict(read_boxes(boxes.get(b"iprp", b""))).get(b"ipco", b"")
+    return [struct.unpack_from(">II", content, 4) for kind, content in read_boxes(properties) if kind == b"ispe"]
 
 
 def _codecs(boxes: dict[bytes, bytes]) -> frozenset[str]:
@@ -90,7 +90,7 @@ def _codecs(boxes: dict[bytes, bytes]) -> frozenset[str]:
 def _item_kinds(iinf: bytes) -> dict[int, bytes]:
     """The four letters of each item's type, by its id."""
     kinds = {}
-    for kind, content in _boxes(iinf[8 if iinf[0] else 6 :]):
+    for kind, content in read_boxes(iinf[8 if iinf[0] else 6 :]):
         wide = content[0] > 2  # noqa: PLR2004  since this version, an item's id has 4 bytes
         if kind == b"infe" and content[0] > 1:
             start = 10 if wide else 8
@@ -103,7 +103,7 @@ def _sources(iref: bytes) -> dict[int, list[int]]:
     sources = {}
     wide = iref[:1] > b"\0"
     step = 4 if wide else 2
-    for kind, content in _boxes(iref[4:]):
+    for kind, content in read_boxes(iref[4:]):
         if kind == b"dimg":
             count = _number(content, step, wide=False)
             sources[_number(content, 0, wide=wide)] = [

@@ -23,7 +23,7 @@ from PIL import (
 )
 
 from lookalike.images.readers.animation import telling_frame
-from lookalike.images.readers.opened import Decoding, Opened
+from lookalike.images.readers.opened import Decoding, Opened, unsupported_error
 
 _ORIENTATION_TAG: Final = 0x0112
 _OPTIONAL_ALPHA: Final = ("BMP", "DIB", "TGA", "ICO")
@@ -44,9 +44,11 @@ def pillow_image(file: BinaryIO, name: str) -> Image.Image:
 
 def open_bmp(file: BinaryIO) -> Opened:
     """Open a BMP, with or without its first header."""
-    is_whole = file.read(2) == b"BM"
+    start = file.read(2)
     file.seek(0)
-    return open_with_pillow(file, "BMP" if is_whole else "DIB")
+    if start.isalpha() and start != b"BM":
+        raise unsupported_error("OS/2 icon or array of bitmaps")
+    return open_with_pillow(file, "BMP" if start == b"BM" else "DIB")
 
 
 def open_with_pillow(file: BinaryIO, name: str) -> Opened:

@@ -14,6 +14,12 @@ _ORIENTATIONS: Final = {3: 3, 5: 8, 6: 6}
 """The EXIF orientation for each value of LibRaw's ``flip``."""
 
 
+def _message(error: Exception) -> str:
+    """What LibRaw says; rawpy passes it on as bytes."""
+    said = error.args[0] if error.args else error
+    return said.decode("latin-1") if isinstance(said, bytes) else str(said)
+
+
 def open_raw(file: BinaryIO) -> Opened:
     """Open the embedded preview of a RAW file; needs the optional library rawpy."""
     try:
@@ -24,7 +30,7 @@ def open_raw(file: BinaryIO) -> Opened:
         with rawpy.imread(file) as raw:
             preview, flip = raw.extract_thumb(), raw.sizes.flip
     except rawpy.LibRawError as error:
-        raise unsupported_error(f"RAW photo without a readable preview: {error}") from error
+        raise unsupported_error(f"RAW photo without a readable preview: {_message(error)}") from error
     if preview.format == rawpy.ThumbFormat.JPEG:
         opened = open_jpeg(io.BytesIO(preview.data))
     else:
