@@ -37,10 +37,12 @@ ROOMS = {
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
-    "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery",
+    "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery care",
     "gallery.searching": "calibration terms searcher",
     "gallery.updating": "root missing comparison update reencode",
-    "gallery.local": "locks database vector_file sql older session replacement scan reader store",
+    "gallery.local": "locks database sql rows older session settling summary replacement scan reader store care",
+    "gallery.local.care": "check salvage rebuild backup",
+    "gallery.local.rows": "vector_file records stamp_rows",
     "gallery.local.sql": "schema tables entry_table embedding_table revisions",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
@@ -71,8 +73,9 @@ ROOMS = {
     "report.reproduction": "parts rankings document",
     "cli": (
         "arguments output native_output progress encoder_source encoder_options index search status remove formats "
-        "encoders measuring main"
+        "encoders measuring care main"
     ),
+    "cli.care": "check repair backup",
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
 }
 """The modules of each room, in import order: each may import only those listed before it."""

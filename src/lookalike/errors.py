@@ -127,7 +127,11 @@ class GalleryWriteError(GalleryError):
 
 
 class GalleryDamagedError(GalleryError):
-    """The gallery's files are inconsistent or unreadable."""
+    """The gallery's files are inconsistent or unreadable; ``problem`` says what is wrong in a few words."""
+
+    def __init__(self, message: str, *, problem: str = "") -> None:
+        super().__init__(message)
+        self.problem = problem or message
 
 
 class StampMismatchError(GalleryError):

@@ -204,9 +204,53 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
         "options": {"max_pixels": 200_000_000, "levels": "auto", "strict": False, "exclude": [], "include": []},
         "images": 8,
         "offline": 0,
+        "unknown_embeddings": 0,
+        "missing_embeddings": 0,
         "passed_over": {},
         "notes": [],
     }
+
+
+def test_a_damaged_gallery_is_checked_and_repaired(gallery_folder: Path, call: Cli):
+    """Check says what is wrong and exits with 1; repair says what it did; afterwards everything is sound."""
+    assert call("check", cwd=gallery_folder).out.splitlines()[1:] == ["everything is sound"]
+    assert call("repair", cwd=gallery_folder).out.splitlines()[1:] == ["everything is sound"]
+    file = gallery_folder / ".lookalike" / "vectors-1.npy"
+    content = bytearray(file.read_bytes())
+    content[300] ^= 1
+    file.write_bytes(content)
+    result = call("check", cwd=gallery_folder)
+    assert result.code == 1
+    assert "  vectors-1.npy: 1 vector damaged, or of another image than the database says" in result.out.splitlines()
+    answer = json.loads(call("check", "--json", cwd=gallery_folder).out)
+    assert (answer["sound"], answer["findings"][0]["damage"]) == (False, True)
+    result = call("repair", cwd=gallery_folder)
+    assert result.code == 0
+    assert "1 embedding computed again, 7 embeddings kept" in result.out
+    result = call("check", "--deep", cwd=gallery_folder)
+    assert (result.code, result.out.splitlines()[1:]) == (0, ["everything is sound"])
+
+
+def test_an_incomplete_copy_says_what_it_lacks(gallery_folder: Path, call: Cli):
+    """Searches work and say so on standard error; check exits with 3; the next index completes it."""
+    records = gallery_folder / ".lookalike" / "vectors-1.rows"
+    os.truncate(records, records.stat().st_size - 1)
+    result = call("search", "0.png", cwd=gallery_folder)
+    assert result.code == 0
+    assert "1 embedding of its images can't be found" in result.err
+    assert "incomplete: 1 embedding of its images can't be found" in call("status", cwd=gallery_folder).out
+    assert call("check", cwd=gallery_folder).code == 3
+    call("index", cwd=gallery_folder)
+    assert call("check", cwd=gallery_folder).code == 0
+
+
+def test_a_backup_can_be_searched(gallery_folder: Path, tmp_path: Path, call: Cli):
+    """It answers like the original."""
+    result = call("backup", tmp_path / "backup", cwd=gallery_folder)
+    assert (result.code, result.out) == (0, f"{gallery_folder / '.lookalike'} copied to {tmp_path / 'backup'}\n")
+    query = gallery_folder / "0.png"
+    assert call("search", query, "--gallery", tmp_path / "backup").out == call("search", query).out
+    assert call("backup", tmp_path / "backup", cwd=gallery_folder).code == 1
 
 
 def test_the_encoders_are_listed(call: Cli):

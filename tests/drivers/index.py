@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fakes import FakeEncoder
 from lookalike import Gallery
-from lookalike.gallery.local import session, vector_file
+from lookalike.gallery.local import session
+from lookalike.gallery.local.rows import vector_file
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.updating import update
 

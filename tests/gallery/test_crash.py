@@ -18,9 +18,9 @@ from galleries import Result, index
 from lookalike import Gallery
 from lookalike.errors import GalleryNotFoundError, GalleryWriteError
 from lookalike.gallery.local.database import convert_errors
+from lookalike.gallery.local.rows.vector_file import VectorFile
 from lookalike.gallery.local.sql import embedding_table, entry_table
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.images.files import open_file, sha256
 
 pytestmark = pytest.mark.slow

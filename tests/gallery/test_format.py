@@ -20,9 +20,9 @@ import pytest
 from fakes import SPEC
 from lookalike.errors import GalleryDamagedError, GalleryError, GalleryWriteError
 from lookalike.gallery.local import older
+from lookalike.gallery.local.rows.vector_file import VectorFile
 from lookalike.gallery.local.sql import schema
 from lookalike.gallery.local.store import LocalStore
-from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Changes
 from lookalike.gallery.searching.calibration import recalibrate
 from lookalike.images.files import SkipKind
@@ -210,7 +210,7 @@ def test_an_unfinished_replacement_is_migrated_too(old: Path):
         for name in NAMES:
             match = store.search(-vector_of(digest_of(name)), 1)[0]
             assert (match.entry.path, match.score) == (name, 1.0)
-    assert [file.name for file in old.glob("vectors-*")] == ["vectors-2.npy"]
+    assert sorted(file.name for file in old.glob("vectors-*")) == ["vectors-2.npy", "vectors-2.rows"]
     assert np.array_equal(loaded(old / "vectors-2.npy"), -vectors_of(*NAMES))
 
 
@@ -284,13 +284,15 @@ def test_a_migration_killed_at_any_step_loses_nothing(old: Path, tmp_path: Path,
         with closing(LocalStore.open(folder, writing=True)) as store:
             assert check_store(store) == NAMES
             assert np.array_equal(loaded(folder / "vectors-1.npy")[1:], vectors_of(*NAMES))
-        assert [file.name for file in folder.glob("vectors-*")] == ["vectors-1.npy"]
+        assert sorted(file.name for file in folder.glob("vectors-*")) == ["vectors-1.npy", "vectors-1.rows"]
         shutil.rmtree(folder)
     assert states >= {
         ("vectors-1.f32",),
         ("vectors-1.f32", "vectors-1.npy-new"),
         ("vectors-1.f32", "vectors-1.npy"),
-        ("vectors-1.npy",),
+        ("vectors-1.f32", "vectors-1.npy", "vectors-1.rows-new"),
+        ("vectors-1.f32", "vectors-1.npy", "vectors-1.rows"),
+        ("vectors-1.npy", "vectors-1.rows"),
     }
 
 
@@ -307,12 +309,12 @@ def test_a_failed_migration_changes_nothing(old: Path, monkeypatch: pytest.Monke
 
 
 def test_a_new_gallery_replaces_the_vectors_of_a_deleted_one(old: Path, tmp_path: Path):
-    """After the database was deleted, as damage errors advise, a new gallery can be created in the same folder."""
+    """After the database of an old gallery was deleted, a new one can be created in the same folder."""
     (old / DATABASE).unlink()
     (old / "vectors-2.npy").write_bytes(b"left by a conversion")
     with closing(LocalStore.create(old, tmp_path, SPEC)) as store:
         assert check_store(store) == []
-    assert [file.name for file in old.glob("vectors-*")] == ["vectors-1.npy"]
+    assert sorted(file.name for file in old.glob("vectors-*")) == ["vectors-1.npy", "vectors-1.rows"]
 
 
 def test_the_example_in_the_documentation_reads_a_gallery(tmp_path: Path):

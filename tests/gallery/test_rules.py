@@ -185,6 +185,7 @@ def test_rules_are_read_back(options: ReadOptions):
 
 def downgrade(folder: Path) -> None:
     """Turn a gallery into one of format 2, which has no rules."""
+    (folder / "vectors-1.rows").unlink()
     with closing(sqlite3.connect(folder / "gallery.sqlite3")) as connection, connection:
         connection.executescript(
             """
@@ -198,6 +199,9 @@ def downgrade(folder: Path) -> None:
             DROP INDEX entries_offline;
             ALTER TABLE entries DROP COLUMN offline_since;
             ALTER TABLE entries DROP COLUMN other_format;
+            ALTER TABLE entries DROP COLUMN checksum;
+            ALTER TABLE calibration DROP COLUMN checksum;
+            DELETE FROM meta WHERE key = 'id';
             PRAGMA user_version = 2;
             """
         )

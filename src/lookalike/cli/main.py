@@ -17,6 +17,7 @@ from pathlib import Path
 from lookalike import __version__
 from lookalike.cli import encoders as encoder_commands
 from lookalike.cli import formats, index, remove, search, status
+from lookalike.cli.care import backup, check, repair
 from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
 from lookalike.cli.native_output import native_output_caught
@@ -88,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lookalike {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     experiments = (dataset, evaluate, compare, robustness, angles, matrix, reproduce)
-    for command in (index, search, status, remove, formats, *experiments, encoder_commands):
+    for command in (index, search, status, remove, check, repair, backup, formats, *experiments, encoder_commands):
         command.add_to(commands)
     return parser
 

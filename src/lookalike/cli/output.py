@@ -1,12 +1,34 @@
-"""Machine-readable output on standard output."""
+"""What several commands print."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lookalike.text import plural, printable
+
+if TYPE_CHECKING:
+    from lookalike.gallery.records import Shortfall
 
 PARTLY_DONE: Final = 3
 """The exit code of a command that did what it could, but not all."""
+
+
+def warn_if_incomplete(shortfall: Shortfall, gallery: Path) -> None:
+    """Say on standard error what a gallery lacks, if anything."""
+    if shortfall:
+        print(f"lookalike: {printable(gallery)}: {describe(shortfall)}", file=sys.stderr)
+
+
+def describe(shortfall: Shortfall) -> str:
+    """What a gallery lacks, and what to do."""
+    parts = []
+    if shortfall.unknown:
+        parts.append(f"its database doesn't know {plural(shortfall.unknown, 'embedding')} beside it")
+    if shortfall.missing:
+        parts.append(f"{plural(shortfall.missing, 'embedding')} of its images can't be found")
+    return f"{' and '.join(parts)}, as after an interruption or in an incomplete copy. To complete it: lookalike index"
 
 
 def print_json(answer: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.arguments import add_command, add_gallery, limit_frames, parse_number, positive_integer
 from lookalike.cli.encoder_options import add_encoder, loader
-from lookalike.cli.output import PARTLY_DONE, print_json
+from lookalike.cli.output import PARTLY_DONE, print_json, warn_if_incomplete
 from lookalike.errors import EncoderError, ImageError, QueryError
 from lookalike.images.formats import EXTENSIONS
 from lookalike.text import printable
@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
     if not queries:
         options.usage.error("no query; pass an image, or a text with --text")
     with _open_gallery(options) as gallery:
+        warn_if_incomplete(gallery.shortfall(), gallery.path)
         _check_text_input(gallery, options)
         limit_frames(gallery)
         answers = [_answer(gallery, query, options) for query in queries]

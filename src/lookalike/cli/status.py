@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
-from lookalike.cli.output import print_json
+from lookalike.cli.output import describe, print_json
 from lookalike.text import printable
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def _print_status(gallery: Gallery) -> None:
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
     offline = f" and {status.offline:,} offline (to remove them: lookalike index --prune)" if status.offline else ""
     print(f"images     {status.images:,}{offline}")
+    if status.shortfall:
+        print(f"incomplete: {describe(status.shortfall)}")
     print(f"on disk    {megabytes(status.disk_bytes)}")
     if options := _options(status.options):
         print(f"options    {printable(options)}")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.options import GalleryOptions, read_options, read_passed_over
-from lookalike.gallery.records import Entry
+from lookalike.gallery.records import Entry, Shortfall
 from lookalike.gallery.stamp_check import recorded_backends
 from lookalike.gallery.store import Store
 from lookalike.images.decode import ReadOptions
@@ -35,7 +35,7 @@ class Status:
     ``offline`` that of images whose files could not be found, ``disk_bytes`` the size of the gallery's files.
     ``notes`` are on images that are used although something is wrong with their files. ``network`` is the type of the
     network file system that the gallery is on, if it is on one. ``passed_over`` counts what the last update did not
-    read because of what it is.
+    read because of what it is. ``shortfall`` is what the next update has to add to an incomplete copy.
     """
 
     stamp: EncoderSpec
@@ -48,6 +48,7 @@ class Status:
     notes: tuple[Note, ...]
     network: str | None
     passed_over: Mapping[PassedOver, int]
+    shortfall: Shortfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def outdated_paths(store: Store, reading: ReadOptions) -> set[str]:
     """The paths of images whose embeddings may differ from what ``reading`` gives with today's decoding rules."""
     rules = Rules.current(reading)
     outdated = store.outdated(str(rules))
-    return {entry.path for entry, before in outdated if not Rules.parse(before).decodes_like(rules)}
+    return {entry.path for entry, before in outdated if before is None or not Rules.parse(before).decodes_like(rules)}
 
 
 def all_embeddings(store: Store) -> tuple[list[str], NDArray[np.float32]]:
@@ -134,4 +135,5 @@ def status_of(store: Store) -> Status:
             notes=tuple(store.notes()),
             network=store.network,
             passed_over=read_passed_over(store),
+            shortfall=store.shortfall(),
         )

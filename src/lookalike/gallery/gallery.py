@@ -18,6 +18,7 @@ from lookalike.errors import GalleryError, StampMismatchError
 from lookalike.gallery.contents import GalleryImage, Status, all_embeddings, iter_embeddings, outdated_paths, status_of
 from lookalike.gallery.options import GalleryOptions, read_options, write_options
 from lookalike.gallery.own_encoder import OwnEncoder
+from lookalike.gallery.records import Shortfall
 from lookalike.gallery.searching.searcher import Searcher
 from lookalike.gallery.searching.terms import embed_query, find_entry
 from lookalike.gallery.stamp_check import matches_stamp
@@ -286,6 +287,10 @@ class Gallery:
         Raises :class:`~lookalike.errors.GalleryError` if the gallery belongs to another folder that still exists.
         """
         confirm_root(self._store, root)
+
+    def shortfall(self) -> Shortfall:
+        """What is lacking in an incomplete copy of a gallery, by a quick look."""
+        return self._store.shortfall()
 
     def status(self) -> Status:
         """The gallery's encoder, what it ran on, its size and skipped files."""

@@ -87,6 +87,22 @@ class VectorBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What a gallery lacks, as after a run was killed or in a copy that was made while it was written to.
+
+    ``unknown`` embeddings are there that the database doesn't know; ``missing`` ones are not there that it refers to.
+    The next update adds both.
+    """
+
+    unknown: int = 0
+    missing: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything is lacking."""
+        return bool(self.unknown or self.missing)
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """An entry found by a search, and the exact cosine of its embedding with the query, -1 to 1."""
 

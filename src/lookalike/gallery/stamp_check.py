@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -136,5 +137,10 @@ def load_own_encoder(store: Store, load: Callable[..., Encoder]) -> Encoder:
             f"{printable(path)}: the weights of this gallery's encoder are no longer here. If they were moved: "
             "--encoder PATH"
         )
+    return load_like(stamp, path, load)
+
+
+def load_like(stamp: EncoderSpec, weights: str | os.PathLike[str], load: Callable[..., Encoder]) -> Encoder:
+    """The encoder in the file ``weights``, with the precision, view and activation of ``stamp``."""
     activation = stamp.clip.activation if stamp.clip else None
-    return load(path, precision=stamp.precision, view=stamp.view, activation=activation)
+    return load(weights, precision=stamp.precision, view=stamp.view, activation=activation)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.records import Calibration, Changes, Entry, Match, NewVector, VectorBatch
+from lookalike.gallery.records import Calibration, Changes, Entry, Match, NewVector, Shortfall, VectorBatch
 from lookalike.images.files import FoundFile, Note, Skipped
 from lookalike.search.query import Filter
 
@@ -131,10 +131,10 @@ class Store(Protocol):
         """
         ...
 
-    def outdated(self, rules: str) -> Iterator[tuple[Entry, str]]:
+    def outdated(self, rules: str) -> Iterator[tuple[Entry, str | None]]:
         """The entries whose embeddings were made under other decoding rules than ``rules``, and those rules.
 
-        They are ordered by the bytes of their paths. Memory is bounded.
+        Entries whose embedding was lost are among them, with None. They are ordered by the bytes of their paths.
         """
         ...
 
@@ -196,8 +196,11 @@ class Store(Protocol):
         """Replace the stored calibration, durably."""
         ...
 
-    def check_vectors(self) -> None:
-        """Raise :class:`~lookalike.errors.GalleryDamagedError` if embeddings are missing; a quick check."""
+    def shortfall(self) -> Shortfall:
+        """What is lacking in the gallery, by a quick look; nothing while a writer is at work.
+
+        Raises :class:`~lookalike.errors.GalleryDamagedError` if the embeddings can't be read.
+        """
         ...
 
     def commit(self, changes: Changes) -> None:

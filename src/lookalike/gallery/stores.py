@@ -10,7 +10,7 @@ from typing import Final
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError, GalleryNotFoundError
 from lookalike.gallery.local.database import has_database
-from lookalike.gallery.local.store import LocalStore
+from lookalike.gallery.local.store import LocalStore, has_remains
 from lookalike.gallery.store import Store
 from lookalike.text import printable
 
@@ -60,6 +60,13 @@ def find_gallery(path: str | os.PathLike[str]) -> Path | None:
     if not start.exists():  # probably mistyped: a gallery in a parent folder would be the wrong one
         return None
     return next(filter(None, map(gallery_at, (start, *start.parents))), None)
+
+
+def find_remains(path: str | os.PathLike[str]) -> Path | None:
+    """As :func:`find_gallery`, but a gallery that has lost its database is found too, unless it is above ``path``."""
+    start = Path(path).resolve()
+    remains = (folder for folder in (start, start / FOLDER_NAME) if has_remains(folder))
+    return gallery_at(start) or next(remains, None) or find_gallery(path)
 
 
 def gallery_at(folder: str | os.PathLike[str]) -> Path | None:

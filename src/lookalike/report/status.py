@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from lookalike.gallery.care import Finding
 from lookalike.gallery.gallery import Gallery
 from lookalike.report.document.json import path_fields, skipped_files, stamp_fields
 
 VERSION: Final = 1
+
+
+def check_json(folder: Path, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The result of a check."""
+    return {
+        "version": VERSION,
+        "gallery": path_fields(folder)["path"],
+        "sound": not findings,
+        "findings": [
+            {"file": path_fields(finding.file)["path"], "problem": finding.problem, "damage": finding.is_damage}
+            for finding in findings
+        ],
+    }
 
 
 def status_json(gallery: Gallery) -> dict[str, Any]:
@@ -29,6 +45,8 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
         },
         "images": status.images,
         "offline": status.offline,
+        "unknown_embeddings": status.shortfall.unknown,
+        "missing_embeddings": status.shortfall.missing,
         "disk_bytes": status.disk_bytes,
         "skipped": skipped_files(status.skipped),
         "passed_over": {str(kind): count for kind, count in status.passed_over.items()},

@@ -36,7 +36,7 @@ def new_database(folder: Path) -> Iterator[sqlite3.Connection]:
     for leftover in folder.glob(f"{DATABASE}?*"):  # from an interrupted creation, or a database deleted since
         leftover.unlink()
     unfinished = folder / f"{DATABASE}-new"
-    connection = _connect(unfinished.absolute().as_uri())
+    connection = connect_new(unfinished)
     try:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -45,6 +45,11 @@ def new_database(folder: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
     unfinished.replace(folder / DATABASE)
     sync_folder(folder)
+
+
+def connect_new(path: Path) -> sqlite3.Connection:
+    """Open a new database at ``path``."""
+    return _connect(path.absolute().as_uri())
 
 
 def connect_to_write(folder: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
@@ -57,16 +62,16 @@ def connect_to_write(folder: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite
     return connection
 
 
-def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
-    """Open the database in ``folder`` for reading, even if the folder is read-only or its files can't be locked.
+def connect_to_read(folder: Path, name: str = DATABASE) -> tuple[sqlite3.Connection, bool]:
+    """Open the database ``name`` in ``folder`` for reading, also if the folder is read-only or can't be locked.
 
     The second value tells whether the connection sees later commits by other processes.
     """
-    address = (folder / DATABASE).absolute().as_uri()
+    address = (folder / name).absolute().as_uri()
     try:
         check_locks(folder)
     except GalleryLocksError:
-        if _has_pending_log(folder):
+        if _has_pending_log(folder / name):
             raise
         return _connect(f"{address}?immutable=1"), False  # no one can write to it either
     connection = _connect(f"{address}?mode=ro")
@@ -74,7 +79,7 @@ def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if not error.sqlite_errorname.startswith(_NO_SHARED_MEMORY) or _has_pending_log(folder):
+        if not error.sqlite_errorname.startswith(_NO_SHARED_MEMORY) or _has_pending_log(folder / name):
             raise
         # On a read-only or full disk, SQLite can't create the files that readers and writers share. "immutable" does
         # without them, and takes the file to be unchanging.
@@ -85,12 +90,12 @@ def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
 def database_state(folder: Path) -> tuple[int, int, bool]:
     """A value that changes with every commit: the database's time and size, and whether its log has commits."""
     status = (folder / DATABASE).stat()
-    return status.st_mtime_ns, status.st_size, _has_pending_log(folder)
+    return status.st_mtime_ns, status.st_size, _has_pending_log(folder / DATABASE)
 
 
-def _has_pending_log(folder: Path) -> bool:
+def _has_pending_log(database: Path) -> bool:
     """Whether SQLite's log has commits, as after a killed writer; an "immutable" connection would not see them."""
-    log = folder / f"{DATABASE}-wal"
+    log = database.with_name(f"{database.name}-wal")
     return log.is_file() and log.stat().st_size > 0
 
 
@@ -107,7 +112,7 @@ def convert_errors(folder: Path) -> Iterator[None]:
         raise  # a bug in the calling code
     except sqlite3.OperationalError as error:
         raise _operational_error(folder, getattr(error, "sqlite_errorname", "SQLITE_CORRUPT"), str(error)) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter from a damaged message or name
         raise damage_error(folder / DATABASE, f"damaged ({error})") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -118,8 +123,9 @@ def convert_errors(folder: Path) -> Iterator[None]:
 def damage_error(file: Path, problem: str) -> GalleryDamagedError:
     """The error for a gallery's ``file`` that can't be used, with the remedy."""
     return GalleryDamagedError(
-        f"{printable(file)}: {problem}. Your images are not affected. To rebuild the gallery, delete "
-        f"{printable(file.with_name(DATABASE))} and run lookalike index again"
+        f"{printable(file)}: {problem}. Your images are not affected. To repair the gallery: lookalike repair "
+        f"--gallery {printable(file.parent)}",
+        problem=problem,
     )
 
 

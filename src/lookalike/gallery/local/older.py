@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryWriteError
+from lookalike.gallery.local.rows.records import RECORD, Owner, RowRecords, make_records
+from lookalike.gallery.local.rows.stamp_rows import records_path
+from lookalike.gallery.local.rows.vector_file import VectorFile
 from lookalike.gallery.local.sql import tables
-from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Calibration
 from lookalike.text import printable
 
@@ -29,6 +32,8 @@ WITHOUT_REVISIONS: Final = 1
 
 FIRST_RULES: Final = "1"
 """The decoding rules of all embeddings in formats that don't record them."""
+
+_ROWS_AT_ONCE: Final = 4096
 
 _DATABASE_BYTES: Final = 64
 """How much the database may grow for each content."""
@@ -91,6 +96,30 @@ def migrate_vectors(
     for stamp_id, dimension, count in files:
         rows = old_vector_file(folder, stamp_id, dimension).rows(count)
         VectorFile(folder / tables.vector_file_name(stamp_id), dimension).create(rows)
+
+
+def write_records(folder: Path, connection: sqlite3.Connection) -> None:
+    """Create the records of each vector file, durably, in a database that is migrated but for them."""
+    (gallery,) = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+    for stamp_id, spec, count in connection.execute("SELECT id, spec, next_row FROM stamps").fetchall():
+        stamp = EncoderSpec.from_json(spec)
+        vectors = VectorFile(folder / tables.vector_file_name(stamp_id), stamp.dimension)
+        owner = Owner(bytes(gallery), bytes.fromhex(stamp.fingerprint))
+        RowRecords(records_path(vectors.path), owner).create(_records_of(connection, stamp_id, vectors.rows(count)))
+
+
+def _records_of(connection: sqlite3.Connection, stamp_id: int, rows: NDArray[np.float32]) -> NDArray[np.void]:
+    """The records of all rows; those that belong to no content are zero."""
+    records = np.zeros(len(rows), RECORD)
+    found = connection.execute(
+        "SELECT row, digest, rules, share, (SELECT min(id) FROM entries WHERE entries.content = c.id) "
+        "FROM embeddings JOIN contents c ON c.id = content WHERE stamp = ? ORDER BY row",
+        (stamp_id,),
+    )
+    while page := found.fetchmany(_ROWS_AT_ONCE):
+        numbers, digests, rules, shares, ids = (list(column) for column in zip(*page, strict=True))
+        records[numbers] = make_records(rows[numbers], digests, [number or 0 for number in ids], rules, shares)
+    return records
 
 
 def _free_bytes(folder: Path) -> int:

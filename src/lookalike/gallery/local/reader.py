@@ -11,16 +11,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike import file_locks
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local import older
 from lookalike.gallery.local.database import DATABASE, damage_error
-from lookalike.gallery.local.locks import network_type
+from lookalike.gallery.local.locks import LOCK, network_type
+from lookalike.gallery.local.rows.stamp_rows import Rows, open_rows
 from lookalike.gallery.local.scan import Scan
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
-from lookalike.gallery.local.vector_file import VectorFile
-from lookalike.gallery.records import Calibration, Entry, Match, VectorBatch
+from lookalike.gallery.records import Calibration, Entry, Match, Shortfall, VectorBatch
 from lookalike.images.files import Note, Skipped, notes_of
 from lookalike.search.index import ExactIndex, IndexKind
 from lookalike.search.query import Filter
@@ -71,12 +72,12 @@ class LocalReader:
     def _open_vectors(self) -> None:
         """Use the vector file of the active encoder, in the format of the database."""
         self._format = schema.version(self._session.connection)
-        name = self.folder / tables.vector_file_name(self._stamp_id)
-        self._file = VectorFile(name, self._stamp.dimension)
         if self._format <= older.VECTORS_IN_OWN_LAYOUT:
-            self._file = older.old_vector_file(self.folder, self._stamp_id, self._stamp.dimension)
+            self._rows = Rows(older.old_vector_file(self.folder, self._stamp_id, self._stamp.dimension), None)
+        else:
+            self._rows = open_rows(self._session.connection, self.folder, self._stamp_id, self._stamp)
         has_log = self._format > older.WITHOUT_REVISIONS
-        self._scan = Scan(self._session, self._stamp_id, self._file, self._index_kind, has_log=has_log)
+        self._scan = Scan(self._session, self._stamp_id, self._rows, self._index_kind, has_log=has_log)
 
     @property
     def address(self) -> str:
@@ -174,7 +175,7 @@ class LocalReader:
         with self.snapshot():
             return embedding_table.has_embedding(self._session.connection, self._stamp_id, digest, rules)
 
-    def outdated(self, rules: str) -> Iterator[tuple[Entry, str]]:
+    def outdated(self, rules: str) -> Iterator[tuple[Entry, str | None]]:
         """See :class:`~lookalike.gallery.store.Store`."""
         path = ""
         while True:
@@ -276,9 +277,13 @@ class LocalReader:
         with self.snapshot():
             return tables.read_metadata(self._session.connection, key)
 
-    def check_vectors(self) -> None:
+    def shortfall(self) -> Shortfall:
         """See :class:`~lookalike.gallery.store.Store`."""
-        self._file.rows(self.vector_count())
+        available = self._rows.available()  # first: a commit adds rows before the database knows them
+        known = self.vector_count()
+        if available > known and not self.is_writable and file_locks.is_locked(self.folder / LOCK):
+            return Shortfall()
+        return Shortfall(max(0, available - known), max(0, known - available))
 
     def close(self) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""

@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 
 from lookalike.encoders.spec import EncoderSpec
+from lookalike.gallery.local.rows.stamp_rows import open_rows, records_path, write_rows
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, tables
-from lookalike.gallery.local.vector_file import VectorFile
+from lookalike.gallery.local.summary import Summary
 from lookalike.gallery.records import NewVector
 from lookalike.images.files import FileStat, FoundFile, SkipKind
 
@@ -42,7 +43,7 @@ class LocalReplacement:
         self._on_activate = on_activate
         with session.transaction():
             self._stamp_id = self._resume(stamp) or self._start(stamp, weights_path)
-        self._file = VectorFile(session.folder / tables.vector_file_name(self._stamp_id), stamp.dimension)
+        self._rows = open_rows(session.connection, session.folder, self._stamp_id, stamp)
 
     def pending_count(self) -> int:
         """See :class:`~lookalike.gallery.store.Replacement`."""
@@ -73,10 +74,10 @@ class LocalReplacement:
         embedded = [embedding_table.NewEmbedding(new.digest, rules, new.share) for new in vectors]
         with self._session.exclusive():
             (first,) = self._session.first_row("SELECT next_row FROM stamps WHERE id = ?", self._stamp_id)
-            self._file.write(first, np.stack([new.vector for new in vectors]))
             with self._session.transaction():
                 embedding_table.add_embeddings(self._connection, self._stamp_id, embedded, first)
-            self._file.publish(first + len(vectors))
+                write_rows(self._connection, self._rows, first, embedded, np.stack([new.vector for new in vectors]))
+            self._rows.vectors.publish(first + len(vectors))
 
     def activate(self, reason: str) -> None:
         """See :class:`~lookalike.gallery.store.Replacement`."""
@@ -90,6 +91,7 @@ class LocalReplacement:
             _delete_stamps(self._connection, "id <> ?", self._stamp_id)
             self._connection.execute("UPDATE stamps SET serving = 1")
         self._on_activate()
+        Summary.of(self._connection).write(self._session.folder)
         delete_other_vector_files(self._session)
 
     def _resume(self, stamp: EncoderSpec) -> int | None:
@@ -105,7 +107,7 @@ class LocalReplacement:
 
     def _start(self, stamp: EncoderSpec, weights_path: Path | None) -> int:
         (stamp_id,) = self._session.first_row("SELECT max(id) + 1 FROM stamps")
-        VectorFile(self._session.folder / tables.vector_file_name(stamp_id), stamp.dimension).create()
+        open_rows(self._connection, self._session.folder, stamp_id, stamp).create()
         tables.insert_stamp(self._connection, stamp_id, stamp, weights_path, active=False)
         return int(stamp_id)
 
@@ -132,7 +134,8 @@ def delete_other_vector_files(session: Session) -> None:
     """Delete the vector files that belong to no stamp, as after a migration or an interrupted replacement."""
     with session.snapshot():
         stamps = session.connection.execute("SELECT id FROM stamps").fetchall()
-    used = {tables.vector_file_name(stamp_id) for (stamp_id,) in stamps}
+    vectors = [session.folder / tables.vector_file_name(stamp_id) for (stamp_id,) in stamps]
+    used = {path.name for path in (*vectors, *map(records_path, vectors))}
     for file in session.folder.iterdir():
         if tables.is_vector_file_name(file.name) and file.name not in used:
             with contextlib.suppress(OSError):  # in use by a reader, on Windows; the next writer tries again

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from lookalike.errors import GalleryError
 from lookalike.gallery.local.database import DATABASE, damage_error
+from lookalike.gallery.local.rows.stamp_rows import Rows
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.sql import entry_table, revisions, tables
-from lookalike.gallery.local.vector_file import VectorFile
 from lookalike.gallery.records import Match, VectorBatch
 from lookalike.search.index import Index, IndexKind, Neighbours, Vectors, nearest
 from lookalike.search.query import Filter
-from lookalike.text import printable
+from lookalike.text import plural, printable
 
 _ATTEMPTS: Final = 3
+_CHECKED: Final = 4096
+"""How many vectors are compared with their checksums when a gallery is first searched."""
 
 
 class Scan:
@@ -28,12 +30,10 @@ class Scan:
     back far enough, or if there is none, as in an earlier format (``has_log``).
     """
 
-    def __init__(
-        self, session: Session, stamp_id: int, file: VectorFile, kind: IndexKind, *, has_log: bool = True
-    ) -> None:
+    def __init__(self, session: Session, stamp_id: int, rows: Rows, kind: IndexKind, *, has_log: bool = True) -> None:
         self._session = session
         self._stamp_id = stamp_id
-        self._file = file
+        self._rows = rows
         self._kind = kind
         self._has_log = has_log
         self._index: Index | None = None
@@ -55,11 +55,11 @@ class Scan:
             neighbours = self._nearest(index, queries, k, allowed, without)
             with self._session.snapshot():
                 if self.index() is index:
-                    return [self._matches(found, k) for found in neighbours]
+                    return [self._matches(found, k, index.vectors) for found in neighbours]
         with self._session.snapshot():
             index = self.index()
             neighbours = self._nearest(index, queries, k, self._allowed(index.vectors, where), without)
-            return [self._matches(found, k) for found in neighbours]
+            return [self._matches(found, k, index.vectors) for found in neighbours]
 
     def index(self) -> Index:
         """The index of what is committed now."""
@@ -72,7 +72,7 @@ class Scan:
             return self._index
 
     def _current_index(self, last: Index | None, revision: int | None) -> Index:
-        matrix = self._file.rows(self.row_count())
+        matrix = self._matrix()
         if last is None:
             return self._kind(self._load(matrix))
         if revision is None or self._revision is None:
@@ -82,8 +82,10 @@ class Scan:
         delta = revisions.delta_since(self._session.connection, self._revision, self._stamp_id)
         if delta is None:
             return last.refresh(self._load(matrix))
-        self._check_rows(delta.rows, matrix)
-        return last.refresh(last.vectors.changed(delta.removed, delta.ids, delta.rows, matrix))
+        present = self._are_present(delta.rows, matrix)
+        ids, rows = delta.ids[present], delta.rows[present]
+        self._check_sample(rows)
+        return last.refresh(last.vectors.changed(delta.removed, ids, rows, matrix))
 
     def _nearest(
         self,
@@ -97,9 +99,9 @@ class Scan:
         try:
             return nearest(index, queries, k, allowed, excluded)
         except ArithmeticError as error:
-            raise damage_error(self._file.path, f"damaged ({error})") from error
+            raise damage_error(self._rows.vectors.path, f"damaged ({error})") from error
 
-    def _matches(self, found: Neighbours, k: int) -> list[Match]:
+    def _matches(self, found: Neighbours, k: int, vectors: Vectors) -> list[Match]:
         """The best ``k`` of the neighbours, ordered by score and then by the bytes of their paths."""
         scores = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
         if len(scores) > k:  # of those that tie with the k-th, only the first by path
@@ -110,7 +112,10 @@ class Scan:
         else:
             entries = entry_table.read_entries_by_id(self._session.connection, scores)
         entries.sort(key=lambda entry: -scores[entry.id])  # stable: entries are in the order of their paths
-        return [Match(entry, scores[entry.id]) for entry in entries[:k]]
+        entries = entries[:k]
+        rows = vectors.rows[vectors.positions(np.array([entry.id for entry in entries], np.int64))]
+        self._check(rows, [entry.digest for entry in entries])
+        return [Match(entry, scores[entry.id]) for entry in entries]
 
     def _allowed(self, vectors: Vectors, where: Filter | None) -> NDArray[np.bool_] | None:
         """Which entries fulfil ``where``: bool (n,); None if all do."""
@@ -133,13 +138,20 @@ class Scan:
     def batch(self, rows: list[tuple[bytes, int]]) -> VectorBatch:
         """The embeddings of contents given by digest and row."""
         numbers = np.array([row for _, row in rows], np.int64)
-        matrix = self._file.rows(self.row_count())
-        self._check_rows(numbers, matrix)
-        return VectorBatch([digest for digest, _ in rows], matrix[numbers])
+        matrix = self._matrix()
+        present = self._are_present(numbers, matrix)
+        digests = [digest for (digest, _), there in zip(rows, present, strict=True) if there]
+        self._check(numbers[present], digests)
+        return VectorBatch(digests, matrix[numbers[present]])
 
     def close(self) -> None:
         """Release the mapped vector file, once no search uses it any more."""
         self._index = None
+
+    def _matrix(self) -> NDArray[np.float32]:
+        """The committed rows that are there, float32 (n, dimension): all, but in an incomplete copy of a gallery."""
+        count = self.row_count()
+        return self._rows.vectors.rows(count if self._rows.records is None else min(count, self._rows.available()))
 
     def _load(self, matrix: NDArray[np.float32]) -> Vectors:
         connection = self._session.connection
@@ -152,10 +164,27 @@ class Scan:
         )
         positions = np.searchsorted(contents, wanted)
         embedded = np.append(contents, -1)[positions] == wanted
-        used = rows[positions[embedded]]
-        self._check_rows(used, matrix)
-        return Vectors(ids[embedded], used, matrix)
+        ids, used = ids[embedded], rows[positions[embedded]]
+        present = self._are_present(used, matrix)
+        self._check_sample(used[present])
+        return Vectors(ids[present], used[present], matrix)
 
-    def _check_rows(self, rows: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
-        if len(rows) and not 0 <= rows.min() <= rows.max() < len(matrix):
+    def _are_present(self, rows: NDArray[np.int64], matrix: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which of the committed ``rows`` (n,) are in ``matrix``: bool (n,)."""
+        if len(rows) and not 0 <= rows.min() <= rows.max() < self.row_count():
             raise damage_error(self._session.folder / DATABASE, "refers to vectors that were never written")
+        return rows < len(matrix)
+
+    def _check_sample(self, rows: NDArray[np.int64]) -> None:
+        """Check some of ``rows`` (n,), others each time: it takes about a microsecond for each."""
+        chosen = rows if len(rows) <= _CHECKED else np.random.default_rng().choice(rows, _CHECKED)
+        self._check(chosen)
+
+    def _check(self, rows: NDArray[np.int64], digests: Sequence[bytes] | None = None) -> None:
+        """Raise :class:`~lookalike.errors.GalleryDamagedError` if any of ``rows`` (n,) is damaged.
+
+        With ``digests`` (n,), also if one belongs to another content.
+        """
+        damaged = self._rows.unsound(rows, digests)
+        if len(damaged):
+            raise damage_error(self._rows.vectors.path, f"damaged (wrong checksum of {plural(len(damaged), 'vector')})")

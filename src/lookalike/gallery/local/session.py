@@ -77,13 +77,13 @@ class Session:
         folder: Path,
         *,
         writing: bool = False,
-        before_migration: Callable[[sqlite3.Connection], None] = lambda _: None,
+        migrate: Callable[[sqlite3.Connection], None] = schema.migrate,
         busy_seconds: float = BUSY_SECONDS,
     ) -> Self:
         """Open the database in ``folder``; for ``writing``, take the lock and migrate an older database.
 
-        ``before_migration`` is called first, in the same transaction, if the database is older. While another program
-        has locked the database, a writer waits up to ``busy_seconds``.
+        ``migrate`` is called in one transaction if the database is older. While another program has locked the
+        database, a writer waits up to ``busy_seconds``.
 
         Raises :class:`~lookalike.errors.GalleryLockedError` if another process is writing, and
         :class:`~lookalike.errors.GalleryDamagedError` if the file can't be read.
@@ -100,8 +100,7 @@ class Session:
                     with connection:
                         connection.execute("BEGIN IMMEDIATE")
                         if not schema.is_latest(connection):
-                            before_migration(connection)
-                        schema.migrate(connection)
+                            migrate(connection)
                 return cls(folder, connection, lock, sees_commits=sees_commits)
         except BaseException:
             if lock is not None:

@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.local import older
-from lookalike.gallery.local.database import BUSY_SECONDS
+from lookalike.gallery.local.database import BUSY_SECONDS, DATABASE, damage_error, has_database
 from lookalike.gallery.local.reader import LocalReader
 from lookalike.gallery.local.replacement import LocalReplacement, delete_other_vector_files, discard_unfinished
+from lookalike.gallery.local.rows.stamp_rows import open_rows, write_rows
 from lookalike.gallery.local.session import Session
+from lookalike.gallery.local.settling import settle_rows
 from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, schema, tables
 from lookalike.gallery.local.sql.embedding_table import NewEmbedding
-from lookalike.gallery.local.vector_file import VectorFile
+from lookalike.gallery.local.summary import NAME as SUMMARY
+from lookalike.gallery.local.summary import Summary
 from lookalike.gallery.records import Calibration, Changes
 from lookalike.search.index import ExactIndex, IndexKind
 
@@ -40,7 +43,8 @@ class LocalStore(LocalReader):
         if session.is_writable:
             try:
                 delete_other_vector_files(session)
-                self._file.publish(self.vector_count())
+                self._settle_rows()
+                Summary.of(session.connection).write(session.folder)
             except BaseException:
                 session.close()
                 raise
@@ -54,12 +58,14 @@ class LocalStore(LocalReader):
         """
 
         def fill(connection: sqlite3.Connection) -> None:
-            VectorFile(folder / tables.vector_file_name(1), stamp.dimension).create()
             tables.insert_stamp(connection, 1, stamp, weights_path, active=True)
+            open_rows(connection, folder, 1, stamp).create()
             connection.execute("INSERT INTO meta VALUES ('root', ?)", (tables.encode_root(folder, root),))
 
         folder = folder.absolute()
-        return cls(Session.create(folder, tables.is_vector_file_name, fill))
+        if not has_database(folder) and has_remains(folder):
+            raise damage_error(folder / DATABASE, "missing, but there are embeddings")
+        return cls(Session.create(folder, _is_own, fill))
 
     @classmethod
     def open(
@@ -80,10 +86,14 @@ class LocalStore(LocalReader):
         """
 
         def migrate(connection: sqlite3.Connection) -> None:
-            if schema.version(connection) <= older.VECTORS_IN_OWN_LAYOUT:
+            version = schema.version(connection)
+            if version <= older.VECTORS_IN_OWN_LAYOUT:
                 older.migrate_vectors(folder, connection)
+            schema.migrate(connection)
+            if version <= schema.WITHOUT_RECORDS:
+                older.write_records(folder, connection)
 
-        return cls(Session.open(folder, writing=writing, before_migration=migrate, busy_seconds=busy_seconds), index)
+        return cls(Session.open(folder, writing=writing, migrate=migrate, busy_seconds=busy_seconds), index)
 
     def set_weights_path(self, path: Path) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -91,6 +101,7 @@ class LocalStore(LocalReader):
             values = (tables.encode_weights_path(path), self._stamp_id)
             self._session.connection.execute("UPDATE stamps SET location = ? WHERE id = ?", values)
         self._weights_path = path.absolute()
+        self._write_summary()
 
     def set_root(self, root: Path) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -98,11 +109,13 @@ class LocalStore(LocalReader):
             stored = tables.encode_root(self.folder, root)
             self._session.connection.execute("UPDATE meta SET value = ? WHERE key = 'root'", (stored,))
         self._root = root
+        self._write_summary()
 
     def set_metadata(self, key: str, text: str) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self._session.transaction():
             tables.write_metadata(self._session.connection, key, text)
+        self._write_summary()
 
     def save_calibration(self, calibration: Calibration) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -115,8 +128,6 @@ class LocalStore(LocalReader):
         with self._session.exclusive():
             embedded = self._new_embeddings(changes)
             first_row = self.vector_count()
-            if embedded:
-                self._file.write(first_row, np.stack(list(embedded.values())))
             with self._session.transaction():
                 embedding_table.add_embeddings(connection, self._stamp_id, list(embedded), first_row)
                 embedding_table.confirm_embeddings(connection, self._stamp_id, changes.confirmed, changes.rules)
@@ -127,8 +138,11 @@ class LocalStore(LocalReader):
                 entry_table.delete_skips(connection, changes.unskipped)
                 for skipped in changes.skipped:
                     entry_table.upsert_skip(connection, skipped, changes.rules)
+                if embedded:  # last, when the ids of new entries are known, but before the transaction is committed
+                    vectors = np.stack(list(embedded.values()))
+                    write_rows(connection, self._rows, first_row, list(embedded), vectors)
             if embedded:
-                self._file.publish(first_row + len(embedded))
+                self._rows.vectors.publish(first_row + len(embedded))
 
     def _change_entries(self, changes: Changes, embedded: list[bytes]) -> None:
         connection = self._session.connection
@@ -157,6 +171,21 @@ class LocalStore(LocalReader):
         """See :class:`~lookalike.gallery.store.Store`."""
         discard_unfinished(self._session, self._stamp_id)
 
+    def _write_summary(self) -> None:
+        Summary.of(self._session.connection).write(self.folder)
+
+    def _settle_rows(self) -> None:
+        """Bring the database in line with the rows that are there, of each stamp.
+
+        Rows that it doesn't know, as after a killed run or in a copy without SQLite's log, are added: their contents
+        need not be encoded again. Rows that are not there, as in a copy whose vectors are older, are dropped: their
+        images will be.
+        """
+        connection = self._session.connection
+        for stamp_id, spec in connection.execute("SELECT id, spec FROM stamps").fetchall():
+            rows = open_rows(connection, self.folder, stamp_id, EncoderSpec.from_json(spec))
+            rows.vectors.publish(settle_rows(self._session, rows, stamp_id))
+
     def _new_embeddings(self, changes: Changes) -> dict[NewEmbedding, NDArray[np.float32]]:
         """The embeddings in ``changes`` that are not stored yet, or only under other rules."""
         by_digest = {
@@ -172,3 +201,13 @@ class LocalStore(LocalReader):
             for digest, change in by_digest.items()
             if change.vector is not None
         }
+
+
+def has_remains(folder: Path) -> bool:
+    """Whether a gallery is in ``folder``, even if it has lost its database."""
+    return has_database(folder) or (Summary.read(folder) is not None and any(folder.glob("vectors-*.npy")))
+
+
+def _is_own(name: str) -> bool:
+    """Whether a file in a gallery's folder is one that a deleted gallery may have left."""
+    return tables.is_vector_file_name(name) or name.startswith(SUMMARY)

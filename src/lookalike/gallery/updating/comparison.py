@@ -141,8 +141,10 @@ class Comparison:
         self.store.commit(self.changes)
         self.changes = Changes(rules=str(self.rules))
 
-    def _check_rules(self, outdated: tuple[Entry, str]) -> tuple[Entry, bool]:
+    def _check_rules(self, outdated: tuple[Entry, str | None]) -> tuple[Entry, bool]:
         entry, before = outdated
+        if before is None:
+            return entry, True
         return entry, can_change(self.store.root / entry.path, Rules.parse(before), self.rules)
 
     def _is_new_or_changed(self, file: FoundFile) -> bool:

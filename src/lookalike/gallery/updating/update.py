@@ -89,7 +89,7 @@ def update(
         raise GalleryError(
             f"{printable(store.root)}: can't list this folder ({error.strerror}); the gallery was not changed"
         ) from error
-    store.check_vectors()
+    store.shortfall()  # raises if the embeddings can't be read, before anything is done
     if not files and not store.count():
         raise GalleryError(f"{printable(store.root)}: no images in this folder")
     started = time.monotonic()

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from lookalike.gallery.local.sql.schema import WITHOUT_RECORDS, score_checksum, version
 from lookalike.gallery.local.sql.tables import chunks, marks
 from lookalike.gallery.records import Calibration
 
@@ -41,10 +42,7 @@ def add_embeddings(
 
     An embedding that a content has already is replaced, and with it the calibration that was made from it.
     """
-    connection.executemany(
-        "INSERT INTO contents (digest, lot) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
-        [(one.digest, _sample_key(one.digest)) for one in added],
-    )
+    add_contents(connection, [one.digest for one in added])
     content = "(SELECT id FROM contents WHERE digest = ?)"
     connection.executemany(
         f"DELETE FROM calibration WHERE stamp = ? AND (content = {content} OR best_content = {content})",
@@ -54,7 +52,39 @@ def add_embeddings(
         f"INSERT OR REPLACE INTO embeddings (stamp, content, row, rules, share) VALUES (?, {content}, ?, ?, ?)",
         [(stamp_id, one.digest, row, one.rules, one.share) for row, one in enumerate(added, start=first_row)],
     )
-    connection.execute("UPDATE stamps SET next_row = ? WHERE id = ?", (first_row + len(added), stamp_id))
+    set_row_count(connection, stamp_id, first_row + len(added))
+
+
+def add_contents(connection: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+    """Add those of these contents that are new."""
+    connection.executemany(
+        "INSERT INTO contents (digest, lot) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
+        [(digest, _sample_key(digest)) for digest in digests],
+    )
+
+
+def set_row_count(connection: sqlite3.Connection, stamp_id: int, count: int) -> None:
+    """Record how many rows of a stamp's vector file are valid."""
+    connection.execute("UPDATE stamps SET next_row = ? WHERE id = ?", (count, stamp_id))
+
+
+def drop_rows(connection: sqlite3.Connection, stamp_id: int, count: int) -> None:
+    """Delete the embeddings at row ``count`` and after, and the calibration, which may have been made from them."""
+    connection.execute("DELETE FROM embeddings WHERE stamp = ? AND row >= ?", (stamp_id, count))
+    set_row_count(connection, stamp_id, count)
+    delete_calibration(connection, stamp_id)
+
+
+def delete_embeddings(connection: sqlite3.Connection, stamp_id: int, rows: Iterable[int]) -> None:
+    """Delete the embeddings at these rows, and the calibration, which may have been made from them."""
+    connection.executemany("DELETE FROM embeddings WHERE stamp = ? AND row = ?", [(stamp_id, row) for row in rows])
+    delete_calibration(connection, stamp_id)
+
+
+def delete_calibration(connection: sqlite3.Connection, stamp_id: int) -> None:
+    """Delete the calibration of a stamp; the next update makes it anew."""
+    connection.execute("DELETE FROM calibration WHERE stamp = ?", (stamp_id,))
+    connection.execute("UPDATE stamps SET calibrated_through = NULL WHERE id = ?", (stamp_id,))
 
 
 def confirm_embeddings(connection: sqlite3.Connection, stamp_id: int, digests: Sequence[bytes], rules: str) -> None:
@@ -120,13 +150,17 @@ def read_calibration(connection: sqlite3.Connection, stamp_id: int) -> Calibrati
     stamp = connection.execute("SELECT calibrated_through FROM stamps WHERE id = ?", (stamp_id,)).fetchone()
     if stamp is None or stamp[0] is None:
         return None
+    checksum = "checksum" if version(connection) > WITHOUT_RECORDS else "NULL"
     records = connection.execute(
-        "SELECT c.digest, best.digest, score FROM calibration k "
+        f"SELECT c.digest, best.digest, score, {checksum} FROM calibration k "
         "JOIN contents c ON c.id = k.content JOIN contents best ON best.id = k.best_content "
         f"WHERE stamp = ? AND {_IN_USE} AND {_IN_USE.replace('c.id', 'best.id')} ORDER BY c.lot",
         (stamp_id,),
     ).fetchall()
-    digests, best, scores = zip(*records, strict=True) if records else ((), (), ())
+    for digest, other, score, written in records:
+        if written is not None and written != score_checksum(digest, other, score):
+            raise sqlite3.DatabaseError("wrong checksum of a score of the calibration")
+    digests, best, scores, _ = zip(*records, strict=True) if records else ((), (), (), ())
     return Calibration(digests, best, np.array(scores, float), stamp[0])
 
 
@@ -135,9 +169,9 @@ def replace_calibration(connection: sqlite3.Connection, stamp_id: int, calibrati
     records = zip(calibration.digests, calibration.best, calibration.scores.tolist(), strict=True)
     connection.execute("DELETE FROM calibration WHERE stamp = ?", (stamp_id,))
     connection.executemany(
-        "INSERT INTO calibration (stamp, content, best_content, score) "
-        "SELECT ?, c.id, best.id, ? FROM contents c, contents best WHERE c.digest = ? AND best.digest = ?",
-        [(stamp_id, score, digest, other) for digest, other, score in records],
+        "INSERT INTO calibration (stamp, content, best_content, score, checksum) "
+        "SELECT ?, c.id, best.id, ?, ? FROM contents c, contents best WHERE c.digest = ? AND best.digest = ?",
+        [(stamp_id, score, score_checksum(digest, other, score), digest, other) for digest, other, score in records],
     )
     connection.execute("UPDATE stamps SET calibrated_through = ? WHERE id = ?", (calibration.vector_count, stamp_id))
 

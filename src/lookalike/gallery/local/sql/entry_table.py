@@ -6,18 +6,23 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery.local.sql.schema import WITHOUT_RULES, path_text, version
+from lookalike.gallery.local.sql.schema import WITHOUT_RECORDS, WITHOUT_RULES, entry_checksum, path_text, version
 from lookalike.gallery.local.sql.tables import chunks, marks, read_columns
 from lookalike.gallery.records import Entry, EntryChange
 from lookalike.images.files import FileStat, SkipKind, Skipped
 
 # Kinds that were renamed: earlier versions stored them in galleries under these names.
 _RENAMED_KINDS: Final = {"not-a-picture": SkipKind.NOT_AN_IMAGE}
+
+
+def is_relative(path: bytes) -> bool:
+    """Whether a path can be that of an entry: below the root, in its normal form."""
+    return bool(path) and b"\0" not in path and not {b"", b".", b".."} & set(path.split(b"/"))
 
 
 def count_entries(connection: sqlite3.Connection) -> int:
@@ -47,21 +52,40 @@ def read_entries_by_path(connection: sqlite3.Connection, paths: Iterable[str]) -
 
 
 def _read_entries(connection: sqlite3.Connection, condition: str, *values: object) -> list[Entry]:
-    offline = "offline_since" if version(connection) > WITHOUT_RULES else "NULL"
+    current = version(connection)
+    offline = "offline_since" if current > WITHOUT_RULES else "NULL"
+    checksum = "checksum" if current > WITHOUT_RECORDS else "NULL"
     return [
-        Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest, offline_since)
-        for number, path, size, mtime_ns, inode, digest, offline_since in connection.execute(
-            f"SELECT e.id, path, size, mtime_ns, inode, digest, {offline} FROM entries e "
+        _entry(record)
+        for record in connection.execute(
+            f"SELECT e.id, path, size, mtime_ns, inode, digest, {offline}, {checksum} FROM entries e "
             f"JOIN contents c ON c.id = e.content {condition}",
             values,
         )
     ]
 
 
+def _entry(record: tuple[Any, ...]) -> Entry:
+    number, path, size, mtime_ns, inode, digest, offline_since, checksum = record
+    if checksum is not None and checksum != entry_checksum(digest, path):
+        raise sqlite3.DatabaseError(f"wrong checksum of image {number:x}")
+    return Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest, offline_since)
+
+
 def ids_of_digest(connection: sqlite3.Connection, digest: bytes) -> list[int]:
     """The ids of the entries with this content, ascending."""
     statement = "SELECT e.id FROM entries e JOIN contents c ON c.id = e.content WHERE digest = ? ORDER BY e.id"
     return [number for (number,) in connection.execute(statement, (digest,))]
+
+
+def first_ids(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
+    """The smallest id among the entries of each of these contents that has any."""
+    statement = "SELECT digest, min(e.id) FROM contents c JOIN entries e ON e.content = c.id"
+    return {
+        digest: number
+        for part in chunks(list(digests))
+        for digest, number in connection.execute(f"{statement} WHERE digest IN ({marks(part)}) GROUP BY digest", part)
+    }
 
 
 def ids_under(connection: sqlite3.Connection, folder: str) -> NDArray[np.int64]:
@@ -78,11 +102,11 @@ def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: 
     if change.moved_id is not None or change.replaces_entry:
         delete_entries(connection, "path = ? OR id = ?", (path, change.moved_id), revision)
     connection.execute(
-        "INSERT INTO entries (id, path, path_text, size, mtime_ns, inode, other_format, content, revision) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?) "
+        "INSERT INTO entries (id, path, path_text, size, mtime_ns, inode, other_format, content, revision, checksum) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?, ?) "
         "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
         "inode = excluded.inode, other_format = excluded.other_format, content = excluded.content, "
-        "revision = excluded.revision, offline_since = NULL",
+        "revision = excluded.revision, checksum = excluded.checksum, offline_since = NULL",
         (
             change.moved_id,
             path,
@@ -93,6 +117,7 @@ def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: 
             change.other_format,
             change.digest,
             revision,
+            entry_checksum(change.digest, path),
         ),
     )
 
@@ -128,18 +153,22 @@ def delete_entries(connection: sqlite3.Connection, condition: str, values: Seque
 
 def read_outdated(
     connection: sqlite3.Connection, stamp_id: int, rules: str, after: str, limit: int
-) -> list[tuple[Entry, str]]:
-    """Up to ``limit`` entries after the path ``after`` whose embeddings have other rules, and those rules."""
+) -> list[tuple[Entry, str | None]]:
+    """Up to ``limit`` entries after the path ``after`` whose embeddings have other rules, and those rules.
+
+    Entries without an embedding are among them, with None.
+    """
     others = "(rules < ? OR rules > ?)"  # ranges of an index; rules <> ? would read all embeddings
-    exists = f"SELECT 1 FROM embeddings WHERE stamp = ? AND {others} LIMIT 1"
-    if connection.execute(exists, (stamp_id, rules, rules)).fetchone() is None:
+    exists = f"SELECT EXISTS (SELECT 1 FROM embeddings WHERE stamp = ? AND {others})"
+    lacking = "SELECT (SELECT count(*) FROM contents) > (SELECT count(*) FROM embeddings WHERE stamp = ?)"
+    if connection.execute(f"{exists} OR ({lacking})", (stamp_id, rules, rules, stamp_id)).fetchone() == (0,):
         return []
     return [
         (Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest), old)
         for number, path, size, mtime_ns, inode, digest, old in connection.execute(
             "SELECT e.id, path, size, mtime_ns, inode, digest, rules FROM entries e "
-            "JOIN contents c ON c.id = e.content JOIN embeddings m ON m.content = c.id AND m.stamp = ? "
-            f"WHERE path > ? AND {others} ORDER BY path LIMIT ?",
+            "JOIN contents c ON c.id = e.content LEFT JOIN embeddings m ON m.content = c.id AND m.stamp = ? "
+            f"WHERE path > ? AND (rules IS NULL OR {others}) ORDER BY path LIMIT ?",
             (stamp_id, os.fsencode(after), rules, rules, limit),
         )
     ]

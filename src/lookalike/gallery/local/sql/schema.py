@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
+import struct
+import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +18,9 @@ APPLICATION_ID: Final = 0x4C6F6F6B  # "Look" in ASCII: identifies the file as a 
 
 _WITHOUT_PATH_TEXTS: Final = 1
 """The last version in which entries have no text for paths that are not UTF-8."""
+
+WITHOUT_RECORDS: Final = 3
+"""The last version without records beside the vector files, an id of the gallery, and checksums of entries."""
 
 WITHOUT_RULES: Final = 2
 """The last version that doesn't record decoding rules, and which images are offline."""
@@ -28,7 +35,9 @@ WITHOUT_RULES: Final = 2
 # UTF-8, for the view images, which is for other programs. embeddings.rules and skips.rules are the decoding rules under
 # which a file was read, embeddings.share the share of an image that could be decoded if that was not all of it, and
 # entries.other_format is a file's format if its extension belongs to another one, and
-# entries.offline_since is when its file could first not be found.
+# entries.offline_since is when its file could first not be found. entries.checksum is the CRC-32 of the digest of the
+# content and the path, calibration.checksum of the two digests and the score. meta.id, 16 bytes, is also in the files
+# of records.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -145,6 +154,10 @@ MIGRATIONS: Final = (
         JOIN stamps ON serving = 1
         JOIN embeddings ON embeddings.stamp = stamps.id AND embeddings.content = contents.id;
     """,
+    """
+    ALTER TABLE entries ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE calibration ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """Each script migrates from the version before it to the next; version 0 is an empty file."""
 
@@ -167,8 +180,25 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
     if current == _WITHOUT_PATH_TEXTS:
         _add_path_texts(connection)
+    if current <= WITHOUT_RECORDS:
+        connection.execute("INSERT INTO meta VALUES ('id', ?)", (secrets.token_bytes(16),))
+        _add_checksums(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def unexpected_objects(connection: sqlite3.Connection) -> tuple[set[str], set[str]]:
+    """The names of tables, indexes, views and triggers that the latest version lacks, and of those missing here."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
+        migrate(empty)
+        found, expected = _objects(connection), _objects(empty)
+    return {name for name, _ in found - expected}, {name for name, _ in expected - found}
+
+
+def _objects(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """The name and the kind of each object in the database."""
+    statement = "SELECT name, type FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    return set(connection.execute(statement).fetchall())
 
 
 def path_text(path: bytes) -> str | None:
@@ -184,6 +214,28 @@ def _add_path_texts(connection: sqlite3.Connection) -> None:
     paths = connection.execute("SELECT id, path FROM entries")
     texts = [(text, number) for number, path in paths if (text := path_text(path)) is not None]
     connection.executemany("UPDATE entries SET path_text = ? WHERE id = ?", texts)
+
+
+def _add_checksums(connection: sqlite3.Connection) -> None:
+    entries = connection.execute("SELECT e.id, path, digest FROM entries e JOIN contents c ON c.id = content")
+    sums = [(entry_checksum(digest, path), number) for number, path, digest in entries]
+    connection.executemany("UPDATE entries SET checksum = ? WHERE id = ?", sums)
+    scores = connection.execute(
+        "SELECT stamp, content, c.digest, best.digest, score FROM calibration "
+        "JOIN contents c ON c.id = content JOIN contents best ON best.id = best_content"
+    )
+    sums = [(score_checksum(digest, best, score), *key) for *key, digest, best, score in scores]
+    connection.executemany("UPDATE calibration SET checksum = ? WHERE stamp = ? AND content = ?", sums)
+
+
+def entry_checksum(digest: bytes, path: bytes) -> int:
+    """The checksum of an entry: of what a wrong bit could change without SQLite noticing."""
+    return zlib.crc32(path, zlib.crc32(digest))
+
+
+def score_checksum(digest: bytes, best: bytes, score: float) -> int:
+    """The checksum of a row of the calibration."""
+    return zlib.crc32(struct.pack("<d", score), zlib.crc32(digest + best))
 
 
 def check_supported(connection: sqlite3.Connection, file: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from lookalike.encoders.spec import EncoderSpec
 
 _METADATA: Final = "gallery."  # distinguishes these keys from those of the store itself
+_CHECKSUM: Final = "checksum."  # the CRC-32 of the text of each of these keys
 _PARAMETERS: Final = 500  # SQLite allows 999 in a statement, if not more
 
 
@@ -29,15 +31,33 @@ def insert_stamp(
     )
 
 
+def read_value(connection: sqlite3.Connection, key: str) -> Any:
+    """A value of the table meta; None if there is none."""
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if found is None else found[0]
+
+
 def read_metadata(connection: sqlite3.Connection, key: str) -> str | None:
-    """The text of :func:`write_metadata`; None if there is none."""
-    found = connection.execute("SELECT value FROM meta WHERE key = ?", (_METADATA + key,)).fetchone()
-    return None if found is None else str(found[0])
+    """The text of :func:`write_metadata`; None if there is none. Raises ``sqlite3.DatabaseError`` if it is damaged."""
+    text, checksum = read_value(connection, _METADATA + key), read_value(connection, _CHECKSUM + key)
+    if text is None:
+        return None
+    if checksum is not None and checksum != zlib.crc32(str(text).encode()):
+        raise sqlite3.DatabaseError(f"wrong checksum of the {key}")
+    return str(text)
 
 
 def write_metadata(connection: sqlite3.Connection, key: str, text: str) -> None:
     """Insert or replace a text about the gallery."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_METADATA + key, text))
+    values = ((_METADATA + key, text), (_CHECKSUM + key, zlib.crc32(text.encode())))
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
+
+
+def all_metadata(connection: sqlite3.Connection) -> dict[str, str]:
+    """All texts about the gallery by their keys; raises as :func:`read_metadata`."""
+    keys = connection.execute("SELECT key FROM meta WHERE key GLOB ? ORDER BY key", (f"{_METADATA}*",)).fetchall()
+    texts = {key.removeprefix(_METADATA): read_metadata(connection, key.removeprefix(_METADATA)) for (key,) in keys}
+    return {key: text for key, text in texts.items() if text is not None}
 
 
 def vector_file_name(stamp_id: int) -> str:
@@ -46,8 +66,8 @@ def vector_file_name(stamp_id: int) -> str:
 
 
 def is_vector_file_name(name: str) -> bool:
-    """Whether this is the name of a vector file, perhaps unfinished, or in an earlier format."""
-    return re.fullmatch(r"vectors-\d+\.(npy|npy-new|f32)", name) is not None
+    """Whether this is the name of a vector file or its records, perhaps unfinished, or in an earlier format."""
+    return re.fullmatch(r"vectors-\d+\.(npy|npy-new|rows|rows-new|f32)", name) is not None
 
 
 def encode_weights_path(path: Path) -> bytes:

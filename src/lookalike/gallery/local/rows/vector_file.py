@@ -75,6 +75,25 @@ class VectorFile:
                 file.seek(place)
                 file.write(wanted[place : place + _COUNT_WIDTH])
 
+    def size(self, count: int) -> int:
+        """The size in bytes of a file with ``count`` rows."""
+        return self.header_size + count * self._row_bytes
+
+    def available(self) -> int:
+        """The number of complete rows in the file.
+
+        Raises :class:`~lookalike.errors.GalleryDamagedError` if the file is missing or of another format.
+        """
+        try:
+            with self.path.open("rb") as file:
+                header = file.read(self.header_size)
+                size = os.fstat(file.fileno()).st_size
+        except OSError as error:
+            raise damage_error(self.path, f"can't be read ({error.strerror})") from error
+        if not self._is_header(header):
+            raise damage_error(self.path, f"not a file of {self.dimension}-dimensional vectors")
+        return (size - self.header_size) // self._row_bytes
+
     def rows(self, count: int) -> NDArray[np.float32]:
         """The first ``count`` rows, memory-mapped read-only: float32 (count, dimension).
 
@@ -87,15 +106,7 @@ class VectorFile:
 
     def _check(self, count: int) -> None:
         """Raise :class:`~lookalike.errors.GalleryDamagedError` unless the file has at least ``count`` rows."""
-        try:
-            with self.path.open("rb") as file:
-                header = file.read(self.header_size)
-                size = os.fstat(file.fileno()).st_size
-        except OSError as error:
-            raise damage_error(self.path, f"can't be read ({error.strerror})") from error
-        if not self._is_header(header):
-            raise damage_error(self.path, f"not a file of {self.dimension}-dimensional vectors")
-        missing = count - (size - self.header_size) // self._row_bytes
+        missing = count - self.available()
         if missing > 0:
             raise damage_error(self.path, f"truncated: {missing} of {count} vectors are missing")
 

@@ -1,0 +1,1 @@
+"""Look after a gallery's files: check them, repair them, copy them."""

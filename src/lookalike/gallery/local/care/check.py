@@ -1,0 +1,163 @@
+"""Check the files of a gallery: whether each says what it said when it was written, and whether they fit together."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from lookalike.encoders.spec import EncoderSpec
+from lookalike.errors import GalleryDamagedError
+from lookalike.gallery.local.database import DATABASE, connect_to_read, convert_errors
+from lookalike.gallery.local.rows.stamp_rows import Rows, open_rows
+from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
+from lookalike.gallery.local.summary import NAME as SUMMARY
+from lookalike.gallery.local.summary import Summary
+from lookalike.text import plural, printable
+
+_AT_ONCE: Final = 4096
+_MOST_NAMED: Final = 5
+_LARGEST_ERROR: Final = 1e-3
+"""How much the length of an embedding may differ from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a ``file`` of a gallery.
+
+    ``is_damage`` tells whether the gallery needs a repair; otherwise something is missing that the next update adds.
+    """
+
+    file: str
+    problem: str
+    is_damage: bool = True
+
+    def __str__(self) -> str:
+        return f"{printable(self.file)}: {self.problem}"
+
+
+def check_files(folder: Path) -> list[Finding]:
+    """What is wrong with the gallery in ``folder``; nothing is changed, and a writer may be at work."""
+    if not (folder / DATABASE).is_file():
+        return [Finding(DATABASE, "missing")]
+    try:
+        with convert_errors(folder):
+            connection, _ = connect_to_read(folder)
+            with closing(connection):
+                connection.execute("BEGIN")  # all reads see the same commit
+                return list(_Check(folder, connection).findings())
+    except GalleryDamagedError as error:
+        return [Finding(DATABASE, error.problem)]
+
+
+class _Check:
+    """The checks of one gallery; ``connection`` is inside a transaction."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self._folder = folder
+        self._connection = connection
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is wrong."""
+        schema.check_supported(self._connection, self._folder / DATABASE)
+        database = list(self._database())
+        yield from (Finding(DATABASE, problem) for problem in database)
+        if database:
+            return
+        if not schema.is_latest(self._connection):
+            number = schema.version(self._connection)
+            yield Finding(DATABASE, f"in the earlier format {number}, which has no checksums", is_damage=False)
+            return
+        yield from (Finding(DATABASE, problem) for problem in self._entries())
+        if Summary.read(self._folder) != Summary.of(self._connection):
+            yield Finding(SUMMARY, "missing, or not what the database says", is_damage=False)
+        for stamp_id, spec in self._connection.execute("SELECT id, spec FROM stamps").fetchall():
+            yield from (Finding(DATABASE, problem) for problem in self._calibration(stamp_id))
+            name = tables.vector_file_name(stamp_id)
+            try:
+                rows = open_rows(self._connection, self._folder, stamp_id, EncoderSpec.from_json(spec))
+                yield from self._rows(rows, stamp_id, name)
+            except GalleryDamagedError as error:
+                yield Finding(name, error.problem)
+
+    def _database(self) -> Iterator[str]:
+        """What SQLite finds, and whether the database has the objects and values of a gallery."""
+        execute = self._connection.execute
+        problems = [text for (text,) in execute("PRAGMA integrity_check") if text != "ok"]
+        problems += [f"broken reference in {table}" for table, *_ in execute("PRAGMA foreign_key_check")]
+        yield from problems[:_MOST_NAMED]
+        if problems or not schema.is_latest(self._connection):
+            return
+        unknown, missing = schema.unexpected_objects(self._connection)
+        yield from (f"contains {printable(name)}, which is not part of a gallery" for name in sorted(unknown))
+        yield from (f"lacks {name}" for name in sorted(missing))
+        if missing:
+            return
+        identity = tables.read_value(self._connection, "id")
+        if not isinstance(identity, bytes) or len(identity) != 16:  # noqa: PLR2004
+            yield "its id is missing or invalid"
+        try:
+            Summary.of(self._connection)
+            list(entry_table.read_skips(self._connection))
+            specs = [spec for (spec,) in execute("SELECT spec FROM stamps WHERE serving = 1")]
+            if [EncoderSpec.from_json(spec).to_json() for spec in specs] != specs or len(specs) != 1:
+                yield "its encoder is missing or invalid"
+        except (TypeError, ValueError, KeyError, sqlite3.DatabaseError) as error:
+            yield f"its encoder, image folder, options or skipped files are missing or invalid ({error})"
+
+    def _entries(self) -> Iterator[str]:
+        """Whether each entry has its checksum, and a path that can be one."""
+        wrong, names = 0, 0
+        for path, checksum, digest in self._connection.execute(
+            "SELECT path, checksum, digest FROM entries JOIN contents c ON c.id = content"
+        ):
+            wrong += checksum != schema.entry_checksum(digest, path)
+            names += not entry_table.is_relative(path)
+        if wrong:
+            yield f"wrong checksum of {plural(wrong, 'image')}"
+        if names:
+            yield f"{plural(names, 'path')} that can't be below the folder of images"
+
+    def _rows(self, rows: Rows, stamp_id: int, name: str) -> Iterator[Finding]:
+        """Whether the vectors are those that the database refers to, unchanged, and of length 1."""
+        (known,) = self._connection.execute("SELECT next_row FROM stamps WHERE id = ?", (stamp_id,)).fetchone()
+        available = rows.available()
+        if available > known:
+            more = plural(available - known, "vector")
+            yield Finding(name, f"{more} that the database doesn't know, as after an interruption", is_damage=False)
+        damaged, missing, beyond = 0, 0, 0
+        for page in self._pages(stamp_id):
+            numbers = np.array([row for _, row in page], np.int64)
+            present = (numbers >= 0) & (numbers < min(known, available))
+            beyond += int(((numbers < 0) | (numbers >= known)).sum())
+            missing += int((~present & (numbers >= 0) & (numbers < known)).sum())
+            digests = [digest for (digest, _), there in zip(page, present, strict=True) if there]
+            unsound = rows.unsound(numbers[present], digests)
+            lengths = np.linalg.norm(rows.vectors.rows(available)[numbers[present]].astype(np.float64), axis=1)
+            wrong_lengths = numbers[present][~(np.abs(lengths - 1) <= _LARGEST_ERROR)]
+            damaged += len(np.union1d(unsound, wrong_lengths))
+        if beyond:
+            yield Finding(DATABASE, f"refers to {plural(beyond, 'vector')} that were never written")
+        if damaged:
+            yield Finding(name, f"{plural(damaged, 'vector')} damaged, or of another image than the database says")
+        if missing:
+            yield Finding(name, f"{plural(missing, 'vector')} missing", is_damage=False)
+
+    def _pages(self, stamp_id: int) -> Iterator[list[tuple[bytes, int]]]:
+        """Digest and row of all embeddings of a stamp, in parts."""
+        statement = "SELECT digest, row FROM embeddings JOIN contents c ON c.id = content WHERE stamp = ? ORDER BY row"
+        found = self._connection.execute(statement, (stamp_id,))
+        while page := found.fetchmany(_AT_ONCE):
+            yield page
+
+    def _calibration(self, stamp_id: int) -> Iterator[str]:
+        """Whether the scores of the calibration are as they were written."""
+        try:
+            embedding_table.read_calibration(self._connection, stamp_id)
+        except sqlite3.DatabaseError as error:
+            yield str(error)

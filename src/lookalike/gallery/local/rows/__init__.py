@@ -1,0 +1,1 @@
+"""The rows of a gallery: the vectors of each encoder, and the records that say whose they are."""
