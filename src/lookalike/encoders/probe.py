@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,15 +49,16 @@ def cached_probe(
 ) -> NDArray[np.float32]:
     """The result of ``compute``, float32 (16, dimension), cached for this encoder, backend and runtime version."""
     key = f"{spec.to_json()} {backend} {version(backend.runtime)}"
-    file = cache_folder() / "probes" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+    file = cache_folder() / "probes" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
     try:
-        cached = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with np.load(file, allow_pickle=False) as archive:  # an archive has checksums
+            cached = archive["vectors"]
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
         cached = None
     if cached is not None and cached.shape == (_COUNT, spec.dimension) and cached.dtype == np.float32:
         return np.asarray(cached)
     vectors = compute()
     buffer = io.BytesIO()
-    np.save(buffer, vectors)
+    np.savez(buffer, vectors=vectors)
     write_to_cache(file, lambda opened: opened.write(buffer.getvalue()))
     return vectors

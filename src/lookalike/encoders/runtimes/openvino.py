@@ -62,10 +62,9 @@ class OpenVINORuntime:
             "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
         }
         cached = compiled_copy(source, precision, openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME"))
-        if not recompile and cached.is_intact():
-            # Another process may delete the file meanwhile, or OpenVINO may reject it: then compile again.
-            with suppress(FileNotFoundError, RuntimeError):
-                mapped = map_file(cached.path)
+        mapped = None if recompile else cached.open()
+        if mapped is not None:
+            with suppress(RuntimeError):  # OpenVINO may reject it: then compile again
                 blob = openvino.Tensor(np.frombuffer(mapped, np.uint8), shared_memory=True)
                 with release_pages(mapped):
                     return cls(core.import_model(blob, "CPU", options), keep_alive=mapped)
