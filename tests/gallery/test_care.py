@@ -22,6 +22,7 @@ from lookalike.errors import GalleryDamagedError, GalleryExistsError, GalleryNot
 from lookalike.gallery import care
 from lookalike.gallery.local.care.check import check_files
 from lookalike.gallery.local.rows.vector_file import VectorFile
+from lookalike.gallery.local.sql import schema
 from lookalike.gallery.options import GalleryOptions
 from stores import SPEC
 
@@ -442,6 +443,40 @@ def test_a_deep_check_finds_changed_files(root: Path):
     _, findings = care.check(root, deep=True)
     assert [(finding.file, finding.is_damage) for finding in findings] == [("10.png", False), ("12.png", False)]
     assert care.check(root)[1] == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TRIGGER spy AFTER INSERT ON entries BEGIN DELETE FROM entries; END",
+        "CREATE VIEW spy AS SELECT 1",
+        "ALTER TABLE entries RENAME TO real; CREATE VIEW entries AS SELECT * FROM real",
+        "ALTER TABLE entries ADD COLUMN spy INTEGER AS (abs(-9223372036854775807))",
+    ],
+)
+@pytest.mark.parametrize("writing", [False, True])
+def test_a_gallery_can_not_bring_its_own_sql(script: str, writing: bool, root: Path):
+    """Triggers, views and computed columns of others are refused; nothing of them is run."""
+    sql(script)(root / ".lookalike" / DATABASE)
+    with pytest.raises(GalleryDamagedError, match="triggers, views or computed columns"):
+        Gallery.open(root, writing=writing)
+    assert any(finding.is_damage for finding in check_files(root / ".lookalike"))
+
+
+def test_a_gallery_can_not_name_files_outside_of_its_folder(root: Path):
+    """A path that leads out of it is refused, even if its checksum is right."""
+    path = b"../secret.png"
+    with closing(sqlite3.connect(root / ".lookalike" / DATABASE)) as connection, connection:
+        (digest,) = connection.execute(
+            "SELECT digest FROM contents c JOIN entries e ON e.content = c.id WHERE e.id = 7"
+        ).fetchone()
+        values = (path, schema.entry_checksum(digest, path))
+        connection.execute("UPDATE entries SET path = ?, checksum = ? WHERE id = 7", values)
+    with Gallery.open(root, encoder=FakeEncoder()) as gallery:
+        with pytest.raises(GalleryDamagedError, match="not below the folder of images"):
+            gallery.search(root / "06.png", 100)
+        with pytest.raises(GalleryDamagedError, match="not below the folder of images"):
+            gallery.thumbnail("7")
 
 
 def test_the_summary_says_what_the_gallery_is(root: Path):

@@ -1,5 +1,7 @@
 """The document model: the same blocks as a page, as Markdown and as text for a terminal."""
 
+import csv
+import io
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -39,6 +41,7 @@ from lookalike.report.document.elements import (
 )
 from lookalike.report.document.files import write_files
 from lookalike.report.document.html import page
+from lookalike.report.document.json import csv_text
 from lookalike.report.document.markdown import markdown
 from lookalike.report.document.terminal import terminal_text
 
@@ -229,3 +232,22 @@ def test_files_are_written_by_their_kind(tmp_path: Path):
     assert (tmp_path / "a.json").read_text("utf-8") == '{\n  "é": 1\n}\n'
     assert (tmp_path / "a.csv").read_bytes() == b"x\n"
     assert (tmp_path / "a.jpg").read_bytes() == b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-track.jpg", "'-track.jpg"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("-0.25", "-0.25"),
+        ("+1e-5", "+1e-5"),
+        (-0.25, "-0.25"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_texts_in_csv_files_are_no_formulas(value: object, written: str):
+    """A spreadsheet shows the text; numbers stay numbers."""
+    assert list(csv.reader(io.StringIO(csv_text([str(value)], [[value]])))) == [[written], [written]]

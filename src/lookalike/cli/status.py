@@ -45,9 +45,9 @@ def _print_status(gallery: Gallery) -> None:
     if status.network is not None:
         print(f"           on a network share ({status.network}): use it from one computer at a time")
     print(f"folder     {printable(gallery.root)}")
-    print(f"encoder    {stamp.name}, {stamp.dimension}-d, {stamp.precision}, {stamp.view} view")
+    print(f"encoder    {printable(stamp.name)}, {stamp.dimension}-d, {stamp.precision}, {stamp.view} view")
     if status.backends:
-        print(f"computed   by {', '.join(map(str, status.backends))}")
+        print(f"computed   by {printable(', '.join(map(str, status.backends)))}")
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
     offline = f" and {status.offline:,} offline (to remove them: lookalike index --prune)" if status.offline else ""
     print(f"images     {status.images:,}{offline}")
@@ -58,7 +58,7 @@ def _print_status(gallery: Gallery) -> None:
         print(f"options    {printable(options)}")
     print(f"skipped    {len(status.skipped):,}")
     for skipped in status.skipped:
-        print(f"  {printable(skipped.path)}: {skipped.reason}")
+        print(f"  {printable(skipped.path)}: {printable(skipped.reason)}")
     if passed_over := in_words(status.passed_over):
         print(f"passed over: {passed_over} (lookalike formats tells what is read)")
     if status.notes:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lookalike.report.document.blocks import Document, Facts
 from lookalike.report.document.files import report_writer
-from lookalike.report.document.json import path_fields, stamp_fields, utf8
+from lookalike.report.document.json import csv_cell, path_fields, stamp_fields, utf8
 from lookalike.text import plural
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def write_csv(file: Path, matrix: SimilarityMatrix) -> Path:
     with report_writer(file) as opened:
         text = io.TextIOWrapper(opened, encoding="utf-8", errors="backslashreplace", newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", *(utf8(row.path) for row in matrix.gallery.rows)])
+        writer.writerow(["path", *(csv_cell(utf8(row.path)) for row in matrix.gallery.rows)])
         for part, block in matrix.blocks():
             for row, values in zip(matrix.queries.rows[part], block, strict=True):
-                writer.writerow([utf8(row.path), *map("%.6f".__mod__, values.tolist())])
+                writer.writerow([csv_cell(utf8(row.path)), *map("%.6f".__mod__, values.tolist())])
         text.flush()
         text.detach()
     return file

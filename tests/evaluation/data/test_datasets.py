@@ -112,14 +112,19 @@ def test_csv_variants(tmp_path: Path):
 
 
 def test_paths_outside_the_folder(tmp_path: Path):
-    """Paths are relative to the CSV's folder; they may leave it, be absolute, or use backslashes."""
+    """Paths are relative to the CSV's folder, maybe with backslashes; only if it is allowed, they may leave it."""
     far = drawn(tmp_path / "far" / "1.png", 1)
     drawn(tmp_path / "near" / "sub" / "2.png", 2)
     file = write_labels(tmp_path / "near", f"path,label\n../far/1.png,x\n{far.with_name('1.png')},y\n")
-    assert "already listed in line 2" in error_of(file)
+    assert "already listed in line 2" in error_of(file, allow_outside=True)
+    for path in ("../far/1.png", far.with_name("1.png"), "sub/../../far/1.png", "..\\far\\1.png", "C:\\1.png"):
+        outside = write_labels(tmp_path / "near", f"path,label\nsub/2.png,y\n{path},x\n")
+        assert "line 3" in error_of(outside)
+        assert "--allow-outside" in error_of(outside)
     drawn(tmp_path / "far" / "3.png", 3)
+    file = tmp_path / "near" / "labels.csv"
     file.write_text(f"path,label\n../far/1.png,x\n{far.with_name('3.png')},y\nsub\\2.png,y\n")
-    dataset = load_dataset(file)
+    dataset = load_dataset(file, allow_outside=True)
     assert [row.path for row in dataset.rows] == ["../far/1.png", str(far.with_name("3.png")), "sub/2.png"]
     assert all(dataset.file(row).is_file() for row in dataset.rows)
 

@@ -38,7 +38,7 @@ OWN_OR_BEST = (
 
 
 def add_dataset(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """Add DATASET, ``--labels`` and ``--on-missing``."""
+    """Add DATASET, ``--labels``, ``--on-missing`` and ``--allow-outside``."""
     dataset = parser.add_argument("dataset", metavar="DATASET", help="labelled images: see below")
     if optional:
         dataset.nargs, dataset.required = "?", False
@@ -48,6 +48,14 @@ def add_dataset(parser: argparse.ArgumentParser, *, optional: bool = False) -> N
         choices=("error", "skip"),
         help="what to do about images that can't be used: end with an error, or leave them out and count them "
         "(default: error for a row of a CSV whose file is missing, skip for files that are damaged or blank)",
+    )
+    add_allow_outside(parser)
+
+
+def add_allow_outside(parser: argparse.ArgumentParser) -> None:
+    """Add ``--allow-outside``."""
+    parser.add_argument(
+        "--allow-outside", action="store_true", help="let a CSV of labels name files outside of its own folder"
     )
 
 
@@ -100,6 +108,7 @@ def read_dataset(options: argparse.Namespace, *, one_class: bool = False) -> Dat
         one_class=one_class,
         skip_missing=options.on_missing == "skip",
         require_all=options.on_missing == "error",
+        allow_outside=options.allow_outside,
     )
 
 
@@ -146,6 +155,8 @@ def command_line(options: argparse.Namespace, command: str, *further: str, encod
         arguments += ["--labels", options.labels]
     if getattr(options, "on_missing", None) is not None:
         arguments += ["--on-missing", options.on_missing]
+    if getattr(options, "allow_outside", False):
+        arguments.append("--allow-outside")
     arguments += [*further, *_encoder_arguments(options, encoder)]
     if hasattr(options, "k"):
         arguments += ["--k", ",".join(map(str, options.k))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command
 from lookalike.cli.encoder_options import add_encoder, add_view
-from lookalike.cli.measuring.experiment import deliver, embed, own_or_named, with_notes
+from lookalike.cli.measuring.experiment import add_allow_outside, deliver, embed, own_or_named, with_notes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,7 @@ def add_to(commands: Commands) -> None:
     )
     add_view(parser)
     parser.add_argument("--out", metavar="FOLDER", required=True, help="write the files there")
+    add_allow_outside(parser)
     parser.add_argument("--csv", action="store_true", help="write the CSV even if it has more than 25 million cells")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
 
@@ -53,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     from lookalike.report.matrix import matrix_document, matrix_json
 
     folder = output_folder(options.out)
-    queries, gallery = with_notes(load_images(options.queries)), with_notes(load_images(options.gallery))
+    paths = (options.queries, options.gallery)
+    queries, gallery = (with_notes(load_images(path, allow_outside=options.allow_outside)) for path in paths)
     encoder = own_or_named(options, gallery)
     columns = embed(gallery, encoder)
     rows = columns if queries == gallery else embed(queries, encoder)

@@ -11,7 +11,7 @@ from lookalike.cli.arguments import add_command, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load, loader
 from lookalike.cli.measuring.angles import angles_files
 from lookalike.cli.measuring.compare import comparison_files
-from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_seed, command_line
+from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_allow_outside, add_seed, command_line
 from lookalike.cli.measuring.robustness import robustness_files
 from lookalike.cli.progress import stage_progress
 from lookalike.text import printable
@@ -47,6 +47,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--limit", metavar="N", type=positive_integer, help="images of each class for robustness (default: 200)"
     )
+    add_allow_outside(parser)
     parser.add_argument("--quick", action="store_true", help="use few images and corruptions")
     add_seed(parser, "every random draw")
     parser.set_defaults(usage=parser)
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     if not sources:
         options.usage.error("a dataset is required: --catsdogs DATASET, --rail DATASET, or both")
     folder = output_folder(options.out)
-    datasets = {name: load_dataset(source) for name, source in sources.items()}
+    datasets = {name: load_dataset(source, allow_outside=options.allow_outside) for name, source in sources.items()}
     with stage_progress() as progress:
         reproduction = reproduce(
             datasets,

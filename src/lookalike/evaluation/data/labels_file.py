@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Final
 
 from lookalike.errors import DatasetError
@@ -36,12 +36,12 @@ class Labels:
     missing: tuple[str, ...]
 
 
-def read_labels(file: Path, *others: Path, skip_missing: bool = False) -> Labels:
+def read_labels(file: Path, *others: Path, skip_missing: bool = False, allow_outside: bool = False) -> Labels:
     """Read a CSV of labels.
 
     Its paths are relative to its own folder, or to the first of ``others`` that contains the first row's file. Raises
-    :class:`~lookalike.errors.DatasetError`, which names the line, for anything invalid, and for files that don't exist
-    unless ``skip_missing`` is set.
+    :class:`~lookalike.errors.DatasetError`, which names the line, for anything invalid, for files that don't exist
+    unless ``skip_missing`` is set, and for files outside of that folder unless ``allow_outside`` is set.
     """
     records = list(_records(file))
     if not records:
@@ -49,6 +49,8 @@ def read_labels(file: Path, *others: Path, skip_missing: bool = False) -> Labels
     candidates = (file.parent, *others)
     first = records[0].fields["path"]
     root = next((folder for folder in candidates if _existing_path(folder, first) is not None), file.parent)
+    if not allow_outside:
+        _check_inside(file, root, records)
     missing = [record for record in records if _existing_path(root, record.fields["path"]) is None]
     if skip_missing and len(missing) < len(records):
         left_out = {record.line for record in missing}
@@ -183,6 +185,19 @@ def _existing_paths(file: Path, root: Path, records: list[_Record], column: str)
             "--on-missing skip",
         )
     return paths
+
+
+def _check_inside(file: Path, root: Path, records: list[_Record]) -> None:
+    """Raise for the first path that leads out of ``root``: a CSV from elsewhere must not name its reader's files."""
+    for record in records:
+        for text in (record.fields["path"], record.fields["mask"]):
+            path = Path(os.path.normpath(text.strip().replace("\\", "/")))
+            if path.is_absolute() or os.pardir in path.parts[:1] or PureWindowsPath(text.strip()).drive:
+                raise _line_error(
+                    file,
+                    record.line,
+                    f"{printable(text)} is not below {printable(root)}. If you trust this file: --allow-outside",
+                )
 
 
 def _existing_path(root: Path, text: str) -> str | None:

@@ -41,6 +41,7 @@ def load_dataset(
     one_class: bool = False,
     skip_missing: bool = False,
     require_all: bool = False,
+    allow_outside: bool = False,
 ) -> Dataset:
     """Read a list of labelled images; no image is opened.
 
@@ -48,14 +49,15 @@ def load_dataset(
     (``path,label[,group][,visit][,split][,mask]``), or a folder or gallery with a ``labels.csv``, which takes
     precedence. ``csv`` is the path of the labels of a folder or gallery if they are elsewhere. A single class raises an
     error unless ``one_class`` is set, since every retrieved image is then relevant. So does a row of a CSV whose file
-    is missing, unless ``skip_missing`` is set. With ``require_all``, embedding the dataset raises an error if an image
+    is missing, unless ``skip_missing`` is set, and one whose file is not below the folder of the CSV (or ``source``),
+    unless ``allow_outside`` is set. With ``require_all``, embedding the dataset raises an error if an image
     can't be used (damaged, blank); otherwise such images are skipped and counted. Raises
     :class:`~lookalike.errors.DatasetError`, which names the file, the line and what to change.
     """
     path = Path(source).absolute()
     labels = None if csv is None else Path(csv).absolute()
     if path.is_dir():
-        dataset = _from_folder(path, labels, skip_missing=skip_missing)
+        dataset = _from_folder(path, labels, skip_missing=skip_missing, allow_outside=allow_outside)
     elif labels is not None:
         raise DatasetError(f"{printable(path)}: no such folder or gallery (for the labels in {printable(labels)})")
     elif not path.exists():
@@ -63,14 +65,16 @@ def load_dataset(
     elif path.suffix.lower() in EXTENSIONS:
         raise DatasetError(f"{printable(path)}: an image, not a dataset. A dataset is {_LAYOUTS}")
     else:
-        dataset = _from_csv(path, skip_missing=skip_missing)
+        dataset = _from_csv(path, skip_missing=skip_missing, allow_outside=allow_outside)
     dataset = with_one_spelling(dataset)
     _check_classes(dataset, one_class=one_class)
     notes = (*dataset.notes, *_classes_without_relevant(dataset))
     return replace(dataset, notes=notes, requires_all=require_all)
 
 
-def load_images(source: str | os.PathLike[str], *, csv: str | os.PathLike[str] | None = None) -> Dataset:
+def load_images(
+    source: str | os.PathLike[str], *, csv: str | os.PathLike[str] | None = None, allow_outside: bool = False
+) -> Dataset:
     """Read images with or without labels: anything that :func:`load_dataset` reads, any folder, or one image.
 
     Where neither labels nor names give the classes, the label of every row is empty, and a note says why. Raises
@@ -80,7 +84,7 @@ def load_images(source: str | os.PathLike[str], *, csv: str | os.PathLike[str] |
     if csv is None and path.is_file() and path.suffix.lower() in EXTENSIONS:
         return _without_labels(path, path.parent, [path.name], "one image")
     try:
-        return load_dataset(source, csv=csv, one_class=True)
+        return load_dataset(source, csv=csv, one_class=True, allow_outside=allow_outside)
     except DatasetError as error:
         if csv is not None or not path.is_dir() or (path / labels_file.NAME).exists():
             raise
@@ -104,7 +108,7 @@ def _without_labels(source: Path, root: Path, paths: list[str], remark: str) -> 
     )
 
 
-def _from_folder(folder: Path, labels: Path | None, *, skip_missing: bool) -> Dataset:
+def _from_folder(folder: Path, labels: Path | None, *, skip_missing: bool, allow_outside: bool) -> Dataset:
     gallery = gallery_at(folder)
     if gallery is not None and gallery == folder.resolve():  # its own folder: the images may lie elsewhere
         with Gallery.open(gallery) as opened:
@@ -117,13 +121,15 @@ def _from_folder(folder: Path, labels: Path | None, *, skip_missing: bool) -> Da
     if labels is None:
         dataset = _from_names(folder, gallery)
         return replace(dataset, gallery=gallery or find_gallery(folder))
-    dataset = _from_csv(labels, folder, skip_missing=skip_missing)
+    dataset = _from_csv(labels, folder, skip_missing=skip_missing, allow_outside=allow_outside)
     return replace(dataset, name=folder.name or dataset.name, gallery=gallery or find_gallery(folder))
 
 
-def _from_csv(file: Path, folder: Path | None = None, *, skip_missing: bool) -> Dataset:
+def _from_csv(file: Path, folder: Path | None = None, *, skip_missing: bool, allow_outside: bool) -> Dataset:
     """A CSV of labels, for the images below ``folder`` if it is given; a note counts those without a row."""
-    labels = labels_file.read_labels(file, *([] if folder is None else [folder]), skip_missing=skip_missing)
+    labels = labels_file.read_labels(
+        file, *([] if folder is None else [folder]), skip_missing=skip_missing, allow_outside=allow_outside
+    )
     root, rows = labels.root, labels.rows
     has_default_name = file.name == labels_file.NAME
     return Dataset(

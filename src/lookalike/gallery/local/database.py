@@ -100,7 +100,9 @@ def _has_pending_log(database: Path) -> bool:
 
 
 def _connect(address: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    return sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA trusted_schema = OFF")  # a gallery may come from elsewhere
+    return connection
 
 
 @contextmanager

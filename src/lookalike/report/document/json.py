@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from lookalike.encoders.spec import EncoderSpec
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lookalike.evaluation.scoring.results import Exclusion
     from lookalike.evaluation.statistics.intervals import Interval
     from lookalike.images.files import Skipped
+
+
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_text(answer: dict[str, Any]) -> str:
@@ -30,9 +33,23 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Rows as CSV, each ended by a line feed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(csv_cell, header))
+    writer.writerows(map(csv_cell, row) for row in rows)
     return text.getvalue()
+
+
+def csv_cell(value: object) -> object:
+    """A value for a CSV: a text that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    Numbers stay as they are, also as texts. (OWASP, CSV Injection.)
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA_STARTS):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def path_fields(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -69,6 +69,8 @@ def _entry(record: tuple[Any, ...]) -> Entry:
     number, path, size, mtime_ns, inode, digest, offline_since, checksum = record
     if checksum is not None and checksum != entry_checksum(digest, path):
         raise sqlite3.DatabaseError(f"wrong checksum of image {number:x}")
+    if not is_relative(path):
+        raise sqlite3.DatabaseError(f"the path of image {number:x} is not below the folder of images")
     return Entry(number, os.fsdecode(path), FileStat(size, mtime_ns, inode), digest, offline_since)
 
 

@@ -238,6 +238,15 @@ def score_checksum(digest: bytes, best: bytes, score: float) -> int:
     return zlib.crc32(struct.pack("<d", score), zlib.crc32(digest + best))
 
 
+def has_foreign_code(connection: sqlite3.Connection) -> bool:
+    """Whether the database runs SQL of its own when it is read or written, which a gallery's does not."""
+    statement = (
+        "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' OR (type = 'view' AND name <> 'images') "
+        "OR (type = 'table' AND (sql LIKE 'CREATE VIRTUAL%' OR sql LIKE '% AS (%' OR sql LIKE '%CHECK (%'))"
+    )
+    return connection.execute(statement).fetchone() is not None
+
+
 def check_supported(connection: sqlite3.Connection, file: Path) -> None:
     """Raise :class:`~lookalike.errors.GalleryError` unless the open ``file`` is a gallery's, of a supported version.
 
@@ -245,6 +254,8 @@ def check_supported(connection: sqlite3.Connection, file: Path) -> None:
     """
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise damage_error(file, "not the database of a gallery")
+    if has_foreign_code(connection):
+        raise damage_error(file, "contains triggers, views or computed columns that are not a gallery's")
     current = version(connection)
     if current > len(MIGRATIONS):
         raise GalleryError(
