@@ -388,6 +388,7 @@ def test_a_writer_at_work_is_no_shortfall(root: Path):
             file.write(bytes(RECORD))
         with Gallery.open(root, encoder=FakeEncoder()) as reader:
             assert not reader.shortfall()
+        assert check_files(root / ".lookalike") == []
     with Gallery.open(root, encoder=FakeEncoder()) as reader:
         assert reader.shortfall().unknown == 1
 

@@ -11,9 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from lookalike import file_locks
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local.database import DATABASE, connect_to_read, convert_errors
+from lookalike.gallery.local.locks import LOCK
 from lookalike.gallery.local.rows.stamp_rows import Rows, open_rows
 from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
 from lookalike.gallery.local.summary import NAME as SUMMARY
@@ -61,6 +63,8 @@ class _Check:
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self._folder = folder
         self._connection = connection
+        # A writer at work may be ahead of what is committed.
+        self._is_at_rest = not file_locks.is_locked(folder / LOCK)
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong."""
@@ -74,7 +78,7 @@ class _Check:
             yield Finding(DATABASE, f"in the earlier format {number}, which has no checksums", is_damage=False)
             return
         yield from (Finding(DATABASE, problem) for problem in self._entries())
-        if Summary.read(self._folder) != Summary.of(self._connection):
+        if self._is_at_rest and Summary.read(self._folder) != Summary.of(self._connection):
             yield Finding(SUMMARY, "missing, or not what the database says", is_damage=False)
         for stamp_id, spec in self._connection.execute("SELECT id, spec FROM stamps").fetchall():
             yield from (Finding(DATABASE, problem) for problem in self._calibration(stamp_id))
@@ -127,7 +131,7 @@ class _Check:
         """Whether the vectors are those that the database refers to, unchanged, and of length 1."""
         (known,) = self._connection.execute("SELECT next_row FROM stamps WHERE id = ?", (stamp_id,)).fetchone()
         available = rows.available()
-        if available > known:
+        if available > known and self._is_at_rest:
             more = plural(available - known, "vector")
             yield Finding(name, f"{more} that the database doesn't know, as after an interruption", is_damage=False)
         damaged, missing, beyond = 0, 0, 0
