@@ -26,9 +26,8 @@ ROOMS = {
     ),
     "images": "formats files messages sniff kinds selection walk pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
-    "images.readers": (
-        "opened animation pillow png jpeg jpeg_damage tiff iso_media heif jpeg2000 jpegxl netpbm raw choice"
-    ),
+    "images.readers": "opened animation pillow png jpeg jpeg_damage tiff boxed netpbm raw choice",
+    "images.readers.boxed": "boxes iso_media heif jpeg2000 jpegxl",
     "search": "query similarity ranking index",
     "encoders": (
         "spec catalog preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden benchmark"

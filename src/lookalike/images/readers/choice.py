@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO, Final
 
-from lookalike.images.readers.heif import open_avif, open_heif
+from lookalike.images.readers.boxed.heif import open_avif, open_heif
+from lookalike.images.readers.boxed.jpeg2000 import open_jpeg2000
+from lookalike.images.readers.boxed.jpegxl import open_jpegxl
 from lookalike.images.readers.jpeg import open_jpeg
-from lookalike.images.readers.jpeg2000 import open_jpeg2000
-from lookalike.images.readers.jpegxl import open_jpegxl
 from lookalike.images.readers.netpbm import open_netpbm
 from lookalike.images.readers.opened import Opened
 from lookalike.images.readers.pillow import open_bmp, open_with_pillow

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from lookalike.images.pixels.levels import Declared
 from lookalike.images.pixels.samples import Samples
-from lookalike.images.readers.iso_media import read_boxes
+from lookalike.images.readers.boxed.boxes import read_boxes
 from lookalike.images.readers.opened import Opened, opened_samples, unsupported_error
 
 _START: Final = b"\xff\x4f\xff\x51"

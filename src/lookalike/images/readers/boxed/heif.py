@@ -6,7 +6,7 @@ from functools import cache
 from typing import BinaryIO, Final
 
 from lookalike.images.files import SkipKind, image_error
-from lookalike.images.readers.iso_media import read_items
+from lookalike.images.readers.boxed.iso_media import read_items
 from lookalike.images.readers.opened import Opened, unsupported_error
 from lookalike.images.readers.pillow import open_with_pillow
 

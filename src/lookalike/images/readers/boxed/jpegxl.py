@@ -7,6 +7,7 @@ from functools import partial
 from typing import BinaryIO, Final
 
 from lookalike.images.pixels.samples import Samples
+from lookalike.images.readers.boxed.boxes import read_box
 from lookalike.images.readers.opened import Opened, opened_samples
 
 _CODESTREAM: Final = b"\xff\x0a"
@@ -29,18 +30,11 @@ def _codestream_head(file: BinaryIO) -> bytes:
     head = file.read(32)
     if head.startswith(_CODESTREAM):
         return head
-    file.seek(0)
-    while len(box := file.read(8)) == 8:  # noqa: PLR2004  length and kind
-        length, kind = int.from_bytes(box[:4], "big"), box[4:]
-        header = 8
-        if length == 1:
-            length, header = int.from_bytes(file.read(8), "big"), 16
-        if kind in _CODESTREAM_BOXES:
-            return file.read(32 + _CODESTREAM_BOXES[kind])[_CODESTREAM_BOXES[kind] :]
-        if length < header:
-            break
-        file.seek(length - header, 1)
-    raise ValueError("no codestream")
+    found = read_box(file, _CODESTREAM_BOXES, 32 + max(_CODESTREAM_BOXES.values()))
+    if found is None:
+        raise ValueError("no codestream")
+    kind, content = found
+    return content[_CODESTREAM_BOXES[kind] :]
 
 
 def _size(codestream: bytes) -> tuple[int, int]:

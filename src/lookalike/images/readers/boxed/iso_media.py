@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
+
+from lookalike.images.readers.boxed.boxes import read_box, read_boxes
 
 _LARGEST_META: Final = 16 << 20
 _DERIVED: Final = frozenset({b"grid", b"iovl", b"iden", b"tmap"})
@@ -29,45 +30,12 @@ def read_items(file: BinaryIO) -> MediaItems:
     codecs: frozenset[str] = frozenset()
     sizes = [(0, 0)]
     with contextlib.suppress(struct.error, IndexError, KeyError):
-        meta = _meta(file)
+        _, meta = read_box(file, (b"meta",), _LARGEST_META) or (b"", b"")
         boxes = dict(read_boxes(meta[4:]))
         sizes += _sizes(boxes)
         codecs = _codecs(boxes)
     file.seek(0)
     return MediaItems(codecs, max(sizes, key=lambda size: size[0] * size[1]))
-
-
-def _meta(file: BinaryIO) -> bytes:
-    """The content of the top-level ``meta`` box; empty if there is none."""
-    file.seek(0)
-    while len(head := file.read(8)) == 8:  # noqa: PLR2004  the size and the type of a box
-        size, kind = struct.unpack(">I4s", head)
-        header = 8
-        if size == 1:
-            (size,) = struct.unpack(">Q", file.read(8))
-            header = 16
-        if kind == b"meta":
-            return file.read(min(size - header if size else _LARGEST_META, _LARGEST_META))
-        if size < header:  # 0: it reaches to the end
-            break
-        file.seek(size - header, 1)
-    return b""
-
-
-def read_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The type and the content of each box in ``data``."""
-    start = 0
-    while start + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, start)
-        header = 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, start + 8)
-            header = 16
-        end = start + size if size else len(data)
-        if size and size < header:
-            return
-        yield kind, data[start + header : end]
-        start = end
 
 
 def _sizes(boxes: dict[bytes, bytes]) -> list[tuple[int, int]]:
