@@ -21,7 +21,6 @@ from lookalike.gallery.own_encoder import OwnEncoder
 from lookalike.gallery.records import Shortfall
 from lookalike.gallery.searching.searcher import Searcher
 from lookalike.gallery.searching.terms import embed_query, find_entry
-from lookalike.gallery.stamp_check import matches_stamp
 from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, find_gallery, gallery_at, open_store
 from lookalike.gallery.updating.missing import remove
@@ -183,14 +182,9 @@ class Gallery:
         :class:`~lookalike.errors.UnreachedImagesError` is raised. The other arguments and errors are those of
         :meth:`update`.
         """
-        started, reencoded = time.monotonic(), 0
-        if matches_stamp(self._store, encoder):
-            self._store.discard_replacement()
-        else:
-            check_writable(self._store)
-            reencoded = reencode(
-                self._store, encoder, self.options.reading, accept_missing=accept_missing, progress=progress
-            )
+        started = time.monotonic()
+        reading = self.options.reading
+        reencoded = reencode(self._store, encoder, reading, accept_missing=accept_missing, progress=progress)
         seconds = time.monotonic() - started
         self.set_encoder(encoder)
         report = self.update(verify=verify, prune=prune, progress=progress)

@@ -1,4 +1,4 @@
-"""What is in a gallery, as JSON."""
+"""What is in a gallery, and whether it is sound, as JSON."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ from lookalike.embedding import EmbeddedFile, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import UnreachedImagesError
 from lookalike.gallery.records import NewVector
+from lookalike.gallery.stamp_check import matches_stamp
 from lookalike.gallery.store import Replacement, Store
 from lookalike.gallery.updating.missing import find_losses, is_below
+from lookalike.gallery.updating.root import check_writable
 from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FoundFile, SkipKind, Skipped
 from lookalike.images.rules import Rules
@@ -35,10 +37,15 @@ def reencode(
 ) -> int:
     """Embed every content of the gallery with ``encoder``, then activate it; returns the number of contents embedded.
 
-    If interrupted, the next call resumes. Files that have changed or are damaged become skipped files without a stat,
-    so the next update reads them again. Raises :class:`~lookalike.errors.UnreachedImagesError`, and changes nothing, if
-    images can't be read that may still exist; with ``accept_missing`` these become skipped files too.
+    If ``encoder`` is the gallery's own, an unfinished replacement is discarded. If interrupted, the next call resumes.
+    Files that have changed or are damaged become skipped files without a stat, so the next update reads them again.
+    Raises :class:`~lookalike.errors.UnreachedImagesError`, and changes nothing, if images can't be read that may still
+    exist; with ``accept_missing`` these become skipped files too.
     """
+    if matches_stamp(store, encoder):
+        store.discard_replacement()
+        return 0
+    check_writable(store)
     replacement = store.open_replacement(encoder.spec, encoder.location)
     run = _Reencoding(store, encoder, replacement, reading or ReadOptions())
     run.run(progress)

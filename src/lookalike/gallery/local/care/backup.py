@@ -40,7 +40,6 @@ def back_up(folder: Path, destination: Path) -> None:
             _set_root(copy, folder)
             _copy_rows(copy, folder, destination)
             Summary.of(copy).write(destination)
-        _sync(unfinished)
         unfinished.replace(destination / DATABASE)
         sync_folder(destination)
 
@@ -80,8 +79,3 @@ def _copy_bytes(original: BinaryIO, file: BinaryIO, size: int) -> None:
     while size > 0 and (part := original.read(min(size, _CHUNK))):
         file.write(part)
         size -= len(part)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

@@ -20,12 +20,11 @@ from lookalike.gallery.local.rows.stamp_rows import Rows, open_rows
 from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
 from lookalike.gallery.local.summary import NAME as SUMMARY
 from lookalike.gallery.local.summary import Summary
+from lookalike.search.similarity import are_unit
 from lookalike.text import plural, printable
 
 _AT_ONCE: Final = 4096
 _MOST_NAMED: Final = 5
-_LARGEST_ERROR: Final = 1e-3
-"""How much the length of an embedding may differ from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +141,8 @@ class _Check:
             missing += int((~present & (numbers >= 0) & (numbers < known)).sum())
             digests = [digest for (digest, _), there in zip(page, present, strict=True) if there]
             unsound = rows.unsound(numbers[present], digests)
-            lengths = np.linalg.norm(rows.vectors.rows(available)[numbers[present]].astype(np.float64), axis=1)
-            wrong_lengths = numbers[present][~(np.abs(lengths - 1) <= _LARGEST_ERROR)]
-            damaged += len(np.union1d(unsound, wrong_lengths))
+            wrong_lengths = ~are_unit(rows.vectors.rows(available)[numbers[present]])
+            damaged += len(np.union1d(unsound, numbers[present][wrong_lengths]))
         if beyond:
             yield Finding(DATABASE, f"refers to {plural(beyond, 'vector')} that were never written")
         if damaged:

@@ -25,10 +25,10 @@ from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.sql import embedding_table, revisions, schema, tables
 from lookalike.gallery.local.sql.embedding_table import NewEmbedding
 from lookalike.gallery.local.summary import Summary
+from lookalike.search.similarity import are_unit
 from lookalike.text import printable
 
 _AT_ONCE: Final = 4096
-_LARGEST_ERROR: Final = 1e-3
 _NEW: Final = f"{DATABASE}-new"
 
 _ENTRY_COLUMNS: Final = (
@@ -99,6 +99,20 @@ def _all_sound(rows: Rows) -> Iterator[SoundRow]:
         yield from rows.sound(start, min(start + _AT_ONCE, count))
 
 
+def _choose_summary(folder: Path, found: Salvage) -> Summary:
+    """What the gallery is: by its database, or by gallery.json if the records of the rows agree with that only.
+
+    The database may be another gallery's, or its encoder damaged.
+    """
+    candidates = [summary for summary in (found.summary, Summary.read(folder)) if summary is not None]
+    if not candidates:
+        raise GalleryDamagedError(
+            f"{printable(folder)}: neither the database nor gallery.json says which encoder and folder of images "
+            "this gallery belongs to, so it can't be repaired. Delete this folder and run lookalike index again"
+        )
+    return next((summary for summary in candidates if _owns_rows(summary, folder)), candidates[0])
+
+
 def _owns_rows(summary: Summary, folder: Path) -> bool:
     """Whether files of records belong to this gallery and to its encoders."""
     owners = {Owner(bytes.fromhex(summary.id), stamp.fingerprint) for stamp in summary.stamps}
@@ -111,19 +125,9 @@ class _Rebuilding:
 
     def __init__(self, folder: Path, found: Salvage) -> None:
         self._folder = folder
-        own = Summary.read(folder)
-        # The database may be another gallery's, or its encoder damaged; the records of the rows tell.
-        candidates = [summary for summary in (found.summary, own) if summary is not None]
-        summary = next((one for one in candidates if _owns_rows(one, folder)), candidates[0] if candidates else None)
-        self._found = found
-        if summary is None:
-            raise GalleryDamagedError(
-                f"{printable(folder)}: neither the database nor gallery.json says which encoder and folder of images "
-                "this gallery belongs to, so it can't be repaired. Delete this folder and run lookalike index again"
-            )
-        if found.summary is not None and found.summary.id != summary.id:
-            self._found = Salvage()
-        self._summary = summary
+        self._summary = _choose_summary(folder, found)
+        is_foreign = found.summary is not None and found.summary.id != self._summary.id
+        self._found = Salvage() if is_foreign else found
 
     def run(self) -> Rebuilt:
         """Write the new database and put it in the place of the old one."""
@@ -133,10 +137,11 @@ class _Rebuilding:
                 connection.execute("BEGIN IMMEDIATE")
                 schema.migrate(connection)
                 self._fill(connection)
-            counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _COUNTED]
+            counts = "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM embeddings)"
+            rebuilt = Rebuilt(*connection.execute(counts).fetchone())
         self._replace_database()
         self._summary.write(self._folder)
-        return Rebuilt(*counts)
+        return rebuilt
 
     def _fill(self, connection: sqlite3.Connection) -> None:
         self._fill_meta(connection)
@@ -191,7 +196,7 @@ class _Rebuilding:
         for _, stamp, digest, row, rules, share in self._found.embeddings:
             if stamp == stamp_id and 0 <= row < count:
                 vector = np.array(vectors[row : row + 1])
-                if abs(float(np.linalg.norm(vector.astype(np.float64))) - 1) <= _LARGEST_ERROR:
+                if are_unit(vector).all():
                     records[row] = make_records(vector, [digest], [ids.get(digest, 0)], [rules], [share])[0]
         file.create(records)
 
@@ -229,6 +234,3 @@ class _Rebuilding:
                 Path(f"{database}{suffix}").replace(f"{damaged}{suffix}")
         (self._folder / _NEW).replace(database)
         sync_folder(self._folder)
-
-
-_COUNTED: Final = ("entries", "embeddings")

@@ -115,12 +115,12 @@ def make_records(
     records["entry"] = ids
     records["rules"] = [text if len(text) <= RECORD["rules"].itemsize else "" for text in rules]
     records["share"] = [np.nan if share is None else share for share in shares]
-    records["vector"] = checksums(vectors)
+    records["vector"] = _checksums(vectors)
     records["record"] = _own_checksums(records)
     return records
 
 
-def checksums(vectors: NDArray[np.float32]) -> NDArray[np.uint32]:
+def _checksums(vectors: NDArray[np.float32]) -> NDArray[np.uint32]:
     """The CRC-32 of each of ``vectors`` (n, dimension), little-endian."""
     return _row_checksums(np.ascontiguousarray(vectors, "<f4"))
 
@@ -128,7 +128,7 @@ def checksums(vectors: NDArray[np.float32]) -> NDArray[np.uint32]:
 def are_sound(records: NDArray[np.void], vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which records (n,) are undamaged and belong to an image, and have the checksum of their vector: bool (n,)."""
     own = (_own_checksums(records) == records["record"]) & (records["digest"] != np.zeros((), "V32"))
-    sound: NDArray[np.bool_] = own & (checksums(vectors) == records["vector"])
+    sound: NDArray[np.bool_] = own & (_checksums(vectors) == records["vector"])
     return sound
 
 

@@ -58,11 +58,6 @@ class Rows:
         self.vectors = vectors
         self.records = None if owner is None else RowRecords(records_path(vectors.path), owner)
 
-    @property
-    def dimension(self) -> int:
-        """The length of a row."""
-        return self.vectors.dimension
-
     def create(self) -> None:
         """Create both files empty, durably."""
         self.vectors.create()

@@ -72,17 +72,6 @@ def drop_rows(connection: sqlite3.Connection, stamp_id: int, count: int) -> None
     """Delete the embeddings at row ``count`` and after, and the calibration, which may have been made from them."""
     connection.execute("DELETE FROM embeddings WHERE stamp = ? AND row >= ?", (stamp_id, count))
     set_row_count(connection, stamp_id, count)
-    delete_calibration(connection, stamp_id)
-
-
-def delete_embeddings(connection: sqlite3.Connection, stamp_id: int, rows: Iterable[int]) -> None:
-    """Delete the embeddings at these rows, and the calibration, which may have been made from them."""
-    connection.executemany("DELETE FROM embeddings WHERE stamp = ? AND row = ?", [(stamp_id, row) for row in rows])
-    delete_calibration(connection, stamp_id)
-
-
-def delete_calibration(connection: sqlite3.Connection, stamp_id: int) -> None:
-    """Delete the calibration of a stamp; the next update makes it anew."""
     connection.execute("DELETE FROM calibration WHERE stamp = ?", (stamp_id,))
     connection.execute("UPDATE stamps SET calibrated_through = NULL WHERE id = ?", (stamp_id,))
 
