@@ -84,7 +84,7 @@ class Scan:
             return last.refresh(self._load(matrix))
         present = self._are_present(delta.rows, matrix)
         ids, rows = delta.ids[present], delta.rows[present]
-        self._check_sample(rows)
+        self._check_sample(rows, matrix)
         return last.refresh(last.vectors.changed(delta.removed, ids, rows, matrix))
 
     def _nearest(
@@ -114,7 +114,7 @@ class Scan:
         entries.sort(key=lambda entry: -scores[entry.id])  # stable: entries are in the order of their paths
         entries = entries[:k]
         rows = vectors.rows[vectors.positions(np.array([entry.id for entry in entries], np.int64))]
-        self._check(rows, [entry.digest for entry in entries])
+        self._check(rows, vectors.matrix, [entry.digest for entry in entries])
         return [Match(entry, scores[entry.id]) for entry in entries]
 
     def _allowed(self, vectors: Vectors, where: Filter | None) -> NDArray[np.bool_] | None:
@@ -141,12 +141,14 @@ class Scan:
         matrix = self._matrix()
         present = self._are_present(numbers, matrix)
         digests = [digest for (digest, _), there in zip(rows, present, strict=True) if there]
-        self._check(numbers[present], digests)
+        self._check(numbers[present], matrix, digests)
         return VectorBatch(digests, matrix[numbers[present]])
 
     def close(self) -> None:
-        """Release the mapped vector file, once no search uses it any more."""
+        """Release the mapped files, once no search uses them any more."""
         self._index = None
+        if self._rows.records is not None:
+            self._rows.records.close()
 
     def _matrix(self) -> NDArray[np.float32]:
         """The committed rows that are there, float32 (n, dimension): all, but in an incomplete copy of a gallery."""
@@ -166,7 +168,7 @@ class Scan:
         embedded = np.append(contents, -1)[positions] == wanted
         ids, used = ids[embedded], rows[positions[embedded]]
         present = self._are_present(used, matrix)
-        self._check_sample(used[present])
+        self._check_sample(used[present], matrix)
         return Vectors(ids[present], used[present], matrix)
 
     def _are_present(self, rows: NDArray[np.int64], matrix: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -175,16 +177,18 @@ class Scan:
             raise damage_error(self._session.folder / DATABASE, "refers to vectors that were never written")
         return rows < len(matrix)
 
-    def _check_sample(self, rows: NDArray[np.int64]) -> None:
+    def _check_sample(self, rows: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
         """Check some of ``rows`` (n,), others each time: it takes about a microsecond for each."""
         chosen = rows if len(rows) <= _CHECKED else np.random.default_rng().choice(rows, _CHECKED)
-        self._check(chosen)
+        self._check(chosen, matrix)
 
-    def _check(self, rows: NDArray[np.int64], digests: Sequence[bytes] | None = None) -> None:
-        """Raise :class:`~lookalike.errors.GalleryDamagedError` if any of ``rows`` (n,) is damaged.
+    def _check(
+        self, rows: NDArray[np.int64], matrix: NDArray[np.float32], digests: Sequence[bytes] | None = None
+    ) -> None:
+        """Raise :class:`~lookalike.errors.GalleryDamagedError` if any of ``rows`` (n,) of ``matrix`` is damaged.
 
         With ``digests`` (n,), also if one belongs to another content.
         """
-        damaged = self._rows.unsound(rows, digests)
+        damaged = self._rows.unsound(rows, matrix, digests)
         if len(damaged):
             raise damage_error(self._rows.vectors.path, f"damaged (wrong checksum of {plural(len(damaged), 'vector')})")

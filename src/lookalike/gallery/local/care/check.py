@@ -133,6 +133,7 @@ class _Check:
         if available > known and self._is_at_rest:
             more = plural(available - known, "vector")
             yield Finding(name, f"{more} that the database doesn't know, as after an interruption", is_damage=False)
+        vectors = rows.vectors.rows(available)
         damaged, missing, beyond = 0, 0, 0
         for page in self._pages(stamp_id):
             numbers = np.array([row for _, row in page], np.int64)
@@ -140,8 +141,8 @@ class _Check:
             beyond += int(((numbers < 0) | (numbers >= known)).sum())
             missing += int((~present & (numbers >= 0) & (numbers < known)).sum())
             digests = [digest for (digest, _), there in zip(page, present, strict=True) if there]
-            unsound = rows.unsound(numbers[present], digests)
-            wrong_lengths = ~are_unit(rows.vectors.rows(available)[numbers[present]])
+            unsound = rows.unsound(numbers[present], vectors, digests)
+            wrong_lengths = ~are_unit(vectors[numbers[present]])
             damaged += len(np.union1d(unsound, numbers[present][wrong_lengths]))
         if beyond:
             yield Finding(DATABASE, f"refers to {plural(beyond, 'vector')} that were never written")

@@ -51,6 +51,7 @@ class RowRecords:
     def __init__(self, path: Path, owner: Owner) -> None:
         self.path = path
         self.owner = owner
+        self._mapped: NDArray[np.void] = np.empty(0, RECORD)
 
     def create(self, records: NDArray[np.void] | None = None) -> None:
         """Create the file with ``records`` (n,), by default none, durably; replaces an existing file."""
@@ -79,11 +80,19 @@ class RowRecords:
         return (self.path.stat().st_size - _HEADER.size) // RECORD.itemsize
 
     def read(self, count: int) -> NDArray[np.void]:
-        """The first ``count`` records (n,), memory-mapped read-only; fewer if the file has fewer."""
-        count = min(count, self.count())
-        if count == 0:
-            return np.empty(0, RECORD)
-        return np.memmap(self.path, RECORD, "r", offset=_HEADER.size, shape=(count,))
+        """The first ``count`` records (n,), memory-mapped read-only; fewer if the file has fewer.
+
+        The file stays mapped until :meth:`close`.
+        """
+        if count > len(self._mapped):
+            available = self.count()
+            if available > len(self._mapped):
+                self._mapped = np.memmap(self.path, RECORD, "r", offset=_HEADER.size, shape=(available,))
+        return self._mapped[:count]
+
+    def close(self) -> None:
+        """Release the mapped file, once what was read is no longer used."""
+        self._mapped = np.empty(0, RECORD)
 
     def check_owner(self) -> None:
         """Raise :class:`~lookalike.errors.GalleryDamagedError` unless the file belongs to this gallery and stamp."""

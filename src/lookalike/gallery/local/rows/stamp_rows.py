@@ -82,15 +82,16 @@ class Rows:
         count = self.vectors.available()
         return count if self.records is None else min(count, self.records.count())
 
-    def unsound(self, rows: NDArray[np.int64], digests: Sequence[bytes] | None = None) -> NDArray[np.int64]:
-        """Those of ``rows`` (n,), all of them available, whose vector or record is damaged.
+    def unsound(
+        self, rows: NDArray[np.int64], vectors: NDArray[np.float32], digests: Sequence[bytes] | None = None
+    ) -> NDArray[np.int64]:
+        """Those of ``rows`` (n,) of the file ``vectors`` (r, dimension) that are damaged, or whose record is.
 
         With ``digests`` (n,), also those that belong to another content.
         """
         if self.records is None or not len(rows):
             return rows[:0]
-        count = self.available()
-        records, vectors = self.records.read(count), self.vectors.rows(count)
+        records = self.records.read(len(vectors))
         sound = np.ones(len(rows), bool)
         for start in range(0, len(rows), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
