@@ -127,10 +127,14 @@ class GalleryWriteError(GalleryError):
 
 
 class GalleryDamagedError(GalleryError):
-    """The gallery's files are inconsistent or unreadable; ``problem`` says what is wrong in a few words."""
+    """The gallery's files are inconsistent or unreadable.
 
-    def __init__(self, message: str, *, problem: str = "") -> None:
+    ``file`` is the name of the damaged file, if one is known, and ``problem`` says what is wrong in a few words.
+    """
+
+    def __init__(self, message: str, *, file: str = "", problem: str = "") -> None:
         super().__init__(message)
+        self.file = file
         self.problem = problem or message
 
 

@@ -261,6 +261,18 @@ def test_damage_is_found_and_repaired(name: str, damage: Callable[[Path], None],
     assert content(root) == before
 
 
+@pytest.mark.parametrize("name", [DATABASE, VECTORS, RECORDS])
+@pytest.mark.parametrize("damage", [Path.unlink, fill_with_garbage])
+def test_a_finding_names_the_damaged_file(damage: Callable[[Path], None], name: str, root: Path):
+    """So do the errors of searches and updates."""
+    damage(root / ".lookalike" / name)
+    assert [finding.file for finding in check_files(root / ".lookalike")] == [name]
+    for use in (lambda: content(root), lambda: Gallery.open(root, encoder=FakeEncoder(), writing=True)):
+        with pytest.raises(GalleryDamagedError, match="lookalike repair") as caught:
+            use()
+        assert caught.value.file == name
+
+
 def test_the_error_names_the_file_and_the_repair(root: Path):
     """It says that images are not affected, and how to go on."""
     fill_with_garbage(root / ".lookalike" / DATABASE)

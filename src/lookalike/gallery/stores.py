@@ -10,7 +10,7 @@ from typing import Final
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError, GalleryNotFoundError
 from lookalike.gallery.local.database import has_database
-from lookalike.gallery.local.store import LocalStore, has_remains
+from lookalike.gallery.local.store import LocalStore, has_remains, lost_database_error
 from lookalike.gallery.store import Store
 from lookalike.text import printable
 
@@ -28,7 +28,9 @@ def open_store(address: str | os.PathLike[str], *, writing: bool = False) -> Sto
     :class:`~lookalike.errors.GalleryError` for a URL, whose scheme is not supported.
     """
     _check_scheme(address)
-    folder = find_gallery(address)
+    folder = find_remains(address)
+    if folder is not None and not has_database(folder):
+        raise lost_database_error(folder)
     if folder is None:
         raise GalleryNotFoundError(
             f"{printable(Path(address).absolute())}: no gallery here or in any parent folder. To create one: "
@@ -65,6 +67,8 @@ def find_gallery(path: str | os.PathLike[str]) -> Path | None:
 def find_remains(path: str | os.PathLike[str]) -> Path | None:
     """As :func:`find_gallery`, but a gallery that has lost its database is found too, unless it is above ``path``."""
     start = Path(path).resolve()
+    if not start.exists():
+        return None
     remains = (folder for folder in (start, start / FOLDER_NAME) if has_remains(folder))
     return gallery_at(start) or next(remains, None) or find_gallery(path)
 

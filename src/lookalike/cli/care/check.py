@@ -11,6 +11,8 @@ from lookalike.cli.progress import progress_bar
 from lookalike.text import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lookalike.cli.arguments import Commands
     from lookalike.gallery.care import Finding
 
@@ -41,13 +43,15 @@ def run(options: argparse.Namespace) -> int:
         print(printable(folder))
         for finding in findings:
             print(f"  {finding}")
-        print(_verdict(findings))
+        print(_verdict(folder, findings))
     return 0 if not findings else 1 if any(finding.is_damage for finding in findings) else PARTLY_DONE
 
 
-def _verdict(findings: list[Finding]) -> str:
+def _verdict(folder: Path, findings: list[Finding]) -> str:
     if not findings:
         return "everything is sound"
     if any(finding.is_damage for finding in findings):
-        return "your images are not affected; to repair the gallery: lookalike repair"
-    return "nothing is damaged; to bring the gallery up to date: lookalike index --verify"
+        return f"your images are not affected; to repair the gallery: lookalike repair --gallery {printable(folder)}"
+    return (
+        f"nothing is damaged; to bring the gallery up to date: lookalike index --verify --gallery {printable(folder)}"
+    )

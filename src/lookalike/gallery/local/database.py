@@ -127,6 +127,7 @@ def damage_error(file: Path, problem: str) -> GalleryDamagedError:
     return GalleryDamagedError(
         f"{printable(file)}: {problem}. Your images are not affected. To repair the gallery: lookalike repair "
         f"--gallery {printable(file.parent)}",
+        file=file.name,
         problem=problem,
     )
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
+from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local import older
 from lookalike.gallery.local.database import BUSY_SECONDS, DATABASE, damage_error, has_database
 from lookalike.gallery.local.reader import LocalReader
@@ -64,7 +65,7 @@ class LocalStore(LocalReader):
 
         folder = folder.absolute()
         if not has_database(folder) and has_remains(folder):
-            raise damage_error(folder / DATABASE, "missing, but there are embeddings")
+            raise lost_database_error(folder)
         return cls(Session.create(folder, _is_own, fill))
 
     @classmethod
@@ -206,6 +207,11 @@ class LocalStore(LocalReader):
 def has_remains(folder: Path) -> bool:
     """Whether a gallery is in ``folder``, even if it has lost its database."""
     return has_database(folder) or (Summary.read(folder) is not None and any(folder.glob("vectors-*.npy")))
+
+
+def lost_database_error(folder: Path) -> GalleryDamagedError:
+    """The error for a gallery that has lost its database."""
+    return damage_error(folder / DATABASE, "missing, but there are embeddings")
 
 
 def _is_own(name: str) -> bool:

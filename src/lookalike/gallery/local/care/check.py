@@ -53,7 +53,7 @@ def check_files(folder: Path) -> list[Finding]:
                 connection.execute("BEGIN")  # all reads see the same commit
                 return list(_Check(folder, connection).findings())
     except GalleryDamagedError as error:
-        return [Finding(DATABASE, error.problem)]
+        return [Finding(error.file or DATABASE, error.problem)]
 
 
 class _Check:
@@ -86,7 +86,7 @@ class _Check:
                 rows = open_rows(self._connection, self._folder, stamp_id, EncoderSpec.from_json(spec))
                 yield from self._rows(rows, stamp_id, name)
             except GalleryDamagedError as error:
-                yield Finding(name, error.problem)
+                yield Finding(error.file or name, error.problem)
 
     def _database(self) -> Iterator[str]:
         """What SQLite finds, and whether the database has the objects and values of a gallery."""
