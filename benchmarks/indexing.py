@@ -10,7 +10,7 @@ from benchmarks.alternation import alternate, measure
 from benchmarks.images import Workspace
 from benchmarks.machine import cores
 from benchmarks.report import Line, Target
-from lookalike.embedding import embed_files
+from lookalike.embedding.files import embed_files
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.gallery.gallery import Gallery
 from lookalike.images.decode import open_image

@@ -20,6 +20,7 @@ from galleries import Result
 from lookalike import Encoder, Gallery, load_encoder
 from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.main import main
+from lookalike.embedding.limits import FileLimits, set_default_limits
 from processes import python_path
 
 # The same examples on every run; no deadlines, because other processes may use the machine.
@@ -54,6 +55,12 @@ def isolated_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("COLUMNS", "120")  # the width of text, also where tests run in parallel
         patch.setenv("HF_HUB_CACHE", str(folder / "hub"))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reading_in_this_process() -> None:
+    """Read files in the process of the tests, which is faster; test_isolation.py and programs in tests don't."""
+    set_default_limits(FileLimits(isolate=False))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.embedding import map_ahead
+from lookalike.embedding.ahead import map_ahead
 
 
 @settings(max_examples=30, deadline=None)

@@ -24,7 +24,7 @@ ROOMS = {
         "exports errors text machine progress atomic file_locks images search encoders embedding gallery evaluation "
         "report __init__ cli __main__"
     ),
-    "images": "formats files messages sniff kinds selection walk pixels readers decode rules thumbnails",
+    "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
     "images.readers": "opened animation pillow png jpeg jpeg_damage tiff boxed netpbm raw choice",
     "images.readers.boxed": "boxes iso_media heif jpeg2000 jpegxl",
@@ -36,6 +36,7 @@ ROOMS = {
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
+    "embedding": "ahead limits load messages worker process isolated files",
     "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery care",
     "gallery.searching": "calibration terms searcher",
     "gallery.updating": "root missing comparison update reencode",
@@ -71,8 +72,8 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "cli": (
-        "arguments output native_output progress encoder_source encoder_options index search status remove formats "
-        "encoders measuring care main"
+        "arguments output native_output progress encoder_source encoder_options file_limits index search status remove "
+        "formats encoders measuring care main"
     ),
     "cli.care": "check repair backup",
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",

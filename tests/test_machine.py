@@ -63,7 +63,7 @@ import threading
 from threadpoolctl import threadpool_info
 import numpy as np
 from lookalike.machine import limit_threads, processors
-from lookalike.embedding import map_ahead
+from lookalike.embedding.ahead import map_ahead
 limit_threads(1)
 print(processors(), {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
 print(len(set(map_ahead(lambda _: threading.get_ident(), range(50), 8))))

@@ -1,4 +1,4 @@
-"""How many processors this process may use, and the limit on its threads."""
+"""How many processors and how much memory this process may use, and the limit on its threads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
+_UNKNOWN_MEMORY = 8 << 30
+"""What is assumed where the system doesn't tell, in bytes."""
 
 
 class _Limit:
@@ -38,6 +40,24 @@ def limit_threads(count: int) -> None:
 
     _Limit.threads = count
     threadpool_limits(count, user_api="blas")
+
+
+def memory(cgroup: Path = _CGROUP) -> int:
+    """The bytes of memory that this process may use: what the machine has, or what a container is allowed."""
+    limits = [_limit_of(cgroup / "memory.max"), _limit_of(cgroup / "memory" / "memory.limit_in_bytes")]
+    return min([_installed(), *(limit for limit in limits if limit is not None)])
+
+
+def _installed() -> int:
+    with suppress(AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return _UNKNOWN_MEMORY
+
+
+def _limit_of(file: Path) -> int | None:
+    with suppress(OSError, ValueError):  # "max" without a limit
+        return int(file.read_text(encoding="ascii"))
+    return None
 
 
 def _usable() -> int:

@@ -60,11 +60,13 @@ import os, sys
 from pathlib import Path
 from fakes import FakeEncoder
 from galleries import index
-from lookalike import embedding
+from lookalike.embedding import load
+from lookalike.embedding.limits import FileLimits, set_default_limits
 
+set_default_limits(FileLimits(isolate=False))
 root, encoder = Path(sys.argv[1]), FakeEncoder()
 if {never_open}:
-    embedding.open_file = None
+    load.open_file = None
 with index(root, encoder) as gallery:
     print(len(gallery), encoder.encoded, len({{os.stat(entry.path).st_ino for entry in os.scandir(root)}}))
 """

@@ -106,6 +106,17 @@ def share_of(content: bytes) -> float | None:
     return opened(content).share
 
 
+def test_a_jpeg_of_hundreds_of_scans_is_not_decoded():
+    """Each would be decoded over the whole image: the last scan is repeated here, in 10 bytes each."""
+    start = PROGRESSIVE.rindex(b"\xff\xda")
+    scan = PROGRESSIVE[start:-2]
+    assert opened(PROGRESSIVE[:-2] + 100 * scan + b"\xff\xd9").size
+    with pytest.raises(ImageError) as caught:
+        opened(PROGRESSIVE[:-2] + 500 * scan + b"\xff\xd9")
+    assert caught.value.kind == SkipKind.UNSUPPORTED
+    assert "scans" in caught.value.reason
+
+
 @pytest.mark.parametrize("content", [JPEG, PROGRESSIVE], ids=["baseline", "progressive"])
 @pytest.mark.parametrize("missing", [1, 2, 10])
 def test_a_jpeg_without_its_end_is_used(content: bytes, missing: int):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, limit_frames, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load, loader, resolve_encoder
+from lookalike.cli.file_limits import add_file_limits, set_file_limits
 from lookalike.cli.output import PARTLY_DONE
 from lookalike.cli.progress import progress_bar
 from lookalike.errors import StampMismatchError
@@ -79,7 +80,12 @@ def add_to(commands: Commands) -> None:
         const="",
         help="remove the images that are gone or offline (below FOLDER) from the gallery",
     )
-    parser.add_argument("--verify", action="store_true", help="read and hash unchanged files too")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read and hash unchanged files too, and those that were skipped",
+    )
+    add_file_limits(parser)
     parser.add_argument(
         "--strict",
         action=argparse.BooleanOptionalAction,
@@ -118,6 +124,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.reencode and options.encoder:
         options.usage.error("use either --encoder, for a new gallery, or --reencode, for an existing one")
+    set_file_limits(options)
     with _open_or_create(options) as gallery, progress_bar() as progress:
         _set_options(gallery, options)
         if options.reencode:

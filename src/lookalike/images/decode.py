@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import struct
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Self
@@ -15,7 +13,7 @@ from PIL import Image
 
 from lookalike.errors import ImageError
 from lookalike.images.files import SkipKind, image_error, open_file, with_path
-from lookalike.images.formats import FORMATS
+from lookalike.images.memory import decoding_bytes, taken
 from lookalike.images.messages import last_message
 from lookalike.images.pixels.levels import Levels
 from lookalike.images.pixels.rgb import is_blank, to_rgb
@@ -24,7 +22,7 @@ from lookalike.images.readers.jpeg import open_jpeg, without_padding
 from lookalike.images.readers.jpeg_damage import completed, decoded_share
 from lookalike.images.readers.opened import Decoding, Opened
 from lookalike.images.readers.pillow import exif_orientation
-from lookalike.images.sniff import content_format
+from lookalike.images.sniff import content_format, not_an_image_error
 
 DEFAULT_PIXEL_CAP: Final = 200_000_000
 """By default, images with more pixels than this are skipped."""
@@ -32,9 +30,10 @@ DEFAULT_PIXEL_CAP: Final = 200_000_000
 _SMALLEST_SHARE: Final = 0.95
 """A JPEG whose end is missing is used if at least this share of its rows can be decoded."""
 
-# Images above this many pixels are decoded one at a time, so that several threads together don't exhaust the memory.
-_LARGE = 40_000_000
-_large_image_lock = threading.Lock()
+_LARGE: Final = 40_000_000
+"""Images above this many pixels are converted to RGB in parts."""
+_MOST_BYTES_A_PIXEL: Final = 20
+"""Files with more bytes than this for each pixel of the largest image that is read are not read at all."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -73,6 +72,12 @@ class ReadOptions:
     pixel_cap: int = DEFAULT_PIXEL_CAP
     levels: Levels | None = None
     strict: bool = False
+
+    def check_bytes(self, size: int) -> None:
+        """Raise :class:`~lookalike.errors.ImageError` if a file of ``size`` bytes is larger than an image can be."""
+        limit = self.pixel_cap * _MOST_BYTES_A_PIXEL
+        if size > limit:
+            raise image_error(SkipKind.TOO_LARGE, f"{size / 1e9:.1f} GB is above the limit of {limit / 1e9:g} GB")
 
     def to_texts(self) -> dict[str, str]:
         """Each option as a short text without spaces, to be kept with a gallery."""
@@ -189,7 +194,7 @@ def from_pillow(image: Image.Image) -> DecodedImage:
 def _format(file: BinaryIO, name: str | os.PathLike[str]) -> str:
     form = content_format(file, name)
     if form is None:
-        raise _not_an_image_error(file)
+        raise not_an_image_error(file)
     return form
 
 
@@ -204,17 +209,16 @@ def _decode(
             f"{width} x {height} pixels ({width * height / 1e6:.0f} megapixels) is above the limit of "
             f"{options.pixel_cap / 1e6:g} megapixels",
         )
-    return _to_rgb(opened, min_side, options, keep_profile=keep_profile)
+    with taken(decoding_bytes(form, opened.size)):
+        return _to_rgb(opened, min_side, options, keep_profile=keep_profile)
 
 
 def _to_rgb(opened: Opened, min_side: int | None, options: ReadOptions, *, keep_profile: bool) -> DecodedImage:
     width, height = opened.size
-    large = width * height > _LARGE
-    with _large_image_lock if large else contextlib.nullcontext():
-        image = opened.decode(Decoding(min_side, options.levels))
-        large = image.width * image.height > _LARGE  # a JPEG may have been reduced
-        factor = max(1, min(image.size) // min_side) if large and min_side is not None else 1
-        pixels = to_rgb(image, levels=options.levels, factor=factor, keep_profile=keep_profile)
+    image = opened.decode(Decoding(min_side, options.levels))
+    large = image.width * image.height > _LARGE
+    factor = max(1, min(image.size) // min_side) if large and min_side is not None else 1
+    pixels = to_rgb(image, levels=options.levels, factor=factor, keep_profile=keep_profile)
     # A JPEG is decoded at a fraction of its size; some formats know their true size only when they are decoded.
     size = opened.size if image.width < width and image.height < height else image.size
     return DecodedImage(_upright(pixels, opened.orientation), size[::-1] if opened.orientation in _SIDEWAYS else size)
@@ -231,7 +235,9 @@ def _decode_incomplete(
     if share < _SMALLEST_SHARE or options.strict:
         raise image_error(SkipKind.DAMAGED, f"truncated or damaged ({percent if share else cause})") from cause
     try:
-        decoded = _to_rgb(open_jpeg(io.BytesIO(completed(content))), min_side, options, keep_profile=keep_profile)
+        opened = open_jpeg(io.BytesIO(completed(content)))
+        with taken(decoding_bytes("JPEG", opened.size)):
+            decoded = _to_rgb(opened, min_side, options, keep_profile=keep_profile)
     except (ImageError, MemoryError):
         raise
     except Exception as error:
@@ -248,15 +254,6 @@ def _failure(error: Exception) -> ImageError:
     if any(sign in text for sign in _UNSUPPORTED_SIGNS):
         return image_error(SkipKind.UNSUPPORTED, f"unsupported ({text}); convert it to PNG or JPEG")
     return image_error(SkipKind.DAMAGED, f"truncated or damaged ({text})")
-
-
-def _not_an_image_error(file: BinaryIO) -> ImageError:
-    head = file.read(512)
-    if not head:
-        return image_error(SkipKind.EMPTY, "empty file")
-    text = all(byte >= 32 or byte in b"\t\n\f\r" for byte in head)  # noqa: PLR2004  32 is the space, the first printable
-    what = "text file" if text else f"unknown format; supported: {', '.join(FORMATS)}"
-    return image_error(SkipKind.NOT_AN_IMAGE, f"not an image ({what})")
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

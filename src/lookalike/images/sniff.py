@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import BinaryIO, Final
 
-from lookalike.images.formats import RAW_EXTENSIONS
+from lookalike.errors import ImageError
+from lookalike.images.files import SkipKind, image_error
+from lookalike.images.formats import FORMATS, RAW_EXTENSIONS
 
 _HEAD_BYTES: Final = 256
 JPEG_PADDING: Final = b"\0\t\n\r \xef\xbb\xbf"
@@ -63,6 +65,16 @@ def content_format(file: BinaryIO, path: str | os.PathLike[str] = "") -> str | N
         return _iso_format(head)
     name = _by_signature(head)
     return "RAW" if name == "TIFF" and _is_raw(head, path) else name
+
+
+def not_an_image_error(file: BinaryIO) -> ImageError:
+    """The error for an open file that :func:`content_format` doesn't know; the file is left anywhere."""
+    head = file.read(_HEAD_BYTES)
+    if not head:
+        return image_error(SkipKind.EMPTY, "empty file")
+    text = all(byte >= 32 or byte in b"\t\n\f\r" for byte in head)  # noqa: PLR2004  32 is the space, the first printable
+    what = "text file" if text else f"unknown format; supported: {', '.join(FORMATS)}"
+    return image_error(SkipKind.NOT_AN_IMAGE, f"not an image ({what})")
 
 
 def _by_signature(head: bytes) -> str | None:

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from lookalike.embedding import embed_files
+from lookalike.embedding.files import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.weights.cache import file_sha256
 from lookalike.errors import DatasetError

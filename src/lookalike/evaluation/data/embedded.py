@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import embed_files
+from lookalike.embedding.files import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from lookalike.embedding import embed_files
+from lookalike.embedding.files import embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.weights.cache import write_to_cache
 from lookalike.evaluation.data.contents import NO_STAT, check_usable, hash_dataset

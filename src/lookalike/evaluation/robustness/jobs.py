@@ -57,7 +57,7 @@ class LazyImage:
         except ImageError as error:
             return Skipped(path, SkipKind(error.kind), error.reason)
         except MemoryError:
-            return Skipped(path, SkipKind.TOO_LARGE, "too large for this machine's memory")
+            return Skipped(path, SkipKind.OUT_OF_MEMORY, "too large for this machine's memory")
 
     def _mask(self) -> Image.Image | Skipped | None:
         """The mask of the object, or the reason to skip the image; None if the row has no mask."""

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding import map_ahead
+from lookalike.embedding.ahead import map_ahead
 from lookalike.encoders.encoder import Encoder
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
 from lookalike.evaluation.corruptions.corruption import DonorKind

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
-from lookalike.embedding import map_ahead
+from lookalike.embedding.ahead import map_ahead
 from lookalike.gallery.records import Changes, Entry
 from lookalike.gallery.store import Store
 from lookalike.gallery.updating.missing import MissingEntries, is_below
@@ -24,6 +24,9 @@ _LASTING: Final = frozenset(
         SkipKind.UNSUPPORTED,
         SkipKind.BLANK,
         SkipKind.WRONG_EXTENSION,
+        SkipKind.TOO_LARGE,
+        SkipKind.TIMED_OUT,
+        SkipKind.CRASHED,
     }
 )
 

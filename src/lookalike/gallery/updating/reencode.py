@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
 
-from lookalike.embedding import EmbeddedFile, embed_files
+from lookalike.embedding.files import EmbeddedFile, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import UnreachedImagesError
 from lookalike.gallery.records import NewVector

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from lookalike.embedding import EmbeddedFile, embed_files
+from lookalike.embedding.files import EmbeddedFile, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError
 from lookalike.gallery.options import GalleryOptions, record_passed_over

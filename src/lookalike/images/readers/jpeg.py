@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from lookalike.errors import ImageError
 from lookalike.images.pixels.levels import Declared
 from lookalike.images.pixels.samples import Samples
 from lookalike.images.readers.opened import Opened, opened_samples, unsupported_error
-from lookalike.images.readers.pillow import open_with_pillow
+from lookalike.images.readers.pillow import open_with_pillow, opened_with_pillow, pillow_image
 from lookalike.images.sniff import JPEG_PADDING, LONGEST_PADDING
 
 _8_BITS: Final = 8
@@ -21,6 +22,8 @@ _ADOBE: Final = 0xEE
 START_OF_SCAN: Final = 0xDA
 _ADOBE_BYTES: Final = 16
 """The least length of that segment with its marker."""
+_MOST_SCANS: Final = 200
+"""Encoders write about 10. Each one is decoded over the whole image, so a small file could keep a decoder for hours."""
 _METADATA: Final = frozenset({*range(0xE0, 0xF0), 0xFE}) - {_ADOBE}
 """The other application segments (APP0 to APP15), and comments."""
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xDA)})
@@ -56,7 +59,12 @@ def open_jpeg(file: BinaryIO) -> Opened:
     """Open a JPEG. Bytes before it, and metadata that Pillow can't read, never make it fail."""
     file = without_padding(file)
     try:
-        return open_with_pillow(file, "JPEG")
+        image = pillow_image(file, "JPEG")
+        if image.info.get("progressive"):
+            _check_scans(file)
+        return opened_with_pillow(image, "JPEG")
+    except ImageError:
+        raise
     except Exception:
         file.seek(0)
         content = file.read()
@@ -66,6 +74,16 @@ def open_jpeg(file: BinaryIO) -> Opened:
         if frame.bits == _8_BITS and frame.marker not in (_LOSSLESS, _JPEG_LS):
             return open_with_pillow(io.BytesIO(without_metadata(content)), "JPEG")
         return opened_samples((frame.width, frame.height), partial(_read_deep, content, frame))
+
+
+def _check_scans(file: BinaryIO) -> None:
+    """Raise :class:`~lookalike.errors.ImageError` if a JPEG has so many scans that decoding it would take minutes."""
+    position = file.tell()
+    file.seek(0)
+    scans = file.read().count(bytes((0xFF, START_OF_SCAN)))  # which don't occur in the data of scans
+    file.seek(position)
+    if scans > _MOST_SCANS:
+        raise unsupported_error(f"JPEG with {scans:,} scans")
 
 
 def without_padding(file: BinaryIO) -> BinaryIO:

@@ -53,7 +53,11 @@ def open_bmp(file: BinaryIO) -> Opened:
 
 def open_with_pillow(file: BinaryIO, name: str) -> Opened:
     """Open an image that Pillow decodes with the right levels."""
-    image = pillow_image(file, name)
+    return opened_with_pillow(pillow_image(file, name), name)
+
+
+def opened_with_pillow(image: Image.Image, name: str) -> Opened:
+    """An image of the format ``name`` whose header Pillow has read."""
     orientation = exif_orientation(image)
     # Pillow turns a TIFF itself, and reports its upright size.
     applied = name == "TIFF"

@@ -1,0 +1,111 @@
+"""Read one file: its digest and, unless its content is known, its pixels as the encoder wants them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.encoders.spec import EncoderSpec, Preprocessing, View
+from lookalike.encoders.views import prepare_views, view_min_side
+from lookalike.errors import ImageError
+from lookalike.images.decode import ReadOptions, check_not_blank, open_image
+from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error, open_file, sha256
+from lookalike.images.formats import EXTENSIONS
+from lookalike.images.sniff import content_format, not_an_image_error
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file that was read.
+
+    ``file.stat`` describes it as it was then, and ``digest`` is the SHA-256 of its content (32 bytes). ``pixels`` are
+    the encoder's input, uint8 (v, S, S, 3), or None if the content was known. ``share`` is the share of the image that
+    could be decoded, None for all of it; ``other_format`` the format if the extension belongs to another one.
+    """
+
+    file: FoundFile
+    digest: bytes
+    other_format: str | None = None
+    pixels: NDArray[np.uint8] | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Reads files as an encoder with this ``preprocessing`` and ``view`` wants them, with the options ``reading``."""
+
+    preprocessing: Preprocessing
+    view: View
+    reading: ReadOptions = field(default_factory=ReadOptions)
+
+    @classmethod
+    def of(cls, spec: EncoderSpec, reading: ReadOptions) -> Self:
+        """The loader for an encoder."""
+        return cls(spec.preprocessing, spec.view, reading)
+
+    def to_json(self) -> dict[str, Any]:
+        """This loader as JSON, for another process."""
+        return {
+            "preprocessing": asdict(self.preprocessing),
+            "view": self.view,
+            "reading": self.reading.to_texts(),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Read the result of :meth:`to_json`."""
+        preprocessing = Preprocessing(**fields["preprocessing"])
+        return cls(preprocessing, fields["view"], ReadOptions.from_texts(fields["reading"]))
+
+    def load(self, root: Path, file: FoundFile, known: Callable[[bytes], bool]) -> Loaded | Skipped:
+        """Read ``file`` (relative to ``root``); it is not decoded if its digest is ``known``.
+
+        A file that can't be used becomes a :class:`~lookalike.images.files.Skipped`.
+        """
+        current = file
+        try:
+            with open_file(root / file.path) as opened:
+                # Taken before reading: if the file changes meanwhile, the next run notices and reads it again.
+                current = FoundFile(file.path, FileStat.of(os.fstat(opened.fileno())))
+                other_format = self._other_format(opened, file.path)
+                self.reading.check_bytes(current.stat.size)
+                digest = sha256(opened)
+                if known(digest):
+                    return Loaded(current, digest, other_format)
+                return self._decoded(opened, current, digest, other_format)
+        except ImageError as error:
+            return Skipped(file.path, SkipKind(error.kind), error.reason, current.stat)
+        except MemoryError:
+            return Skipped(file.path, SkipKind.OUT_OF_MEMORY, "too large for this machine's memory", current.stat)
+        except OSError as error:
+            reason = f"can't be read ({error.strerror or error})"
+            return Skipped(file.path, SkipKind.UNREADABLE, reason, current.stat)
+
+    def _decoded(self, opened: BinaryIO, file: FoundFile, digest: bytes, other_format: str | None) -> Loaded:
+        side = view_min_side(self.preprocessing, self.view)
+        image = open_image(opened, min_side=side, options=self.reading, name=file.path, keep_profile=True)
+        check_not_blank(image)
+        pixels = prepare_views(image, self.preprocessing, self.view)
+        return Loaded(file, digest, other_format, pixels, image.share)
+
+    def _other_format(self, opened: BinaryIO, path: str) -> str | None:
+        """The format of a file whose extension belongs to another one.
+
+        Raises :class:`~lookalike.errors.ImageError` if that is not wanted, or if the file is no image.
+        """
+        extension = os.path.splitext(path)[1].lower()  # noqa: PTH122  a str of many, not one Path
+        content = content_format(opened, path)
+        if content is None:  # told from its head, however long it is
+            raise not_an_image_error(opened)
+        if content == EXTENSIONS.get(extension):
+            return None
+        if self.reading.strict:
+            reason = f"named {extension} but contains {content}; rename it, or index with --no-strict"
+            raise image_error(SkipKind.WRONG_EXTENSION, reason)
+        return content

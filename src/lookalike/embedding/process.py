@@ -1,0 +1,152 @@
+"""A process that reads files, seen from the process that embeds them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import numpy as np
+
+from lookalike.embedding.limits import FileLimits
+from lookalike.embedding.load import Loaded, Loader
+from lookalike.embedding.messages import receive, send
+from lookalike.errors import ImageError
+from lookalike.images import memory
+from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
+
+_START: Final = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from lookalike.embedding.worker import main; main()"
+)
+_LAST_WAIT: Final = 0.5
+"""The seconds that a killed process has to end. One that hangs in a read from a lost disk doesn't."""
+
+
+class ReaderProcess:
+    """A process that reads one file at a time.
+
+    It is started when it is made. :meth:`read` is for one thread; :meth:`end_if_late` and :meth:`kill` may be called on
+    others.
+    """
+
+    def __init__(self, loader: Loader, root: Path, limits: FileLimits) -> None:
+        self._limits = limits
+        self._deadline = float("inf")
+        self._is_late = False
+        self._was_killed = False
+        with tempfile.TemporaryFile() as printed:
+            # -P: the current folder is not searched for modules, whatever is in it.
+            self._process = subprocess.Popen(  # noqa: S603  this Python, and nothing from outside
+                [sys.executable, "-P", "-c", _START, json.dumps([path for path in sys.path if path])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+            )
+        self._requests = cast("BinaryIO", self._process.stdin)
+        self._answers = cast("BinaryIO", self._process.stdout)
+        with suppress(OSError):  # told when it is asked for a file
+            send(self._requests, {"loader": loader.to_json(), "root": str(root.absolute())})
+
+    def read(self, file: FoundFile, known: Callable[[bytes], bool]) -> Loaded | Skipped:
+        """As :meth:`Loader.load`. When that ends the process, the file is skipped, and :attr:`is_alive` is false.
+
+        Raises ``EOFError`` if the process was killed for another reason.
+        """
+        digest: str | None = None
+        with ExitStack() as memory_taken:
+            try:
+                self._send({"path": file.path}, self._limits.reading_seconds(file.stat.size))
+                while True:
+                    message, payload = receive(self._answers)
+                    if "digest" in message:
+                        digest = message["digest"]
+                        self._send({"answer": known(bytes.fromhex(digest))})
+                    elif "memory" in message:
+                        self._deadline = float("inf")
+                        self._send({"answer": _take(message["memory"], memory_taken)})
+                    else:
+                        self._deadline = float("inf")
+                        return _outcome(file, message, payload)
+            except (EOFError, OSError) as error:
+                if self._was_killed and not self._is_late:
+                    raise EOFError from error
+                return self._lost(file, was_read=digest is not None)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process can read another file."""
+        return not self._was_killed and self._process.poll() is None
+
+    def end_if_late(self) -> None:
+        """Kill the process if it has taken too long for its file."""
+        if time.monotonic() > self._deadline:
+            self._is_late = True
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process at once, also in the middle of a file."""
+        self._was_killed = True
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process, and release what this one holds of it."""
+        self.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LAST_WAIT)
+        for stream in (self._requests, self._answers):
+            with suppress(OSError):
+                stream.close()
+
+    def _send(self, message: dict[str, Any], seconds: float | None = None) -> None:
+        self._deadline = time.monotonic() + (self._limits.seconds if seconds is None else seconds)
+        send(self._requests, message)
+
+    def _lost(self, file: FoundFile, *, was_read: bool) -> Skipped:
+        """What becomes of the file at which the process ended."""
+        self._deadline = float("inf")
+        if not self._is_late:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LAST_WAIT)
+            return Skipped(file.path, SkipKind.CRASHED, f"its decoder crashed ({self._how_it_ended()})", file.stat)
+        if was_read:
+            reason = f"not decoded within {self._limits.seconds:g} s (--time-limit)"
+            return Skipped(file.path, SkipKind.TIMED_OUT, reason, file.stat)
+        seconds = self._limits.reading_seconds(file.stat.size)
+        return Skipped(file.path, SkipKind.UNREADABLE, f"can't be read (no answer within {seconds:.0f} s)", file.stat)
+
+    def _how_it_ended(self) -> str:
+        code = self._process.poll()
+        if code is None or code >= 0:
+            return f"exit code {code}"
+        with suppress(ValueError):
+            return signal.Signals(-code).name
+        return f"signal {-code}"
+
+
+def _take(count: int, memory_taken: ExitStack) -> bool:
+    """Take ``count`` bytes from this process's budget for the file, or give back what was taken if that is 0."""
+    if not count:
+        memory_taken.close()
+        return True
+    try:
+        memory_taken.enter_context(memory.budget().taken(count))
+    except ImageError:
+        return False
+    return True
+
+
+def _outcome(file: FoundFile, message: dict[str, Any], payload: bytes) -> Loaded | Skipped:
+    stat = None if message["stat"] is None else FileStat(*message["stat"])
+    if "skipped" in message:
+        return Skipped(file.path, SkipKind(message["skipped"]), message["reason"], stat)
+    shape = message["shape"]
+    pixels = None if shape is None else np.frombuffer(payload, np.uint8).reshape(shape)
+    current = FoundFile(file.path, stat or file.stat)
+    return Loaded(current, bytes.fromhex(message["loaded"]), message["other_format"], pixels, message["share"])

@@ -1,0 +1,147 @@
+"""The process that reads files: started by :mod:`lookalike.embedding.process`, it answers until its input ends."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from lookalike.embedding.load import Loaded, Loader
+from lookalike.embedding.messages import receive, send
+from lookalike.images import memory
+from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error
+from lookalike.images.messages import set_source
+
+_ALLOWANCE: Final = 256_000_000
+"""The bytes that this process may take beyond what it was given: for libraries, and for images that don't count."""
+_SURPLUS: Final = 1.25
+"""How much more than its estimate an image may take."""
+
+
+def main() -> None:
+    """Read the files that standard input asks for, until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that embeds decides what happens then
+    warnings.filterwarnings("ignore", module="PIL")
+    # What libraries print must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _catch_printed()
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
+    parent = _Parent(requests, answers)
+    start = parent.next()
+    loader, root = Loader.from_json(start["loader"]), Path(start["root"])
+    memory.take_from(_Memory(parent).taken)
+    while True:
+        request = parent.next()
+        parent.answer(loader.load(root, FoundFile(request["path"], FileStat(0, 0, 0)), parent.is_known))
+
+
+def _listen(stream: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
+    """Pass on what the other process says. When it has ended, in whatever way, this one ends too, even in a decoder."""
+    with suppress(EOFError, OSError):
+        while True:
+            requests.put(receive(stream)[0])
+    os._exit(0)
+
+
+class _Parent:
+    """The process that asked for files."""
+
+    def __init__(self, requests: queue.SimpleQueue[dict[str, Any]], answers: BinaryIO) -> None:
+        self._requests = requests
+        self._answers = answers
+
+    def next(self) -> dict[str, Any]:
+        return self._requests.get()
+
+    def ask(self, question: dict[str, Any]) -> bool:
+        send(self._answers, question)
+        return bool(self.next()["answer"])
+
+    def is_known(self, digest: bytes) -> bool:
+        return self.ask({"digest": digest.hex()})
+
+    def answer(self, outcome: Loaded | Skipped) -> None:
+        if isinstance(outcome, Skipped):
+            stat = None if outcome.stat is None else _fields(outcome.stat)
+            send(self._answers, {"skipped": outcome.kind, "reason": outcome.reason, "stat": stat})
+            return
+        pixels = outcome.pixels
+        message = {
+            "loaded": outcome.digest.hex(),
+            "stat": _fields(outcome.file.stat),
+            "other_format": outcome.other_format,
+            "share": outcome.share,
+            "shape": None if pixels is None else pixels.shape,
+        }
+        send(self._answers, message, b"" if pixels is None else pixels.tobytes())
+
+
+def _fields(stat: FileStat) -> tuple[int, int, int]:
+    return stat.size, stat.mtime_ns, stat.inode
+
+
+class _Memory:
+    """Takes memory from the budget of the process that asked, and makes the system refuse more than that."""
+
+    def __init__(self, parent: _Parent) -> None:
+        self._parent = parent
+        self._own = _data_bytes() + _ALLOWANCE
+        _refuse_above(self._own)
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        if not self._parent.ask({"memory": count}):
+            raise image_error(SkipKind.OUT_OF_MEMORY, _too_large(count))
+        _refuse_above(self._own + round(count * _SURPLUS))
+        try:
+            yield
+        finally:
+            self._parent.ask({"memory": 0})
+            _refuse_above(self._own)
+
+
+def _too_large(count: int) -> str:
+    return f"decoding it may take {count / 1e9:.1f} GB of memory, more than is allowed (--memory)"
+
+
+def _data_bytes() -> int:
+    """The bytes that count for the limit on data: private, writable memory. 0 where the system doesn't tell."""
+    with suppress(OSError, ValueError, IndexError):
+        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(text.split("VmData:")[1].split()[0]) * 1024
+    return 0
+
+
+def _refuse_above(count: int) -> None:
+    """Let allocations fail beyond ``count`` bytes in all, where the system can do that."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _catch_printed() -> None:
+    """Let error messages quote what libraries print to standard error, which is a file of this process alone."""
+    position = 0
+
+    def read() -> str:
+        nonlocal position
+        text = os.pread(2, 1 << 16, position)
+        position += len(text)
+        return text.decode(errors="replace")
+
+    if hasattr(os, "pread"):  # not on Windows
+        set_source(read)

@@ -1,0 +1,304 @@
+"""Files that hang, crash or exhaust a decoder cost themselves, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fakes import SPEC, FakeEncoder
+from lookalike.embedding import process as process_module
+from lookalike.embedding.files import EmbeddedFile, embed_files
+from lookalike.embedding.limits import FileLimits
+from lookalike.embedding.load import Loader
+from lookalike.embedding.process import ReaderProcess
+from lookalike.images import memory
+from lookalike.images.decode import ReadOptions
+from lookalike.images.files import SkipKind, Skipped
+from lookalike.images.walk import find_images
+from processes import python_path
+
+_ODD_DECODER = """
+import os, signal, sys, json, time
+sys.path[:] = json.loads(sys.argv[1])
+from lookalike.embedding import worker, load
+real = load.open_image
+def open_image(file, **options):
+    what = options["name"]
+    if "crash" in what:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "abort" in what:
+        os.abort()
+    if "leave" in what:
+        os._exit(3)
+    if "hang" in what:
+        time.sleep(600)
+    if "print" in what:
+        print("a library's message", flush=True)
+    if "hungry" in what:
+        bytearray(2_000_000_000)
+    return real(file, **options)
+load.open_image = open_image
+worker.main()
+"""
+"""A reading process whose decoder misbehaves at files of certain names, as decoders in C do."""
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder of images."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def odd_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let reading processes have the odd decoder."""
+    monkeypatch.setattr(process_module, "_START", _ODD_DECODER)
+
+
+@pytest.fixture
+def whole_budget() -> Iterator[None]:
+    """Leave a budget that is large enough for other tests."""
+    yield
+    memory.limit_memory(4_000_000_000)
+
+
+def image(path: Path, seed: int, size: tuple[int, int] = (90, 60)) -> None:
+    """Save an image of noise."""
+    Image.effect_noise(size, 20 + seed % 200).convert("RGB").save(path)
+
+
+def embed(folder: Path, limits: FileLimits | None = None, **options: object) -> dict[str, EmbeddedFile | Skipped]:
+    """The outcome for every file of ``folder``, by path."""
+    files = find_images(folder).files
+    batches = embed_files(FakeEncoder(), folder, files, limits=limits or FileLimits(), **options)  # type: ignore[arg-type]
+    outcomes = [outcome for batch in batches for outcome in batch]
+    found = [outcome.path if isinstance(outcome, Skipped) else outcome.file.path for outcome in outcomes]
+    assert found == [file.path for file in files]
+    return dict(zip(found, outcomes, strict=True))
+
+
+def test_isolated_reading_gives_the_same(folder: Path):
+    """Digests, embeddings, notes and reasons are those of reading in the same process."""
+    for number in range(12):
+        image(folder / f"{number}.png", number)
+    image(folder / "larger.jpg", 1, (900, 700))
+    (folder / "webp.jpg").write_bytes((folder / "0.png").read_bytes())
+    (folder / "text.jpg").write_text("no image")
+    (folder / "empty.png").touch()
+    (folder / "cut.png").write_bytes((folder / "1.png").read_bytes()[:200])
+    Image.new("RGB", (50, 50), "red").save(folder / "blank.png")
+    name = os.fsdecode(b"odd \xff name.png")
+    image(folder / name, 3)
+    isolated, together = embed(folder), embed(folder, FileLimits(isolate=False))
+    assert isolated.keys() == together.keys()
+    for path, one in isolated.items():
+        other = together[path]
+        if isinstance(one, Skipped) or isinstance(other, Skipped):
+            assert one == other
+            continue
+        assert (one.file, one.digest, one.share, one.other_format) == (
+            other.file,
+            other.digest,
+            other.share,
+            other.other_format,
+        )
+        assert one.vector is not None
+        assert (one.vector == other.vector).all()
+
+
+def test_known_contents_are_not_decoded(folder: Path):
+    """The process asks before it decodes."""
+    image(folder / "a.png", 1)
+    (outcome,) = embed(folder, known=lambda _: True).values()
+    assert isinstance(outcome, EmbeddedFile)
+    assert outcome.vector is None
+
+
+@posix
+@pytest.mark.parametrize(("name", "how"), [("crash", "SIGSEGV"), ("abort", "SIGABRT"), ("leave", "exit code 3")])
+@pytest.mark.usefixtures("odd_decoder")
+def test_a_crash_costs_one_file(folder: Path, name: str, how: str):
+    """However a decoder ends its process, the other files are embedded, and the reason says how."""
+    for number in range(8):
+        image(folder / f"{number}.png", number)
+    image(folder / f"3 {name}.png", 3)
+    outcomes = embed(folder)
+    lost = outcomes.pop(f"3 {name}.png")
+    assert isinstance(lost, Skipped)
+    assert lost.kind == SkipKind.CRASHED
+    assert how in lost.reason
+    assert lost.stat is not None
+    assert all(isinstance(outcome, EmbeddedFile) for outcome in outcomes.values())
+
+
+@pytest.mark.usefixtures("odd_decoder")
+def test_a_file_that_hangs_is_given_up(folder: Path):
+    """After the time limit, its process is ended, and the other files are embedded."""
+    for number in range(6):
+        image(folder / f"{number}.png", number)
+    image(folder / "2 hang.png", 2)
+    outcomes = embed(folder, FileLimits(seconds=2))
+    lost = outcomes.pop("2 hang.png")
+    assert isinstance(lost, Skipped)
+    assert lost.kind == SkipKind.TIMED_OUT
+    assert "--time-limit" in lost.reason
+    assert all(isinstance(outcome, EmbeddedFile) for outcome in outcomes.values())
+
+
+@pytest.mark.usefixtures("odd_decoder")
+def test_what_a_library_prints_is_no_answer(folder: Path):
+    """Standard output of the process can be used by anything."""
+    image(folder / "print.png", 1)
+    assert isinstance(embed(folder)["print.png"], EmbeddedFile)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+@pytest.mark.usefixtures("odd_decoder")
+def test_a_decoder_gets_no_more_memory_than_it_was_given(folder: Path):
+    """A decoder that takes gigabytes for a small image fails for that image."""
+    image(folder / "a.png", 1)
+    image(folder / "hungry.png", 2)
+    outcomes = embed(folder)
+    assert isinstance(outcomes["a.png"], EmbeddedFile)
+    assert outcomes["hungry.png"] == Skipped(
+        "hungry.png",
+        SkipKind.OUT_OF_MEMORY,
+        "too large for this machine's memory",
+        outcomes["hungry.png"].stat,  # type: ignore[union-attr]
+    )
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+@pytest.mark.usefixtures("whole_budget")
+def test_images_that_need_more_than_the_budget_are_skipped(folder: Path, isolate: bool):
+    """The reason names the option, and whether an image fits is told from its header."""
+    Image.new("L", (3000, 2000)).save(folder / "large.png")
+    image(folder / "small.png", 1)
+    memory.limit_memory(100_000_000)
+    outcomes = embed(folder, FileLimits(isolate=isolate))
+    lost = outcomes["large.png"]
+    assert isinstance(lost, Skipped)
+    assert lost.kind == SkipKind.OUT_OF_MEMORY
+    assert "--memory" in lost.reason
+    assert isinstance(outcomes["small.png"], EmbeddedFile)
+
+
+def test_large_images_wait_for_each_other():
+    """Two images that fit the budget one by one only are decoded one after the other."""
+    budget = memory.MemoryBudget(100)
+    with budget.taken(60):
+        import threading
+
+        entered = threading.Event()
+
+        def other() -> None:
+            with budget.taken(60):
+                entered.set()
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert not entered.wait(0.2)
+    thread.join()
+    assert entered.is_set()
+
+
+@posix
+@pytest.mark.usefixtures("odd_decoder")
+def test_the_process_ends_with_the_one_that_started_it(folder: Path, tmp_path: Path):
+    """However that ends, no process goes on decoding."""
+    image(folder / "hang.png", 1)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys, threading, time\n"
+        "from pathlib import Path\n"
+        "from lookalike.embedding import process\n"
+        "from lookalike.embedding.limits import FileLimits\n"
+        "from lookalike.embedding.load import Loader\n"
+        "from lookalike.images.walk import find_images\n"
+        "from fakes import SPEC\n"
+        "from lookalike.images.decode import ReadOptions\n"
+        f"process._START = {_ODD_DECODER!r}\n"
+        "folder = Path(sys.argv[1])\n"
+        "reader = process.ReaderProcess(Loader.of(SPEC, ReadOptions()), folder, FileLimits())\n"
+        "print(reader._process.pid, flush=True)\n"
+        "reader.read(find_images(folder).files[0], lambda _: False)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, str(program), str(folder)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": python_path()},
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        time.sleep(1)  # so that it is in its decoder
+        os.kill(child, 0)
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _runs(child):
+        time.sleep(0.05)
+    assert not _runs(child)
+
+
+def _runs(process: int) -> bool:
+    try:
+        return " Z" not in Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1][:2]
+    except OSError:
+        return False
+
+
+@pytest.mark.usefixtures("odd_decoder")
+def test_closing_does_not_wait_for_a_decoder(folder: Path):
+    """A consumer that stops ends what is being read at once."""
+    image(folder / "0.png", 1)
+    for number in range(8):
+        image(folder / f"{number} hang.png", number)
+    encoder = FakeEncoder()
+    files = find_images(folder).files
+    batches = embed_files(encoder, folder, files, limits=FileLimits(seconds=3))
+    first = next(batches)
+    started = time.monotonic()
+    batches.close()
+    assert first
+    assert time.monotonic() - started < 30  # a decoder hangs for 600
+
+
+def test_a_file_that_is_longer_than_any_image_is_not_read(folder: Path):
+    """60 GB of nothing are told from their head, and 60 GB behind a JPEG from their length."""
+    with (folder / "nothing.jpg").open("wb") as file:
+        file.truncate(60_000_000_000)
+    image(folder / "image.jpg", 1)
+    with (folder / "image.jpg").open("r+b") as file:
+        file.truncate(60_000_000_000)
+    outcomes = embed(folder)
+    assert isinstance(outcomes["nothing.jpg"], Skipped)
+    assert outcomes["nothing.jpg"].kind == SkipKind.NOT_AN_IMAGE
+    assert isinstance(outcomes["image.jpg"], Skipped)
+    assert "60.0 GB is above the limit of 4 GB" in outcomes["image.jpg"].reason
+
+
+def test_a_process_that_was_killed_from_outside_costs_its_file(folder: Path):
+    """As by a system that is short of memory: the file is skipped, and the process is replaced."""
+    image(folder / "a.png", 1)
+    reader = ReaderProcess(Loader.of(SPEC, ReadOptions()), folder, FileLimits())
+    try:
+        reader._process.kill()
+        (file,) = find_images(folder).files
+        outcome = reader.read(file, lambda _: False)
+        assert isinstance(outcome, Skipped)
+        assert outcome.kind == SkipKind.CRASHED
+        assert not reader.is_alive
+    finally:
+        reader.close()
