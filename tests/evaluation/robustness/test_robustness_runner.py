@@ -170,7 +170,7 @@ def test_very_narrow_images_are_skipped(folder: Path, tmp_path: Path, fake: Fake
     draw(9, (4, 2000)).save(folder / "b" / "strip.png")
     vectors = encode(load_dataset(folder), tmp_path / "store", versions(), fake)
     assert {skip.path for skip in vectors.skipped} == {"a/broken.png", "b/strip.png"}
-    assert vectors.skipped[-1].kind == SkipKind.OUT_OF_MEMORY
+    assert vectors.skipped[-1].kind == SkipKind.TOO_LARGE
 
 
 def test_a_dataset_without_any_usable_image_is_an_error(tmp_path: Path, fake: FakeEncoder):
