@@ -11,6 +11,7 @@ from benchmarks.images import Workspace
 from benchmarks.machine import cores
 from benchmarks.report import Line, Target
 from lookalike.embedding.files import embed_files
+from lookalike.embedding.limits import FileLimits
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.gallery.gallery import Gallery
 from lookalike.images.decode import open_image
@@ -23,11 +24,12 @@ _SMALL = "indexing small JPEGs"
 
 
 def run(workspace: Workspace) -> Iterator[Line]:
-    """Large images, then small images."""
+    """Large images, then small images, and the cost of reading them in processes of their own."""
     encoder = load_encoder()
     rounds = 2 if workspace.quick else 5
     yield from _large(encoder, workspace, rounds)
     yield from _small(encoder, workspace, rounds)
+    yield _isolation(encoder, workspace, rounds)
 
 
 def _large(encoder: Encoder, workspace: Workspace, rounds: int) -> Iterator[Line]:
@@ -65,6 +67,19 @@ def _small(encoder: Encoder, workspace: Workspace, rounds: int) -> Iterator[Line
     yield Line(f"{_SMALL}: CPU time", f"{whole.cpu * 1e3:.1f} ms/image", against, minimum / whole.cpu)
 
 
+def _isolation(encoder: Encoder, workspace: Workspace, rounds: int) -> Line:
+    originals = workspace.small(64 if workspace.quick else 256)
+    copies = len(originals) if workspace.quick else 1024
+    folder = workspace.copies("isolated-copies", originals, copies)
+    threads, isolated = alternate(
+        measure(embed_action(encoder, folder, limits=FileLimits(isolate=False))),
+        measure(embed_action(encoder, folder, limits=FileLimits())),
+        rounds=rounds,
+    )
+    rate, reference = f"{copies / isolated.wall:.1f} images/s", f"in threads: {copies / threads.wall:.1f}/s"
+    return Line(f"{_SMALL}, isolated", rate, reference, threads.wall / isolated.wall, Target(0.97))
+
+
 def index_action(encoder: Encoder, folder: Path, gallery: Path) -> Callable[[], None]:
     """An action that indexes ``folder`` into a new gallery."""
 
@@ -76,12 +91,14 @@ def index_action(encoder: Encoder, folder: Path, gallery: Path) -> Callable[[], 
     return index
 
 
-def embed_action(encoder: Encoder, folder: Path, *, threads: int | None = None) -> Callable[[], None]:
+def embed_action(
+    encoder: Encoder, folder: Path, *, threads: int | None = None, limits: FileLimits | None = None
+) -> Callable[[], None]:
     """An action that embeds the images of ``folder``, decoding on ``threads``, and discards the result."""
     found, _, _ = find_images(folder)
 
     def embed() -> None:
-        for _ in embed_files(encoder, folder, found, threads=threads):
+        for _ in embed_files(encoder, folder, found, threads=threads, limits=limits):
             pass
 
     return embed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.machine import limit_threads, processors
+from lookalike.machine import limit_threads, memory, processors
 from processes import python_path
 
 
@@ -32,6 +32,25 @@ def test_processors_follow_the_affinity():
         "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\nprint(processors())"
     )
     assert run(program) == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"memory.max": "3000000\n"}, 3_000_000),
+        ({"memory.max": "max\n"}, None),
+        ({"memory/memory.limit_in_bytes": "4000000\n"}, 4_000_000),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
+        ({}, None),
+    ],
+)
+def test_memory_follows_the_limit_of_a_container(files: dict[str, str], limit: int | None, tmp_path: Path):
+    """The limit of either version of control groups counts; without one it is what the machine has."""
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert memory(tmp_path) == (installed if limit is None else limit)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@
     │   ├── DeviceError             the device to encode on is not on this machine
     │   ├── WeightsError            a weights file is missing, damaged or not the expected one
     │   └── DownloadError           a weights file can't be downloaded (has .kind)
+    ├── ReadingProcessError         a process that reads images can't be started
     ├── QueryError                  a query contains nothing to search for
     ├── OutputError                 an output file can't be written
     ├── EvaluationError             an experiment can't be run with these inputs
@@ -80,6 +81,10 @@ class DownloadError(EncoderError):
     def __init__(self, message: str, *, kind: str = "other") -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class ReadingProcessError(LookalikeError):
+    """A process that reads images can't be started; no image is to blame."""
 
 
 class QueryError(LookalikeError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +19,12 @@ from fakes import SPEC, FakeEncoder
 from lookalike.embedding import process as process_module
 from lookalike.embedding.files import EmbeddedFile, embed_files
 from lookalike.embedding.limits import FileLimits
-from lookalike.embedding.load import Loader
+from lookalike.embedding.load import Loaded, Loader
 from lookalike.embedding.process import ReaderProcess
+from lookalike.errors import ReadingProcessError
 from lookalike.images import memory
 from lookalike.images.decode import ReadOptions
-from lookalike.images.files import SkipKind, Skipped
+from lookalike.images.files import FoundFile, SkipKind, Skipped
 from lookalike.images.walk import find_images
 from processes import python_path
 
@@ -79,9 +82,11 @@ def image(path: Path, seed: int, size: tuple[int, int] = (90, 60)) -> None:
     Image.effect_noise(size, 20 + seed % 200).convert("RGB").save(path)
 
 
-def embed(folder: Path, limits: FileLimits | None = None, **options: object) -> dict[str, EmbeddedFile | Skipped]:
+def embed(
+    folder: Path, limits: FileLimits | None = None, files: list[FoundFile] | None = None, **options: object
+) -> dict[str, EmbeddedFile | Skipped]:
     """The outcome for every file of ``folder``, by path."""
-    files = find_images(folder).files
+    files = find_images(folder).files if files is None else files
     batches = embed_files(FakeEncoder(), folder, files, limits=limits or FileLimits(), **options)  # type: ignore[arg-type]
     outcomes = [outcome for batch in batches for outcome in batch]
     found = [outcome.path if isinstance(outcome, Skipped) else outcome.file.path for outcome in outcomes]
@@ -101,7 +106,12 @@ def test_isolated_reading_gives_the_same(folder: Path):
     Image.new("RGB", (50, 50), "red").save(folder / "blank.png")
     name = os.fsdecode(b"odd \xff name.png")
     image(folder / name, 3)
-    isolated, together = embed(folder), embed(folder, FileLimits(isolate=False))
+    image(folder / "unreadable.png", 4)
+    image(folder / "gone.png", 5)
+    (folder / "unreadable.png").chmod(0)
+    files = find_images(folder).files
+    (folder / "gone.png").unlink()
+    isolated, together = embed(folder, files=files), embed(folder, FileLimits(isolate=False), files=files)
     assert isolated.keys() == together.keys()
     for path, one in isolated.items():
         other = together[path]
@@ -199,8 +209,6 @@ def test_large_images_wait_for_each_other():
     """Two images that fit the budget one by one only are decoded one after the other."""
     budget = memory.MemoryBudget(100)
     with budget.taken(60):
-        import threading
-
         entered = threading.Event()
 
         def other() -> None:
@@ -231,7 +239,7 @@ def test_the_process_ends_with_the_one_that_started_it(folder: Path, tmp_path: P
         "from lookalike.images.decode import ReadOptions\n"
         f"process._START = {_ODD_DECODER!r}\n"
         "folder = Path(sys.argv[1])\n"
-        "reader = process.ReaderProcess(Loader.of(SPEC, ReadOptions()), folder, FileLimits())\n"
+        "reader = process.ReaderProcess(Loader(SPEC, ReadOptions()), folder, FileLimits())\n"
         "print(reader._process.pid, flush=True)\n"
         "reader.read(find_images(folder).files[0], lambda _: False)\n"
     )
@@ -266,8 +274,9 @@ def test_closing_does_not_wait_for_a_decoder(folder: Path):
     for number in range(8):
         image(folder / f"{number} hang.png", number)
     encoder = FakeEncoder()
+    encoder.batch = 1  # so that the first result doesn't wait for the others
     files = find_images(folder).files
-    batches = embed_files(encoder, folder, files, limits=FileLimits(seconds=3))
+    batches = embed_files(encoder, folder, files, limits=FileLimits())
     first = next(batches)
     started = time.monotonic()
     batches.close()
@@ -289,13 +298,55 @@ def test_a_file_that_is_longer_than_any_image_is_not_read(folder: Path):
     assert "60.0 GB is above the limit of 4 GB" in outcomes["image.jpg"].reason
 
 
+def test_no_image_is_blamed_if_processes_do_not_start(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """As where Python can't be started, or stops at once: the error says what can be done."""
+    image(folder / "a.png", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(process_module, "_START", "raise SystemExit(7)")
+        with pytest.raises(ReadingProcessError, match=r"exit code 7.*--no-isolate"):
+            embed(folder)
+    monkeypatch.setattr(sys, "executable", str(folder / "no python"))
+    with pytest.raises(ReadingProcessError, match=r"No such file.*--no-isolate"):
+        embed(folder)
+
+
+def test_a_short_time_limit_does_not_count_the_start(folder: Path):
+    """It is for decoding: a process may take longer than that to start."""
+    image(folder / "a.png", 1)
+    assert isinstance(embed(folder, FileLimits(seconds=0.01))["a.png"], EmbeddedFile)
+
+
+@posix
+def test_the_command_goes_on_after_a_file_that_takes_too_long(folder: Path):
+    """A JPEG of many scans is given up, named, and not tried again; the other images are found."""
+    for number in range(3):
+        image(folder / f"{number}.png", number)
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((6000, 6000)).save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    (folder / "slow.jpg").write_bytes(content[:-2] + 150 * scan + content[-2:])
+    first = lookalike("index", folder, "--time-limit", "1")
+    assert "3 added" in first
+    assert "1 skipped" in first
+    assert "slow.jpg: not decoded within 1 s (--time-limit)" in lookalike("status", "--gallery", folder)
+    assert "0 added" in lookalike("index", folder)
+
+
+def lookalike(*arguments: object) -> str:
+    """What the command prints, in a process of its own."""
+    command = [sys.executable, "-m", "lookalike", *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 def test_a_process_that_was_killed_from_outside_costs_its_file(folder: Path):
     """As by a system that is short of memory: the file is skipped, and the process is replaced."""
     image(folder / "a.png", 1)
-    reader = ReaderProcess(Loader.of(SPEC, ReadOptions()), folder, FileLimits())
+    reader = ReaderProcess(Loader(SPEC, ReadOptions()), folder, FileLimits())
     try:
-        reader._process.kill()
         (file,) = find_images(folder).files
+        assert isinstance(reader.read(file, lambda _: False), Loaded)
+        reader._process.kill()
         outcome = reader.read(file, lambda _: False)
         assert isinstance(outcome, Skipped)
         assert outcome.kind == SkipKind.CRASHED

@@ -523,6 +523,28 @@ def test_a_large_image_takes_little_more_memory_than_its_pixels(tmp_path: Path):
     assert int(peak) < 600_000
 
 
+def tags_of_one_block(count: int, size: int) -> bytes:
+    """EXIF with ``count`` tags, each of which claims the same block of ``size`` bytes as 16-bit integers."""
+    start = 8 + 2 + 12 * count + 4
+    tags = b"".join(struct.pack("<HHII", 40000 + number, 3, size // 2, start) for number in range(count))
+    return b"II*\0" + struct.pack("<IH", 8, count) + tags + bytes(4) + b"\1" * size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory in kilobytes")
+def test_small_metadata_does_not_take_gigabytes(tmp_path: Path):
+    """400 KB of EXIF that claim to be 160 MB, which took 3.2 GB as Python's integers, are left alone."""
+    quarters().save(tmp_path / "tags.png", exif=tags_of_one_block(400, 400_000))
+    program = (
+        "import pathlib, sys; from lookalike.images.decode import open_image; "
+        "print(open_image(sys.argv[1]).pixels.size); "
+        "print(pathlib.Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
+    )
+    command = [sys.executable, "-c", program, tmp_path / "tags.png"]
+    size, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert size == str(quarters().size)
+    assert int(peak) < 200_000
+
+
 @pytest.mark.parametrize("image", [Image.new("RGB", (0, 0)), Image.new("L", (0, 5))])
 def test_images_without_pixels_are_rejected(image: Image.Image):
     """A Pillow image without pixels raises ImageError."""

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from lookalike.cli.arguments import positive_number
+from lookalike.embedding.limits import DEFAULT_SECONDS, FileLimits, default_limits, set_default_limits
 
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -17,7 +18,8 @@ def add_file_limits(parser: argparse.ArgumentParser) -> None:
         "--time-limit",
         metavar="SECONDS",
         type=positive_number,
-        help="skip a file that takes longer to decode (default: 60)",
+        default=DEFAULT_SECONDS,
+        help="skip a file that takes longer to decode (default: %(default)g)",
     )
     parser.add_argument(
         "--memory",
@@ -37,10 +39,9 @@ def add_file_limits(parser: argparse.ArgumentParser) -> None:
 
 def set_file_limits(options: argparse.Namespace) -> None:
     """Apply the options that :func:`add_file_limits` added."""
-    from lookalike.embedding.limits import default_limits, set_default_limits
     from lookalike.images.memory import limit_memory
 
-    set_default_limits(default_limits().with_options(seconds=options.time_limit, isolate=options.isolate))
+    set_default_limits(FileLimits(options.time_limit, isolate=options.isolate and default_limits().isolate))
     if options.memory is not None:
         limit_memory(options.memory)
 

@@ -29,15 +29,7 @@ def native_output_caught() -> Iterator[None]:
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), _STDERR)
         sys.stderr = os.fdopen(saved, "w", 1, encoding=original.encoding, errors=original.errors, closefd=False)
-        position = 0
-
-        def read() -> str:
-            nonlocal position
-            text = os.pread(caught.fileno(), 1 << 16, position)
-            position += len(text)
-            return text.decode(errors="replace")
-
-        messages.set_source(read)
+        messages.read_from(caught.fileno())
         try:
             yield
         finally:

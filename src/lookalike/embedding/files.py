@@ -58,7 +58,7 @@ def embed_files(
     default one per processor, each with a process of its own unless ``limits`` say otherwise. Memory use doesn't depend
     on the number of files.
     """
-    reader = open_reader(Loader.of(encoder.spec, reading or ReadOptions()), root, known, limits)
+    reader = open_reader(Loader(encoder.spec, reading or ReadOptions()), root, known, limits)
     batch: list[Loaded | Skipped] = []
     to_encode, limit = 0, _BATCHES_AHEAD * encoder.batch
     with closing(reader):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_SECONDS: Final = 60.0
+_READING_SECONDS: Final = 60.0
 _LEAST_BYTES_A_SECOND: Final = 1_000_000
-"""A disk or a share that delivers less than this is taken to hang."""
+"""A disk or a share that takes longer than those seconds, and then delivers less than this, is taken to hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +24,24 @@ class FileLimits:
     seconds: float = DEFAULT_SECONDS
     isolate: bool = True
 
-    def with_options(self, *, seconds: float | None, isolate: bool) -> FileLimits:
-        """These limits with other ``seconds``, if they are given, and not isolated if either says so."""
-        return FileLimits(self.seconds if seconds is None else seconds, self.isolate and isolate)
-
-    def reading_seconds(self, size: int) -> float:
-        """The time in which a file of ``size`` bytes must be read."""
-        return self.seconds + size / _LEAST_BYTES_A_SECOND
-
 
 class _Default:
-    limits = FileLimits()
+    """The limits of the whole process, for callers that state none."""
+
+    # A program frozen into one file can't start a Python that reads files for it.
+    limits = FileLimits(isolate=bool(sys.executable) and not getattr(sys, "frozen", False))
 
 
 def default_limits() -> FileLimits:
-    """The limits for callers that state none. A program frozen into one file can't start processes of itself."""
-    return FileLimits(isolate=False) if getattr(sys, "frozen", False) else _Default.limits
+    """The limits for callers that state none."""
+    return _Default.limits
 
 
 def set_default_limits(limits: FileLimits) -> None:
     """Change the limits for callers that state none, in the whole process."""
     _Default.limits = limits
+
+
+def reading_seconds(size: int) -> float:
+    """The time in seconds in which a file of ``size`` bytes must be read, before it is decoded."""
+    return _READING_SECONDS + size / _LEAST_BYTES_A_SECOND

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.spec import EncoderSpec, Preprocessing, View
+from lookalike.encoders.spec import EncoderSpec
 from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.errors import ImageError
 from lookalike.images.decode import ReadOptions, check_not_blank, open_image
@@ -38,30 +38,19 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Reads files as an encoder with this ``preprocessing`` and ``view`` wants them, with the options ``reading``."""
+    """Reads files as the encoder of ``spec`` wants them, with the options ``reading``."""
 
-    preprocessing: Preprocessing
-    view: View
+    spec: EncoderSpec
     reading: ReadOptions = field(default_factory=ReadOptions)
-
-    @classmethod
-    def of(cls, spec: EncoderSpec, reading: ReadOptions) -> Self:
-        """The loader for an encoder."""
-        return cls(spec.preprocessing, spec.view, reading)
 
     def to_json(self) -> dict[str, Any]:
         """This loader as JSON, for another process."""
-        return {
-            "preprocessing": asdict(self.preprocessing),
-            "view": self.view,
-            "reading": self.reading.to_texts(),
-        }
+        return {"spec": self.spec.to_json(), "reading": self.reading.to_texts()}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Read the result of :meth:`to_json`."""
-        preprocessing = Preprocessing(**fields["preprocessing"])
-        return cls(preprocessing, fields["view"], ReadOptions.from_texts(fields["reading"]))
+        return cls(EncoderSpec.from_json(fields["spec"]), ReadOptions.from_texts(fields["reading"]))
 
     def load(self, root: Path, file: FoundFile, known: Callable[[bytes], bool]) -> Loaded | Skipped:
         """Read ``file`` (relative to ``root``); it is not decoded if its digest is ``known``.
@@ -88,10 +77,10 @@ class Loader:
             return Skipped(file.path, SkipKind.UNREADABLE, reason, current.stat)
 
     def _decoded(self, opened: BinaryIO, file: FoundFile, digest: bytes, other_format: str | None) -> Loaded:
-        side = view_min_side(self.preprocessing, self.view)
+        side = view_min_side(self.spec.preprocessing, self.spec.view)
         image = open_image(opened, min_side=side, options=self.reading, name=file.path, keep_profile=True)
         check_not_blank(image)
-        pixels = prepare_views(image, self.preprocessing, self.view)
+        pixels = prepare_views(image, self.spec.preprocessing, self.spec.view)
         return Loaded(file, digest, other_format, pixels, image.share)
 
     def _other_format(self, opened: BinaryIO, path: str) -> str | None:

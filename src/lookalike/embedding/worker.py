@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -17,8 +18,9 @@ from lookalike.embedding.load import Loaded, Loader
 from lookalike.embedding.messages import receive, send
 from lookalike.images import memory
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error
-from lookalike.images.messages import set_source
+from lookalike.images.messages import read_from
 
+_STDOUT, _STDERR = 1, 2
 _ALLOWANCE: Final = 256_000_000
 """The bytes that this process may take beyond what it was given: for libraries, and for images that don't count."""
 _SURPLUS: Final = 1.25
@@ -30,18 +32,20 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that embeds decides what happens then
     warnings.filterwarnings("ignore", module="PIL")
     # What libraries print must not get between the answers.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    _catch_printed()
+    answers = os.fdopen(os.dup(_STDOUT), "wb")
+    os.dup2(_STDERR, _STDOUT)
+    if hasattr(os, "pread"):  # not on Windows
+        read_from(_STDERR)  # a file of this process alone
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
     parent = _Parent(requests, answers)
     start = parent.next()
     loader, root = Loader.from_json(start["loader"]), Path(start["root"])
     memory.take_from(_Memory(parent).taken)
+    parent.ready()
     while True:
         request = parent.next()
-        parent.answer(loader.load(root, FoundFile(request["path"], FileStat(0, 0, 0)), parent.is_known))
+        parent.answer(loader.load(root, FoundFile(request["path"], FileStat(*request["stat"])), parent.is_known))
 
 
 def _listen(stream: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
@@ -59,34 +63,33 @@ class _Parent:
         self._requests = requests
         self._answers = answers
 
+    def ready(self) -> None:
+        send(self._answers, {"ready": True})
+
     def next(self) -> dict[str, Any]:
         return self._requests.get()
 
-    def ask(self, question: dict[str, Any]) -> bool:
+    def ask(self, question: dict[str, Any]) -> Any:
         send(self._answers, question)
-        return bool(self.next()["answer"])
+        return self.next()["answer"]
 
     def is_known(self, digest: bytes) -> bool:
-        return self.ask({"digest": digest.hex()})
+        return bool(self.ask({"digest": digest.hex()}))
 
     def answer(self, outcome: Loaded | Skipped) -> None:
         if isinstance(outcome, Skipped):
-            stat = None if outcome.stat is None else _fields(outcome.stat)
+            stat = outcome.stat and astuple(outcome.stat)
             send(self._answers, {"skipped": outcome.kind, "reason": outcome.reason, "stat": stat})
             return
         pixels = outcome.pixels
         message = {
             "loaded": outcome.digest.hex(),
-            "stat": _fields(outcome.file.stat),
+            "stat": astuple(outcome.file.stat),
             "other_format": outcome.other_format,
             "share": outcome.share,
             "shape": None if pixels is None else pixels.shape,
         }
         send(self._answers, message, b"" if pixels is None else pixels.tobytes())
-
-
-def _fields(stat: FileStat) -> tuple[int, int, int]:
-    return stat.size, stat.mtime_ns, stat.inode
 
 
 class _Memory:
@@ -99,18 +102,15 @@ class _Memory:
 
     @contextmanager
     def taken(self, count: int) -> Iterator[None]:
-        if not self._parent.ask({"memory": count}):
-            raise image_error(SkipKind.OUT_OF_MEMORY, _too_large(count))
+        refusal = self._parent.ask({"memory": count})
+        if refusal is not None:
+            raise image_error(SkipKind.OUT_OF_MEMORY, refusal)
         _refuse_above(self._own + round(count * _SURPLUS))
         try:
             yield
         finally:
             self._parent.ask({"memory": 0})
             _refuse_above(self._own)
-
-
-def _too_large(count: int) -> str:
-    return f"decoding it may take {count / 1e9:.1f} GB of memory, more than is allowed (--memory)"
 
 
 def _data_bytes() -> int:
@@ -131,17 +131,3 @@ def _refuse_above(count: int) -> None:
     limit = count if hard == resource.RLIM_INFINITY else min(count, hard)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-
-
-def _catch_printed() -> None:
-    """Let error messages quote what libraries print to standard error, which is a file of this process alone."""
-    position = 0
-
-    def read() -> str:
-        nonlocal position
-        text = os.pread(2, 1 << 16, position)
-        position += len(text)
-        return text.decode(errors="replace")
-
-    if hasattr(os, "pread"):  # not on Windows
-        set_source(read)

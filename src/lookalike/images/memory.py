@@ -10,7 +10,7 @@ from typing import Final
 from lookalike.images.files import SkipKind, image_error
 from lookalike.machine import memory
 
-SMALL: Final = 64_000_000
+_SMALL: Final = 64_000_000
 """Images that need no more bytes than this don't count."""
 _SHARE: Final = 0.5
 """The share of the machine's memory that decoding may take, unless :func:`limit_memory` says otherwise."""
@@ -28,7 +28,7 @@ _BYTES_A_PIXEL: Final = {
     "JPEGXL": 28,
     "PPM": 16,
 }
-"""The bytes that decoding takes at most for each pixel of an image (docs/measurements.md)."""
+"""The bytes that decoding takes at most for each pixel of an image (docs/formats.md)."""
 _OTHER_FORMATS: Final = 16
 
 
@@ -99,6 +99,6 @@ def take_from(take: Callable[[int], AbstractContextManager[None]]) -> None:
 
 def taken(count: int) -> AbstractContextManager[None]:
     """Take ``count`` bytes from the budget for a block; see :meth:`MemoryBudget.taken`."""
-    if count <= SMALL:
+    if count <= _SMALL:
         return nullcontext()
     return _Process.take(count) if _Process.take is not None else budget().taken(count)

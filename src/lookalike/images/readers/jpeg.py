@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from lookalike.errors import ImageError
+from PIL import Image
+
 from lookalike.images.pixels.levels import Declared
 from lookalike.images.pixels.samples import Samples
-from lookalike.images.readers.opened import Opened, opened_samples, unsupported_error
+from lookalike.images.readers.opened import Decoding, Opened, opened_samples, unsupported_error
 from lookalike.images.readers.pillow import open_with_pillow, opened_with_pillow, pillow_image
 from lookalike.images.sniff import JPEG_PADDING, LONGEST_PADDING
 
@@ -60,11 +62,6 @@ def open_jpeg(file: BinaryIO) -> Opened:
     file = without_padding(file)
     try:
         image = pillow_image(file, "JPEG")
-        if image.info.get("progressive"):
-            _check_scans(file)
-        return opened_with_pillow(image, "JPEG")
-    except ImageError:
-        raise
     except Exception:
         file.seek(0)
         content = file.read()
@@ -74,16 +71,19 @@ def open_jpeg(file: BinaryIO) -> Opened:
         if frame.bits == _8_BITS and frame.marker not in (_LOSSLESS, _JPEG_LS):
             return open_with_pillow(io.BytesIO(without_metadata(content)), "JPEG")
         return opened_samples((frame.width, frame.height), partial(_read_deep, content, frame))
+    opened = opened_with_pillow(image, "JPEG")
+    if not image.info.get("progressive"):
+        return opened
+    return replace(opened, decode=partial(_decode_scans, file, opened.decode))
 
 
-def _check_scans(file: BinaryIO) -> None:
-    """Raise :class:`~lookalike.errors.ImageError` if a JPEG has so many scans that decoding it would take minutes."""
-    position = file.tell()
+def _decode_scans(file: BinaryIO, decode: Callable[[Decoding], Image.Image], decoding: Decoding) -> Image.Image:
+    """Decode a progressive JPEG, unless it has so many scans that it would take minutes."""
     file.seek(0)
     scans = file.read().count(bytes((0xFF, START_OF_SCAN)))  # which don't occur in the data of scans
-    file.seek(position)
     if scans > _MOST_SCANS:
         raise unsupported_error(f"JPEG with {scans:,} scans")
+    return decode(decoding)
 
 
 def without_padding(file: BinaryIO) -> BinaryIO:
