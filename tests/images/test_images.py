@@ -532,8 +532,8 @@ def tags_of_one_block(count: int, size: int) -> bytes:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory in kilobytes")
 def test_small_metadata_does_not_take_gigabytes(tmp_path: Path):
-    """400 KB of EXIF that claim to be 160 MB, which took 3.2 GB as Python's integers, are left alone."""
-    quarters().save(tmp_path / "tags.png", exif=tags_of_one_block(400, 400_000))
+    """460 KB of EXIF that claim to be 2 GB, as its tags share one block, are left alone."""
+    quarters().save(tmp_path / "tags.png", exif=tags_of_one_block(5000, 400_000))
     program = (
         "import pathlib, sys; from lookalike.images.decode import open_image; "
         "print(open_image(sys.argv[1]).pixels.size); "
