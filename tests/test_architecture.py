@@ -26,7 +26,7 @@ ROOMS = {
     ),
     "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
-    "images.readers": "opened animation pillow png jpeg jpeg_damage tiff boxed netpbm raw choice",
+    "images.readers": "opened animation pillow png jpeg jpeg_damage tiff webp boxed netpbm raw choice",
     "images.readers.boxed": "boxes iso_media heif jpeg2000 jpegxl",
     "search": "query similarity ranking index",
     "encoders": (

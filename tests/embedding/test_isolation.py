@@ -31,7 +31,9 @@ from processes import python_path
 _ODD_DECODER = """
 import os, signal, sys, json, time
 sys.path[:] = json.loads(sys.argv[1])
+from PIL import Image
 from lookalike.embedding import worker, load
+from lookalike.images.files import image_error
 real = load.open_image
 def open_image(file, **options):
     what = options["name"]
@@ -45,6 +47,8 @@ def open_image(file, **options):
         time.sleep(600)
     if "print" in what:
         print("a library's message", flush=True)
+    if "frames" in what:
+        raise image_error("damaged", f"Pillow's limit is {Image.MAX_IMAGE_PIXELS}")
     if "hungry" in what:
         bytearray(2_000_000_000)
     return real(file, **options)
@@ -174,6 +178,15 @@ def test_what_a_library_prints_is_no_answer(folder: Path):
     assert isinstance(embed(folder)["print.png"], EmbeddedFile)
 
 
+@pytest.mark.usefixtures("odd_decoder")
+def test_frames_have_the_limit_of_images(folder: Path):
+    """Pillow's own limit would reject images that are within the one of the gallery."""
+    image(folder / "frames.png", 1)
+    outcome = embed(folder, reading=ReadOptions(pixel_cap=345_678_000))["frames.png"]
+    assert isinstance(outcome, Skipped)
+    assert outcome.reason == "Pillow's limit is 345678000"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 @pytest.mark.usefixtures("odd_decoder")
 def test_a_decoder_gets_no_more_memory_than_it_was_given(folder: Path):
@@ -188,6 +201,19 @@ def test_a_decoder_gets_no_more_memory_than_it_was_given(folder: Path):
         "too large for this machine's memory",
         outcomes["hungry.png"].stat,  # type: ignore[union-attr]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["WEBP", "PNG", "AVIF", "JPEG", "TIFF"])
+def test_large_images_have_the_memory_they_need(folder: Path, form: str):
+    """At 39 megapixels, which are not reduced while they are decoded: also for what comes after decoding."""
+    options = {"lossless": True, "quality": 0, "method": 0} if form == "WEBP" else {}
+    options |= {"speed": 10} if form == "AVIF" else {}
+    Image.linear_gradient("L").resize((7500, 5200)).convert("RGBA").convert("RGB" if form == "JPEG" else "RGBA").save(
+        folder / f"large.{form.lower()}", **options
+    )
+    (outcome,) = embed(folder).values()
+    assert isinstance(outcome, EmbeddedFile), outcome
 
 
 @pytest.mark.parametrize("isolate", [True, False])
@@ -271,7 +297,7 @@ def _runs(process: int) -> bool:
 def test_closing_does_not_wait_for_a_decoder(folder: Path):
     """A consumer that stops ends what is being read at once."""
     image(folder / "0.png", 1)
-    for number in range(8):
+    for number in range(1, 9):
         image(folder / f"{number} hang.png", number)
     encoder = FakeEncoder()
     encoder.batch = 1  # so that the first result doesn't wait for the others

@@ -18,6 +18,7 @@ from lookalike.images.decode import ReadOptions, check_not_blank, from_pillow, o
 from lookalike.images.files import SkipKind, image_error
 from lookalike.images.formats import EXTENSIONS, FORMATS
 from lookalike.images.pixels.rgb import to_rgb
+from lookalike.images.readers import webp as webp_module
 from lookalike.images.sniff import content_format
 from odd_files import box
 
@@ -458,7 +459,21 @@ BOMBS = {
     "jpeg": b"\xff\xd8\xff\xc0\x00\x11\x08"
     + struct.pack(">HH", 60_000, 60_000)
     + b"\x03\x01\x22\0\x02\x11\x01\x03\x11\x01\xff\xda\x00\x0c\x03\x01\0\x02\x11\x03\x11\0\x3f\0",
+    "webp": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + 2 * (60_000 - 1).to_bytes(3, "little"),
 }
+
+
+@pytest.mark.parametrize("options", [{"quality": 60}, {"lossless": True}, {"exif": Image.Exif()}, {"save_all": True}])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(1, 1), (301, 200), (37, 2049)])
+def test_the_size_of_a_webp_is_read_from_its_header(
+    size: tuple[int, int], mode: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+):
+    """Of lossy, lossless and extended files; Pillow would take the memory of all pixels to tell it."""
+    image = quarters(size).convert(mode)
+    file = saved(image, "WEBP", **options | ({"append_images": [image]} if "save_all" in options else {}))
+    monkeypatch.setattr(webp_module, "open_with_pillow", None)
+    assert webp_module.open_webp(file).size == size
 
 
 @pytest.mark.parametrize("form", BOMBS)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lookalike.gallery.gallery import Gallery
-
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  the return type of add_subparsers
 
 
@@ -80,10 +78,3 @@ def _cosine(text: str) -> float:
     if not -1 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a cosine; use a number from -1 to 1")
     return value
-
-
-def limit_frames(gallery: Gallery) -> None:
-    """Let Pillow's own limit, for frames that turn out larger than the header says, be that of the gallery."""
-    from PIL import Image
-
-    Image.MAX_IMAGE_PIXELS = gallery.options.reading.pixel_cap

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, limit_frames, positive_integer
+from lookalike.cli.arguments import add_command, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load, loader, resolve_encoder
 from lookalike.cli.file_limits import add_file_limits, set_file_limits
 from lookalike.cli.output import PARTLY_DONE
@@ -167,6 +167,7 @@ def _levels(text: str) -> Levels | None:
 def _set_options(gallery: Gallery, options: argparse.Namespace) -> None:
     """Keep the options that are given in the gallery; the others stay as they are there."""
     from lookalike.gallery.options import GalleryOptions
+    from lookalike.images.decode import limit_frames
 
     changed = GalleryOptions() if options.reset_options else gallery.options
     pixel_cap = None if options.max_megapixels is None else options.max_megapixels * 1_000_000
@@ -180,7 +181,7 @@ def _set_options(gallery: Gallery, options: argparse.Namespace) -> None:
     if options.levels is not _NOT_GIVEN:
         given["levels"] = options.levels
     gallery.set_options(changed.with_changes(**given))
-    limit_frames(gallery)
+    limit_frames(gallery.options.reading)
 
 
 def _open_or_create(options: argparse.Namespace) -> Gallery:

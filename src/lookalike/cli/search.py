@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.cli.arguments import add_command, add_gallery, limit_frames, parse_number, positive_integer
+from lookalike.cli.arguments import add_command, add_gallery, parse_number, positive_integer
 from lookalike.cli.encoder_options import add_encoder, loader
 from lookalike.cli.output import PARTLY_DONE, print_json, warn_if_incomplete
 from lookalike.errors import EncoderError, ImageError, QueryError
@@ -86,6 +86,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    from lookalike.images.decode import limit_frames
     from lookalike.search.ranking import Ranking
 
     queries = _build_queries(options)
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
     with _open_gallery(options) as gallery:
         warn_if_incomplete(gallery.shortfall(), gallery.path)
         _check_text_input(gallery, options)
-        limit_frames(gallery)
+        limit_frames(gallery.options.reading)
         answers = [_answer(gallery, query, options) for query in queries]
         rankings = [answer for answer in answers if isinstance(answer, Ranking)]
         if options.html and rankings:

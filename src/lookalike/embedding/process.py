@@ -163,13 +163,11 @@ def _not_started_error(problem: str) -> ReadingProcessError:
 
 
 def _take(count: int, memory_taken: ExitStack) -> str | None:
-    """Take ``count`` bytes from this process's budget for the file, or give back what was taken if that is 0.
+    """Take ``count`` bytes from this process's budget for the file, instead of what was taken for it before.
 
     Returns why that is refused, or None.
     """
-    if not count:
-        memory_taken.close()
-        return None
+    memory_taken.close()
     try:
         memory_taken.enter_context(memory.budget().taken(count))
     except ImageError as error:

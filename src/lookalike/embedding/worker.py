@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 from lookalike.embedding.load import Loaded, Loader
 from lookalike.embedding.messages import receive, send
 from lookalike.images import memory
+from lookalike.images.decode import limit_frames
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error
 from lookalike.images.messages import read_from
 
@@ -41,10 +42,13 @@ def main() -> None:
     parent = _Parent(requests, answers)
     start = parent.next()
     loader, root = Loader.from_json(start["loader"]), Path(start["root"])
-    memory.take_from(_Memory(parent).taken)
+    limit_frames(loader.reading)
+    given = _Memory(parent)
+    memory.take_from(given.taken)
     parent.ready()
     while True:
         request = parent.next()
+        given.begin()
         parent.answer(loader.load(root, FoundFile(request["path"], FileStat(*request["stat"])), parent.is_known))
 
 
@@ -98,6 +102,9 @@ class _Memory:
     def __init__(self, parent: _Parent) -> None:
         self._parent = parent
         self._own = _data_bytes() + _ALLOWANCE
+
+    def begin(self) -> None:
+        """Begin another file, which has not been given anything."""
         _refuse_above(self._own)
 
     @contextmanager
@@ -106,11 +113,7 @@ class _Memory:
         if refusal is not None:
             raise image_error(SkipKind.OUT_OF_MEMORY, refusal)
         _refuse_above(self._own + round(count * _SURPLUS))
-        try:
-            yield
-        finally:
-            self._parent.ask({"memory": 0})
-            _refuse_above(self._own)
+        yield  # and afterwards, until the image is small: the other process takes it back with the result
 
 
 def _data_bytes() -> int:

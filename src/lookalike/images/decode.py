@@ -144,6 +144,14 @@ def open_image(
         raise _failure(error) from error
 
 
+def limit_frames(options: ReadOptions) -> None:
+    """Let Pillow's own limit, for frames that turn out larger than the header says, be that of ``options``.
+
+    It holds for the whole process, so only a program that owns it may call this.
+    """
+    Image.MAX_IMAGE_PIXELS = options.pixel_cap
+
+
 def check_not_blank(image: DecodedImage) -> DecodedImage:
     """Return ``image``; raises :class:`ImageError` if its channels vary by 2 levels at most.
 

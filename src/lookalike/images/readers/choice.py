@@ -16,12 +16,14 @@ from lookalike.images.readers.pillow import open_bmp, open_with_pillow
 from lookalike.images.readers.png import open_png
 from lookalike.images.readers.raw import open_raw
 from lookalike.images.readers.tiff import open_tiff
+from lookalike.images.readers.webp import open_webp
 
 _READERS: Final[dict[str, Callable[[BinaryIO], Opened]]] = {
     "JPEG": open_jpeg,
     "PNG": open_png,
     "BMP": open_bmp,
     "TIFF": open_tiff,
+    "WEBP": open_webp,
     "HEIF": open_heif,
     "AVIF": open_avif,
     "JPEG2000": open_jpeg2000,
