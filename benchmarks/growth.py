@@ -40,7 +40,7 @@ def _cost(workspace: Workspace, encoder: Encoder, size: int) -> tuple[float, flo
     """CPU seconds per new image, and of an update that finds none."""
     folder = workspace.folder / f"grown-{size}"
     empty_files(folder, size)
-    make_gallery(folder / FOLDER_NAME, folder, encoder.spec, find_images(folder)[0])
+    make_gallery(folder / FOLDER_NAME, folder, encoder.spec, find_images(folder).files)
     with Gallery.open(folder, encoder=encoder, writing=True) as gallery:
         gallery.update()
         idle = measure(gallery.update)().cpu

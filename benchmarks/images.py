@@ -89,7 +89,7 @@ def _sources() -> list[Image.Image]:
 def _source_files() -> list[Path]:
     folder = os.environ.get("LOOKALIKE_DATA")
     if folder:
-        found, _, _ = find_images(Path(folder))
+        found = find_images(Path(folder)).files
         step = max(1, len(found) // _MAX_SOURCES)
         return [Path(folder, file.path) for file in found[::step]]
     spec = importlib.util.find_spec("skimage")  # only its photos are installed, not what its code needs

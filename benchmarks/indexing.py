@@ -49,7 +49,7 @@ def _small(encoder: Encoder, workspace: Workspace, rounds: int) -> Iterator[Line
     originals = workspace.small(64 if workspace.quick else 256)
     folder = workspace.copies("small-copies", originals, len(originals))
     index = index_action(encoder, folder, workspace.folder / "small-gallery")
-    paths = [folder / file.path for file in find_images(folder)[0]]
+    paths = [folder / file.path for file in find_images(folder).files]
     prepared = [encoder.prepare(open_image(path, min_side=encoder.min_side)) for path in paths]
     size = encoder.batch
     batches = [prepared[start : start + size] for start in range(0, len(prepared), size)]
@@ -95,7 +95,7 @@ def embed_action(
     encoder: Encoder, folder: Path, *, threads: int | None = None, limits: FileLimits | None = None
 ) -> Callable[[], None]:
     """An action that embeds the images of ``folder``, decoding on ``threads``, and discards the result."""
-    found, _, _ = find_images(folder)
+    found = find_images(folder).files
 
     def embed() -> None:
         for _ in embed_files(encoder, folder, found, threads=threads, limits=limits):

@@ -43,7 +43,7 @@ def _many(workspace: Workspace) -> Line:
     """An update of unchanged files, less listing the folder."""
     folder = workspace.folder / "hundred thousand files"
     empty_files(folder, _MANY)
-    make_gallery(folder / FOLDER_NAME, folder, load_encoder().spec, find_images(folder)[0])
+    make_gallery(folder / FOLDER_NAME, folder, load_encoder().spec, find_images(folder).files)
     with Gallery.open(folder, writing=True) as gallery:
         measures = measure(gallery.update), measure(lambda: find_images(folder, leave_out=gallery.path))
         update, walk = alternate(*measures, rounds=3 if workspace.quick else 7)

@@ -100,7 +100,7 @@ def choose_queries(folder: Path) -> list[Path]:
     """Three images of a folder, sampled with a fixed seed."""
     from lookalike.images.walk import find_images
 
-    found, _, _ = find_images(folder)
+    found = find_images(folder).files
     if not found:
         sys.exit(f"demo: no images in {folder}")
     chosen = random.Random(0).sample(found, min(3, len(found)))  # noqa: S311  not for security

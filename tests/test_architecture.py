@@ -39,7 +39,7 @@ ROOMS = {
     "embedding": "ahead limits load messages worker process isolated files",
     "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery care",
     "gallery.searching": "calibration terms searcher",
-    "gallery.updating": "root missing comparison update reencode",
+    "gallery.updating": "root listed missing comparison update reencode",
     "gallery.local": "locks database sql rows older session settling summary replacement scan reader store care",
     "gallery.local.care": "check salvage rebuild backup",
     "gallery.local.rows": "vector_file records stamp_rows",

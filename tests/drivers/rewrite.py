@@ -20,4 +20,4 @@ with closing(LocalStore.open(Path(sys.argv[1]), writing=True)) as store:
             )
         )
         if generation % 7 == 0:
-            store.delete_unused()
+            store.delete_unused(store.unused())

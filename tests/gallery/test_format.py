@@ -139,7 +139,7 @@ def test_a_mapped_file_is_never_truncated(tmp_path: Path):
         mapped = np.memmap(file, np.uint8, "r")
         store.commit(Changes(upserts=[upsert("b.jpg")]))
         store.commit(Changes(removed=["a.jpg"]))
-        store.delete_unused()
+        store.delete_unused(store.unused())
         assert file.stat().st_size == size
         assert mapped[-1] == mapped[size - 1]
 

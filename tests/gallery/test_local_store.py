@@ -73,7 +73,7 @@ def test_rows_are_never_reused(tmp_path: Path):
     with closing(make_store(tmp_path, "a.jpg", "b.jpg")) as store:
         older = store._scan.index().vectors
         store.commit(Changes(removed=["a.jpg", "b.jpg"]))
-        store.delete_unused()
+        store.delete_unused(store.unused())
         store.commit(Changes(upserts=[upsert("c.jpg")]))
         assert store._scan.index().vectors.rows.tolist() == [2]
         assert store.vector_count() == 3

@@ -248,7 +248,7 @@ def test_delete_unused_keeps_contents_with_entries(place: Place, store: Store):
     assert store.has_content(b)
     assert set(store.sample(10)) == {a, c}
     assert [digest for batch in store.iter_vectors() for digest in batch.digests] == [a, c]
-    store.delete_unused()
+    store.delete_unused(store.unused())
     assert not store.has_content(b)
     store = reopen(place, store)
     stored = store.calibration()
@@ -394,7 +394,7 @@ def test_readers_follow_any_series_of_commits(place: Place, store: Store):
         store.commit(changes)
         contents.pop(removed, None)
         if step % 10 == 0:
-            store.delete_unused()
+            store.delete_unused(store.unused())
         query = str(rng.integers(40))
         expected = brute_force(contents, query, 6)
         assert found(store, query, 6) == expected

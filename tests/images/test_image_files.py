@@ -26,14 +26,14 @@ def touch(path: Path) -> Path:
 
 def image_paths(root: Path, leave_out: Path | None = None) -> list[str]:
     """The paths of the images; nothing may be skipped."""
-    images, skipped, _ = find_images(root, leave_out=leave_out)
-    assert skipped == []
-    return [image.path for image in images]
+    contents = find_images(root, leave_out=leave_out)
+    assert contents.skipped == []
+    return [image.path for image in contents.files]
 
 
 def skip_kinds(root: Path) -> dict[str, SkipKind]:
     """The kind of every skipped path."""
-    return {item.path: item.kind for item in find_images(root)[1]}
+    return {item.path: item.kind for item in find_images(root).skipped}
 
 
 @pytest.mark.parametrize("name", [f"a{extension}" for extension in EXTENSIONS] + ["a.JPG", "a.Jpeg", "a.PnG", "a.HEIC"])
@@ -89,7 +89,7 @@ def test_any_name_is_found_and_can_be_opened(name: bytes, tmp_path: Path):
     """Names with line breaks, quotes, emoji, backslashes or bytes that aren't UTF-8 work like any other."""
     folder = tmp_path / os.fsdecode(name)
     touch(folder / os.fsdecode(name))
-    path = find_images(tmp_path)[0][0].path
+    path = find_images(tmp_path).files[0].path
     assert os.fsencode(path) == name + b"/" + name
     with open_file(tmp_path / path) as file:
         assert file.read() == b"some bytes"
@@ -117,7 +117,7 @@ def test_a_link_to_a_file_outside_is_followed(tmp_path: Path):
     target = touch(tmp_path / "outside" / "far.jpg")
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "near.jpg").symlink_to(target)
-    ((image,), _, _) = find_images(tmp_path / "root")
+    (image,) = find_images(tmp_path / "root").files
     assert image.path == "near.jpg"
     assert image.stat == FileStat.of(target.stat())
 
@@ -172,9 +172,9 @@ def test_broken_links_are_listed_if_they_may_lead_to_images(tmp_path: Path):
 def test_a_folder_named_like_an_image_is_listed_and_walked(tmp_path: Path):
     """The files in a folder named x.jpg are found, and the folder itself is listed as skipped."""
     touch(tmp_path / "x.jpg" / "inside.png")
-    images, problems, _ = find_images(tmp_path)
-    assert [image.path for image in images] == ["x.jpg/inside.png"]
-    assert [(problem.path, problem.kind) for problem in problems] == [("x.jpg", SkipKind.FOLDER)]
+    contents = find_images(tmp_path)
+    assert [image.path for image in contents.files] == ["x.jpg/inside.png"]
+    assert [(problem.path, problem.kind) for problem in contents.skipped] == [("x.jpg", SkipKind.FOLDER)]
 
 
 def test_an_unreadable_folder_is_skipped_and_the_rest_found(tmp_path: Path, unprivileged: AsNobody):
@@ -183,11 +183,12 @@ def test_an_unreadable_folder_is_skipped_and_the_rest_found(tmp_path: Path, unpr
     touch(tmp_path / "open" / "b.jpg")
     (tmp_path / "closed").chmod(0)
     with unprivileged():
-        images, problems, _ = find_images(tmp_path)
+        contents = find_images(tmp_path)
     (tmp_path / "closed").chmod(0o755)
-    assert [image.path for image in images] == ["open/b.jpg"]
-    assert [(problem.path, problem.kind) for problem in problems] == [("closed", SkipKind.UNREADABLE_FOLDER)]
-    assert "Permission denied" in problems[0].reason
+    assert [image.path for image in contents.files] == ["open/b.jpg"]
+    (problem,) = contents.skipped
+    assert (problem.path, problem.kind) == ("closed", SkipKind.UNREADABLE_FOLDER)
+    assert "Permission denied" in problem.reason
 
 
 def test_a_folder_whose_files_cannot_be_accessed_is_unreadable(tmp_path: Path, unprivileged: AsNobody):
@@ -208,7 +209,7 @@ def test_a_link_to_an_inaccessible_target_is_not_called_broken(tmp_path: Path, u
     (tmp_path / "root" / "a.jpg").symlink_to(tmp_path / "closed" / "a.jpg")
     (tmp_path / "closed").chmod(0)
     with unprivileged():
-        (problem,) = find_images(tmp_path / "root")[1]
+        (problem,) = find_images(tmp_path / "root").skipped
     (tmp_path / "closed").chmod(0o755)
     assert "without read permission" in problem.reason
 

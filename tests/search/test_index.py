@@ -128,7 +128,7 @@ def test_a_commit_does_not_reload_the_index(tmp_path: Path):
             assert "new.jpg" in paths
             assert not {"7.jpg", "99.jpg"} & set(paths)
             assert store._scan.index() is before
-        writer.delete_unused()
+        writer.delete_unused(writer.unused())
         before = [store._scan.index() for store in (writer, reader)]
         writer.set_root(tmp_path)
         assert [store._scan.index() for store in (writer, reader)] == before

@@ -138,10 +138,23 @@ def run(options: argparse.Namespace) -> int:
             print(f"switched to {gallery.stamp.name}: {plural(report.encoded, 'image')} encoded; ", end="")
         else:
             report = gallery.update(verify=options.verify, prune=options.prune, progress=progress)
+        root = gallery.root
     print(_summary(report))
     for loss in report.losses:
         print(f"lookalike: {_describe(loss)}", file=sys.stderr)
-    return PARTLY_DONE if report.losses else 0
+    if report.stopped_at is not None:
+        _report_stop(root, report.stopped_at)
+    return 0 if report.stopped_at is None and not report.losses else PARTLY_DONE
+
+
+def _report_stop(root: Path, folder: str) -> None:
+    from lookalike.gallery.updating.listed import unanswered
+
+    print(
+        f"lookalike: {unanswered(root, folder)}. The run ended early, and what was done is "
+        "saved. Connect it and run the same command again",
+        file=sys.stderr,
+    )
 
 
 def _describe(loss: Loss) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from lookalike.images.files import FoundFile, Skipped
 # The number of batches decoded ahead of the encoder, and the largest output batch where most contents are already
 # known. It bounds memory: a prepared image takes a few hundred kilobytes.
 _BATCHES_AHEAD: Final = 4
+
+# After so many seconds without one, a batch is yielded as it is: what is done of slow files is kept and shown, and it
+# is noticed early that a disk doesn't answer any more.
+_BATCH_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +66,15 @@ def embed_files(
     reader = open_reader(Loader(encoder.spec, reading or ReadOptions()), root, known, limits)
     batch: list[Loaded | Skipped] = []
     to_encode, limit = 0, _BATCHES_AHEAD * encoder.batch
+    started = time.monotonic()
     with closing(reader):
         for item in map_ahead(reader.read, files, limit, threads=threads, cancel=reader.close):
             batch.append(item)
             to_encode += isinstance(item, Loaded) and item.pixels is not None
-            if to_encode == encoder.batch or len(batch) >= limit:
+            is_full = to_encode == encoder.batch or len(batch) >= limit
+            if is_full or time.monotonic() - started > _BATCH_SECONDS:
                 yield _encode(encoder, batch)
-                batch, to_encode = [], 0
+                batch, to_encode, started = [], 0, time.monotonic()
         if batch:
             yield _encode(encoder, batch)
 

@@ -181,6 +181,10 @@ class Store(Protocol):
         """:meth:`search` for each of ``vectors`` (q, dimension); ``without`` has one collection of ids for each."""
         ...
 
+    def unused(self) -> list[bytes]:
+        """The digests of the contents that no entry refers to, such as those of removed images."""
+        ...
+
     def sample(self, size: int) -> list[bytes]:
         """The digests of a seeded sample of up to ``size`` contents, which changes little as the gallery grows.
 
@@ -207,8 +211,8 @@ class Store(Protocol):
         """Apply ``changes`` durably, all or nothing; raises :class:`~lookalike.errors.GalleryWriteError`."""
         ...
 
-    def delete_unused(self) -> None:
-        """Delete the contents that no entry refers to, with their embeddings."""
+    def delete_unused(self, digests: Collection[bytes]) -> None:
+        """Delete those of these contents that no entry refers to, with their embeddings."""
         ...
 
     def set_root(self, root: Path) -> None:

@@ -7,8 +7,8 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
@@ -16,15 +16,18 @@ from lookalike.images.kinds import PassedOver, kind_of
 from lookalike.images.selection import IGNORE_FILE, Selection, Selector
 
 
-class FolderContents(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FolderContents:
     """The image files of a folder, what had to be skipped, and how many of which kind were passed over.
 
-    Both lists are sorted by the bytes of the paths.
+    Both lists are sorted by the bytes of the paths. ``devices`` are the file systems (``st_dev``) of the folders that
+    were listed, by their paths; "" is the folder itself.
     """
 
     files: list[FoundFile]
     skipped: list[Skipped]
     passed_over: Mapping[PassedOver, int]
+    devices: Mapping[str, int]
 
 
 def find_images(
@@ -44,7 +47,8 @@ def find_images(
     """
     walk = _Walk(root, selection or Selection(), leave_out, progress)
     walk.run()
-    return FolderContents(sorted(walk.found, key=by_path), sorted(walk.skipped, key=by_path), +walk.passed_over)
+    files, skipped = sorted(walk.found, key=by_path), sorted(walk.skipped, key=by_path)
+    return FolderContents(files, skipped, +walk.passed_over, walk.devices)
 
 
 def has_images(root: Path, selection: Selection | None = None) -> bool:
@@ -79,6 +83,7 @@ class _Walk:
         self.found: list[FoundFile] = []
         self.skipped: list[Skipped] = []
         self.passed_over: Counter[PassedOver] = Counter()
+        self.devices: dict[str, int] = {}
         self._selector = Selector(selection)
         self._progress = progress
         self._links: list[str] = []
@@ -106,6 +111,7 @@ class _Walk:
             try:
                 with os.scandir(self.root / folder) as scanned:
                     entries = list(scanned)
+                self.devices[folder] = (self.root / folder).stat().st_dev
                 self._read_ignore_file(folder, entries)
                 for entry in entries:
                     pending += self._add_entry(f"{folder}/{entry.name}" if folder else entry.name, entry)

@@ -88,12 +88,12 @@ def load_images(
     except DatasetError as error:
         if csv is not None or not path.is_dir() or (path / labels_file.NAME).exists():
             raise
-        files, skipped, passed_over = _find_files(path, gallery_at(path))
-        if not files:
+        contents = _find_files(path, gallery_at(path))
+        if not contents.files:
             raise
-        images = _without_labels(path, path, [file.path for file in files], "classes unknown")
-        notes = (f"classes unknown: {error}", *_passed_over(passed_over))
-        return replace(images, notes=notes, skipped=tuple(skipped))
+        images = _without_labels(path, path, [file.path for file in contents.files], "classes unknown")
+        notes = (f"classes unknown: {error}", *_passed_over(contents.passed_over))
+        return replace(images, notes=notes, skipped=tuple(contents.skipped))
 
 
 def _without_labels(source: Path, root: Path, paths: list[str], remark: str) -> Dataset:
@@ -155,14 +155,15 @@ def _images_without_row(folder: Path, root: Path, rows: Iterable[Row]) -> Iterab
     listed = {os.path.normpath(root / row.path) for row in rows} | {
         os.path.normpath(root / row.mask) for row in rows if row.mask
     }
-    others = [file.path for file in _find_files(folder)[0] if os.path.normpath(folder / file.path) not in listed]
+    others = [file.path for file in _find_files(folder).files if os.path.normpath(folder / file.path) not in listed]
     if others:
         yield f"{_many(len(others), 'image')} without a row in the CSV left out, the first is {printable(others[0])}"
 
 
 def _from_names(folder: Path, gallery: Path | None) -> Dataset:
     """A folder of images labelled by their names or by the names of their folders."""
-    files, skipped, passed_over = _find_files(folder, gallery)
+    contents = _find_files(folder, gallery)
+    files = contents.files
     flat = [file.path for file in files if "/" not in file.path]
     if not files:
         raise DatasetError(f"{printable(folder)}: no images in this folder. A dataset is {_LAYOUTS}")
@@ -187,8 +188,8 @@ def _from_names(folder: Path, gallery: Path | None) -> Dataset:
         layout="flat names" if flat else "class folders",
         source=folder,
         description=f"{_many(len(rows), 'image')} in {printable(folder)}: {form}",
-        notes=(*(() if flat else _empty_folders(folder, rows)), *_passed_over(passed_over)),
-        skipped=tuple(skipped),
+        notes=(*(() if flat else _empty_folders(folder, rows)), *_passed_over(contents.passed_over)),
+        skipped=tuple(contents.skipped),
     )
 
 

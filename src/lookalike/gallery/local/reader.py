@@ -260,6 +260,11 @@ class LocalReader:
                     raise
         return self._scan.search(vectors, k, where, excluded)  # another process migrated the gallery
 
+    def unused(self) -> list[bytes]:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            return embedding_table.read_unused(self._session.connection)
+
     def sample(self, size: int) -> list[bytes]:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Self
 
@@ -148,6 +149,7 @@ class LocalStore(LocalReader):
     def _change_entries(self, changes: Changes, embedded: list[bytes]) -> None:
         connection = self._session.connection
         revision = revisions.new_revision(connection)
+        embedding_table.note_returning(connection, [change.digest for change in changes.upserts])
         for change in changes.upserts:
             entry_table.upsert_entry(connection, change, revision)
         entry_table.mark_changed(connection, embedded, revision)
@@ -156,13 +158,11 @@ class LocalStore(LocalReader):
         if changes.removed:
             revisions.trim_removals(connection)
 
-    def delete_unused(self) -> None:
+    def delete_unused(self, digests: Collection[bytes]) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
-        with self.snapshot():
-            if not embedding_table.has_unused(self._session.connection):
-                return
-        with self._session.transaction():
-            embedding_table.delete_unused(self._session.connection)
+        if digests:
+            with self._session.transaction():
+                embedding_table.delete_unused(self._session.connection, digests)
 
     def open_replacement(self, stamp: EncoderSpec, weights_path: Path | None) -> LocalReplacement:
         """See :class:`~lookalike.gallery.store.Store`."""

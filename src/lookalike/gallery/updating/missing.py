@@ -9,6 +9,7 @@ from typing import Final
 
 from lookalike.gallery.records import Changes, Entry
 from lookalike.gallery.store import Store
+from lookalike.gallery.updating.listed import folders_of
 from lookalike.images.files import FoundFile
 
 _MOST_REMOVED: Final = 10
@@ -73,19 +74,22 @@ def find_losses(gone: Iterable[Entry], total: int, files: Iterable[FoundFile]) -
     images there were.
     """
     paths = [entry.path for entry in gone]
-    present = {folder for file in files for folder in _folders(file.path)}
+    present = {folder for file in files for folder in folders_of(file.path)}
     if paths and (not present or (len(paths) > _MOST_REMOVED and len(paths) > total * _SHARE_REMOVED)):
         return [Loss("", len(paths))]
     emptied = Counter(
         folder
         for path in paths
-        if (folder := next((one for one in _folders(path) if one not in present), None)) is not None
+        if (folder := next((one for one in folders_of(path) if one not in present), None)) is not None
     )
     return [Loss(folder, count) for folder, count in sorted(emptied.items()) if count > _MOST_REMOVED]
 
 
 def remove(store: Store, paths: Iterable[str]) -> tuple[int, list[str]]:
-    """Remove the entries at or below ``paths``; returns their number, and the paths at which there is no entry."""
+    """Remove the entries at or below ``paths``; returns their number, and the paths at which there is no entry.
+
+    Their embeddings stay until the next update has found that their images are not in the folder.
+    """
     wanted, removed = dict.fromkeys(paths, 0), []
     for entry in store.iter_entries():
         for path in wanted:
@@ -95,19 +99,9 @@ def remove(store: Store, paths: Iterable[str]) -> tuple[int, list[str]]:
                 break
     if removed:
         store.commit(Changes(removed=removed))
-        store.delete_unused()
     return len(removed), [path for path, count in wanted.items() if not count]
 
 
 def is_below(path: str, folder: str) -> bool:
     """Whether ``path`` is in ``folder`` or is it; "" is the root."""
     return folder in ("", path) or path.startswith(f"{folder}/")
-
-
-def _folders(path: str) -> Iterator[str]:
-    """The folders that contain a path, outermost first; "" is the root."""
-    yield ""
-    position = path.find("/")
-    while position >= 0:
-        yield path[:position]
-        position = path.find("/", position + 1)

@@ -13,6 +13,7 @@ from lookalike.errors import UnreachedImagesError
 from lookalike.gallery.records import NewVector
 from lookalike.gallery.stamp_check import matches_stamp
 from lookalike.gallery.store import Replacement, Store
+from lookalike.gallery.updating.listed import UNREACHED, ListedFolders, unanswered
 from lookalike.gallery.updating.missing import find_losses, is_below
 from lookalike.gallery.updating.root import check_writable
 from lookalike.images.decode import ReadOptions
@@ -40,7 +41,7 @@ def reencode(
     If ``encoder`` is the gallery's own, an unfinished replacement is discarded. If interrupted, the next call resumes.
     Files that have changed or are damaged become skipped files without a stat, so the next update reads them again.
     Raises :class:`~lookalike.errors.UnreachedImagesError`, and changes nothing, if images can't be read that may still
-    exist; with ``accept_missing`` these become skipped files too.
+    exist; with ``accept_missing`` these become skipped files too, unless they could be reached when it began.
     """
     if matches_stamp(store, encoder):
         store.discard_replacement()
@@ -49,6 +50,8 @@ def reencode(
     replacement = store.open_replacement(encoder.spec, encoder.location)
     run = _Reencoding(store, encoder, replacement, reading or ReadOptions())
     run.run(progress)
+    if run.stopped_at is not None:
+        raise UnreachedImagesError(f"{unanswered(store.root, run.stopped_at)}. {_kept(store, encoder)}")
     unreached = run.unreached()
     if unreached and not accept_missing:
         raise _unreached_error(store, encoder, unreached)
@@ -57,7 +60,10 @@ def reencode(
 
 
 class _Reencoding:
-    """The embedding of what a replacement lacks."""
+    """The embedding of what a replacement lacks.
+
+    ``stopped_at`` is the folder that stopped answering, so that it ended early; "" is the root.
+    """
 
     def __init__(self, store: Store, encoder: Encoder, replacement: Replacement, reading: ReadOptions) -> None:
         self._store = store
@@ -67,11 +73,13 @@ class _Reencoding:
         self._failed: dict[str, SkipKind] = {}
         # The digests of the files that are being embedded, whose results come in order.
         self._expected: deque[bytes] = deque()
+        self.stopped_at: str | None = None
         self.embedded = 0
 
     def run(self, progress: Progress | None) -> None:
         rules = str(Rules.current(self._reading))
         count, done = self._replacement.pending_count(), 0
+        folders = ListedFolders.of_files(self._store.root, (entry.path for entry in self._store.iter_entries()))
         batches = embed_files(self._encoder, self._store.root, self._pending_files(), reading=self._reading)
         with closing(batches):
             for batch in batches:
@@ -81,6 +89,10 @@ class _Reencoding:
                 done += len(batch)
                 if progress is not None:
                     progress(done, count)
+                if unreached := [item.path for item in batch if isinstance(item, Skipped) and item.kind in UNREACHED]:
+                    self.stopped_at = folders.lost(unreached)
+                    if self.stopped_at is not None:
+                        break
 
     def unreached(self) -> list[str]:
         """The paths of images that can't be read but may still exist.
@@ -117,7 +129,13 @@ class _Reencoding:
 def _unreached_error(store: Store, encoder: Encoder, unreached: list[str]) -> UnreachedImagesError:
     examples = ", ".join(map(printable, unreached[:_NAMED])) + (", ..." if len(unreached) > _NAMED else "")
     return UnreachedImagesError(
-        f"{printable(store.address)}: {plural(len(unreached), 'image')} can't be read now ({examples}). The gallery "
-        f"keeps its encoder {store.stamp.name}, and what was encoded with {encoder.spec.name} is kept too: connect the "
-        "disk and run the same command again. To complete it without these images: --accept-missing"
+        f"{printable(store.address)}: {plural(len(unreached), 'image')} can't be read now ({examples}). "
+        f"{_kept(store, encoder)}. To complete it without these images: --accept-missing"
+    )
+
+
+def _kept(store: Store, encoder: Encoder) -> str:
+    return (
+        f"The gallery keeps its encoder {store.stamp.name}, and what was encoded with {encoder.spec.name} is kept too: "
+        "connect the disk and run the same command again"
     )

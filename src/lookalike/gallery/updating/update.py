@@ -8,27 +8,25 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
 
 from lookalike.embedding.files import EmbeddedFile, embed_files
 from lookalike.encoders.encoder import Encoder
-from lookalike.errors import GalleryError
+from lookalike.errors import GalleryError, UnreachedImagesError
 from lookalike.gallery.options import GalleryOptions, record_passed_over
 from lookalike.gallery.records import Changes, Entry, EntryChange
 from lookalike.gallery.searching.calibration import recalibrate
 from lookalike.gallery.store import Store
 from lookalike.gallery.updating.comparison import Comparison
+from lookalike.gallery.updating.listed import UNREACHED, ListedFolders, unanswered
 from lookalike.gallery.updating.missing import Loss, find_losses, is_below
 from lookalike.images.decode import ReadOptions
-from lookalike.images.files import FoundFile, SkipKind, Skipped
+from lookalike.images.files import SkipKind, Skipped
 from lookalike.images.kinds import PassedOver
 from lookalike.images.rules import Rules
-from lookalike.images.walk import find_images
+from lookalike.images.selection import Selection
+from lookalike.images.walk import FolderContents, find_images
 from lookalike.progress import Progress
 from lookalike.text import printable
-
-# The entries of files with these problems stay, because the images may be as they were.
-_UNREACHED: Final = frozenset({SkipKind.UNREADABLE, SkipKind.VANISHED})
 
 
 @dataclass(slots=True)
@@ -38,8 +36,10 @@ class UpdateReport:
     ``skipped`` counts all files now on the list of skipped files, ``noted`` the images that are used although something
     is wrong with their files, ``reread`` those read again because other decoding rules or options can change them,
     ``offline`` those that are kept although their files are gone, and ``encoded`` the embeddings computed. ``losses``
-    are the folders from which images went in bulk in this run. ``passed_over`` counts what was not read because of what
-    it is. ``seconds`` is the time spent reading and encoding files.
+    are the folders from which images went in bulk in this run. ``stopped_at`` is the folder ("" for the root) that
+    stopped answering, as when its disk is taken away, so that the run ended early; nothing is removed or offline then
+    that wasn't before. ``passed_over`` counts what was not read because of what it is. ``seconds`` is the time spent
+    reading and encoding files.
     """
 
     added: int = 0
@@ -55,6 +55,7 @@ class UpdateReport:
     passed_over: Mapping[PassedOver, int] = field(default_factory=dict)
     offline: int = 0
     losses: list[Loss] = field(default_factory=list)
+    stopped_at: str | None = None
 
     @property
     def images_per_second(self) -> float:
@@ -74,92 +75,132 @@ def update(
     """Add new files, re-encode changed ones, follow moved ones, and remove deleted ones.
 
     Images that are gone in bulk (see :func:`~lookalike.gallery.updating.missing.find_losses`) stay, marked offline;
-    ``prune`` removes all that are gone below this folder ("" for all).
+    ``prune`` removes all that are gone below this folder ("" for all). If a folder stops answering, the run ends early,
+    and its report says so. The embeddings of removed images are deleted by the next run that doesn't find them either,
+    or at once by ``prune``.
 
     Files whose size, modification time and inode are unchanged are not read, unless ``verify`` is set: then every file
     is hashed. ``encoder`` is called only if there are files to read; ``progress`` is called with how many of those are
     done and their total. Raises :class:`~lookalike.errors.GalleryError` if the folder can't be listed, or an empty
-    gallery would stay empty.
+    gallery would stay empty, and :class:`~lookalike.errors.UnreachedImagesError` if the gallery is gone with its
+    folder.
     """
     options = options or GalleryOptions()
-    rules = Rules.current(options.reading)
+    contents = _list(store, options.selection)
+    store.shortfall()  # raises if the embeddings can't be read, before anything is done
+    if not contents.files and not store.count():
+        raise GalleryError(f"{printable(store.root)}: no images in this folder")
+    folders = ListedFolders(store.root, contents.devices)
     try:
-        files, problems, passed_over = find_images(store.root, selection=options.selection, leave_out=store.folder)
+        run = _Run(store, options.reading, contents, folders, verify=verify)
+        run.process(encoder, progress)
+        if run.report.stopped_at is None:
+            run.settle(prune)
+        run.finish()
+    except GalleryError as error:
+        if folders.lost([]) is None:
+            raise
+        raise UnreachedImagesError(f"{unanswered(store.root, '')}, and the gallery with it ({error})") from error
+    return run.report
+
+
+def _list(store: Store, selection: Selection) -> FolderContents:
+    try:
+        return find_images(store.root, selection=selection, leave_out=store.folder)
     except OSError as error:
         raise GalleryError(
             f"{printable(store.root)}: can't list this folder ({error.strerror}); the gallery was not changed"
         ) from error
-    store.shortfall()  # raises if the embeddings can't be read, before anything is done
-    if not files and not store.count():
-        raise GalleryError(f"{printable(store.root)}: no images in this folder")
-    started = time.monotonic()
-    run = _Run(store, options.reading, Comparison(store, files, problems, rules, verify=verify))
-    run.report.passed_over = passed_over
-    if run.found.to_read:
-        run.process(encoder(), progress)
-    run.report.seconds = time.monotonic() - started
-    run.finish(files, problems, prune)
-    record_passed_over(store, passed_over)
-    return run.report
 
 
 class _Run:
     """One update: reads what differs, and commits changes batch by batch."""
 
-    def __init__(self, store: Store, reading: ReadOptions, found: Comparison) -> None:
+    def __init__(
+        self, store: Store, reading: ReadOptions, contents: FolderContents, folders: ListedFolders, *, verify: bool
+    ) -> None:
+        rules = Rules.current(reading)
         self.store = store
         self.reading = reading
-        self.found = found
+        self.contents = contents
+        self.folders = folders
+        self.unused = store.unused()
+        self.found = found = Comparison(store, contents.files, contents.skipped, rules, verify=verify)
         self.changes = found.changes
         self.missing = found.missing
-        self.report = UpdateReport(unchanged=found.unchanged, reread=len(found.reread))
+        self.report = UpdateReport(
+            unchanged=found.unchanged, reread=len(found.reread), passed_over=contents.passed_over
+        )
 
-    def process(self, encoder: Encoder, progress: Progress | None) -> None:
+    def process(self, encoder: Callable[[], Encoder], progress: Progress | None) -> None:
         """Read and encode the files that differ, and commit each batch, so that a killed run loses one batch at most.
 
-        A commit waits for the disk twice, which takes far less time than encoding a batch.
+        A commit waits for the disk twice, which takes far less time than encoding a batch. Ends early if a folder stops
+        answering.
         """
         done, files = 0, self.found.to_read
+        if not files:
+            return
+        started = time.monotonic()
         known = partial(self.store.has_content, rules=self.changes.rules)
-        batches = embed_files(encoder, self.store.root, files, known=known, reading=self.reading)
+        batches = embed_files(encoder(), self.store.root, files, known=known, reading=self.reading)
         # Closed also after an error, so that decoding threads have ended before the store is closed.
         with closing(batches):
             for batch in batches:
-                entries = self._entries_of(batch)
-                for outcome in batch:
-                    if isinstance(outcome, Skipped):
-                        self._skip(outcome, entries.get(outcome.path))
-                    else:
-                        self._upsert(outcome, entries.get(outcome.file.path))
-                self._commit()
+                self._process_batch(batch)
                 done += len(batch)
                 if progress is not None:
                     progress(done, len(files))
+                if self.report.stopped_at is not None:
+                    break
+        self.report.seconds = time.monotonic() - started
 
-    def finish(self, files: list[FoundFile], problems: list[Skipped], prune: str | None) -> None:
-        """Remove entries whose files are gone or mark them offline, update the lists of files, and recalibrate."""
+    def settle(self, prune: str | None) -> None:
+        """Remove entries whose files are gone or mark them offline, and update the list of skipped files.
+
+        Also delete the embeddings that were unused before and still are, and those of what is pruned.
+        """
         self.report.removed += sum(1 for _ in self.missing)
-        self._settle_absent(files, prune)
+        self._settle_absent(prune)
         skips = self.found.skips
-        self.changes.skipped += [problem for problem in problems if skips.get(problem.path) != problem]
+        self.changes.skipped += [problem for problem in self.contents.skipped if skips.get(problem.path) != problem]
         self.changes.unskipped += self.found.left_skips()
         self._commit()
-        self.store.delete_unused()
+        self.store.delete_unused(self.unused)
+        record_passed_over(self.store, self.contents.passed_over)
+
+    def finish(self) -> None:
+        """Complete the report, and recalibrate."""
+        self._commit()
         self.report.skipped = len(self.store.skips())
         self.report.noted = len({note.path for note in self.store.notes()})
         self.report.offline = self.store.count_offline()
         recalibrate(self.store)
 
-    def _settle_absent(self, files: list[FoundFile], prune: str | None) -> None:
+    def _process_batch(self, batch: list[EmbeddedFile | Skipped]) -> None:
+        unreached = [item.path for item in batch if isinstance(item, Skipped) and item.kind in UNREACHED]
+        if unreached:
+            self.report.stopped_at = self.folders.lost(unreached)
+        entries = self._entries_of(batch)
+        for outcome in batch:
+            if isinstance(outcome, EmbeddedFile):
+                self._upsert(outcome, entries.get(outcome.file.path))
+            elif self.report.stopped_at is None or outcome.kind not in UNREACHED:
+                self._skip(outcome, entries.get(outcome.path))
+        self._commit()
+
+    def _settle_absent(self, prune: str | None) -> None:
         """Remove the entries that are gone, or mark them offline; ``prune`` as in :func:`update`."""
         absent, unreached = self.missing.absent(), self.found.unreached
         offline = [entry for entry in unreached if entry.offline_since is not None]
-        pruned = set() if prune is None else {e.path for e in (*absent, *offline) if is_below(e.path, prune)}
+        candidates = () if prune is None else (*absent, *offline)
+        pruned = {entry.path: entry for entry in candidates if is_below(entry.path, prune or "")}
+        self.unused += [entry.digest for entry in pruned.values()]
         # What is still there is passed over now, on purpose.
         excluded = {entry.path: entry for entry in absent if os.path.lexists(self.store.root / entry.path)}
         gone = [entry for entry in absent if entry.offline_since is None and entry.path not in pruned]
         lost = [entry for entry in gone if entry.path not in excluded]
-        self.report.losses = losses = find_losses(lost, self.store.count(), files)
+        self.report.losses = losses = find_losses(lost, self.store.count(), self.contents.files)
         lost = [entry for entry in lost if any(is_below(entry.path, loss.folder) for loss in losses)]
         self.changes.offline += [entry.path for entry in (*lost, *unreached) if entry.path not in pruned]
         removed = {*pruned, *excluded, *(entry.path for entry in gone)} - {entry.path for entry in lost}
@@ -213,7 +254,7 @@ class _Run:
         self.changes.skipped.append(skipped)
         if entry is None:
             return
-        if skipped.kind in _UNREACHED:
+        if skipped.kind in UNREACHED:
             self.missing.found(entry)
             if skipped.kind == SkipKind.UNREADABLE:
                 self.changes.offline.append(skipped.path)

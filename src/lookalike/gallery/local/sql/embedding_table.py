@@ -16,9 +16,11 @@ from lookalike.gallery.records import Calibration
 
 _SAMPLE_SEED: Final = b"lookalike calibration sample, seed 0: "
 _IN_USE: Final = "EXISTS (SELECT 1 FROM entries WHERE entries.content = c.id)"
-_SELECT_UNUSED: Final = "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM entries)"
+_SELECT_UNUSED: Final = "SELECT digest FROM contents WHERE id NOT IN (SELECT content FROM entries)"
+_SELECT_UNUSED_ID: Final = (
+    "SELECT id FROM contents c WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM entries WHERE content = c.id)"
+)
 _DELETE_UNUSED: Final = (
-    f"CREATE TEMP TABLE unused AS {_SELECT_UNUSED}",
     "DELETE FROM calibration WHERE content IN unused OR best_content IN unused",
     "DELETE FROM embeddings WHERE content IN unused",
     "DELETE FROM contents WHERE id IN unused",
@@ -84,15 +86,34 @@ def confirm_embeddings(connection: sqlite3.Connection, stamp_id: int, digests: S
     )
 
 
-def has_unused(connection: sqlite3.Connection) -> bool:
-    """Whether there are contents that no entry refers to."""
-    # Much faster than a search for one, since both counts read an index only.
+def read_unused(connection: sqlite3.Connection) -> list[bytes]:
+    """The digests of the contents that no entry refers to."""
+    # Whether there are any is much faster to tell, since both counts read an index only.
     statement = "SELECT (SELECT count(*) FROM contents) > (SELECT count(DISTINCT content) FROM entries)"
-    return bool(connection.execute(statement).fetchone()[0])
+    if not connection.execute(statement).fetchone()[0]:
+        return []
+    return [digest for (digest,) in connection.execute(_SELECT_UNUSED)]
 
 
-def delete_unused(connection: sqlite3.Connection) -> None:
-    """Delete the contents that no entry refers to, with their embeddings and calibration rows."""
+def note_returning(connection: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+    """Before entries of these contents are added: take back as much of the calibration as knows nothing of them.
+
+    That concerns contents that no entry refers to now. They are no best match of a content whose calibration was
+    computed meanwhile, so it is computed again from their rows on.
+    """
+    for part in chunks(list(digests)):
+        connection.execute(
+            "UPDATE stamps SET calibrated_through = min(calibrated_through, ifnull((SELECT min(row) FROM embeddings e "
+            f"JOIN contents c ON c.id = e.content WHERE e.stamp = stamps.id AND c.digest IN ({marks(part)}) "
+            f"AND NOT {_IN_USE}), calibrated_through))",
+            part,
+        )
+
+
+def delete_unused(connection: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+    """Delete those of these contents that no entry refers to, with their embeddings and calibration rows."""
+    connection.execute("CREATE TEMP TABLE unused (id INTEGER PRIMARY KEY)")
+    connection.executemany(f"INSERT INTO unused {_SELECT_UNUSED_ID}", [(digest,) for digest in digests])
     for statement in _DELETE_UNUSED:
         connection.execute(statement)
 
