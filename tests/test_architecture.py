@@ -72,9 +72,10 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "cli": (
-        "arguments output native_output progress encoder_source encoder_options file_limits index search status remove "
-        "formats encoders measuring care main"
+        "arguments output terminal encoder_source encoder_options file_limits index search status remove formats "
+        "encoders measuring care main"
     ),
+    "cli.terminal": "native_output progress interrupt unexpected",
     "cli.care": "check repair backup",
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
 }

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lookalike.cli.arguments import add_command, positive_number
 from lookalike.cli.encoder_options import add_threads
 from lookalike.cli.output import print_json
-from lookalike.cli.progress import progress_bar
 from lookalike.cli.status import megabytes
+from lookalike.cli.terminal.progress import progress_bar
 from lookalike.errors import WeightsError
 from lookalike.text import printable
 

@@ -12,7 +12,7 @@ from lookalike.cli.arguments import add_command, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load, loader, resolve_encoder
 from lookalike.cli.file_limits import add_file_limits, set_file_limits
 from lookalike.cli.output import PARTLY_DONE
-from lookalike.cli.progress import progress_bar
+from lookalike.cli.terminal.progress import progress_bar
 from lookalike.errors import StampMismatchError
 from lookalike.text import plural, printable
 

@@ -20,8 +20,10 @@ from lookalike.cli import formats, index, remove, search, status
 from lookalike.cli.care import backup, check, repair
 from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
-from lookalike.cli.native_output import native_output_caught
 from lookalike.cli.output import PARTLY_DONE
+from lookalike.cli.terminal.interrupt import INTERRUPTED, MESSAGE, interrupts_end_soon
+from lookalike.cli.terminal.native_output import native_output_caught
+from lookalike.cli.terminal.unexpected import describe, wants_traceback
 from lookalike.errors import LookalikeError, UnreachedImagesError
 from lookalike.machine import limit_threads
 
@@ -46,20 +48,9 @@ def main(arguments: Sequence[str] | None = None, encoders: EncoderSource | None 
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may not fit the terminal's encoding
-    try:
-        with native_output_caught():
-            code = _run(arguments, encoders or EncoderSource())
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a failure can still be reported
-    except OSError as error:
-        if error.filename is not None:  # not from writing the output, so a bug
-            raise
-        if not isinstance(error, BrokenPipeError):  # a reader such as head or less may close the pipe
-            print(f"lookalike: can't write the output ({error.strerror})", file=sys.stderr)
-        # Otherwise Python flushes standard output again at exit, and prints a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return code
+    with native_output_caught(), interrupts_end_soon():
+        code = _run(arguments, encoders or EncoderSource())
+    return code if _flush() else 1
 
 
 def _run(arguments: Sequence[str] | None, encoders: EncoderSource) -> int:
@@ -75,8 +66,30 @@ def _run(arguments: Sequence[str] | None, encoders: EncoderSource) -> int:
         print(f"lookalike: {error}", file=sys.stderr)
         return PARTLY_DONE if isinstance(error, UnreachedImagesError) else 1
     except KeyboardInterrupt:
-        print("lookalike: interrupted; completed work is saved", file=sys.stderr)
-        return 130
+        print(MESSAGE, file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        # What can't be written stays in the buffer of standard output, so that this failure shows when it is flushed.
+        is_output_error = isinstance(error, OSError) and error.filename is None and not _flush()
+        if not is_output_error:
+            if wants_traceback():
+                raise
+            print(f"lookalike: {describe(error)}", file=sys.stderr)
+        return 1
+
+
+def _flush() -> bool:
+    """Write what is still in the buffer of standard output; returns whether that worked, after telling if not."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # a reader such as head or less may close the pipe
+            print(f"lookalike: can't write the output ({error.strerror})", file=sys.stderr)
+        # Otherwise Python flushes standard output again at exit, and prints a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:

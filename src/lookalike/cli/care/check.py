@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
 from lookalike.cli.output import PARTLY_DONE, print_json
-from lookalike.cli.progress import progress_bar
+from lookalike.cli.terminal.progress import progress_bar
 from lookalike.text import printable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
 from lookalike.cli.encoder_options import add_encoder, loader
-from lookalike.cli.progress import progress_bar
+from lookalike.cli.terminal.progress import progress_bar
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from lookalike.cli.measuring.experiment import (
     read_dataset,
     with_notes,
 )
-from lookalike.cli.progress import progress_bar
+from lookalike.cli.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands

@@ -19,7 +19,7 @@ from lookalike.cli.measuring.experiment import (
     deliver,
     read_dataset,
 )
-from lookalike.cli.progress import stage_progress
+from lookalike.cli.terminal.progress import stage_progress
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands

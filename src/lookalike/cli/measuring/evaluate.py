@@ -20,7 +20,7 @@ from lookalike.cli.measuring.experiment import (
     own_or_named,
     read_dataset,
 )
-from lookalike.cli.progress import stage_progress
+from lookalike.cli.terminal.progress import stage_progress
 
 if TYPE_CHECKING:
     from lookalike.cli.arguments import Commands

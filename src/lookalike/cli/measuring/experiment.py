@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lookalike.cli.arguments import positive_integer
 from lookalike.cli.encoder_options import load, loader
 from lookalike.cli.output import print_json
-from lookalike.cli.progress import progress_bar
+from lookalike.cli.terminal.progress import progress_bar
 from lookalike.text import printable
 
 if TYPE_CHECKING:

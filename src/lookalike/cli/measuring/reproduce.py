@@ -13,7 +13,7 @@ from lookalike.cli.measuring.angles import angles_files
 from lookalike.cli.measuring.compare import comparison_files
 from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_allow_outside, add_seed, command_line
 from lookalike.cli.measuring.robustness import robustness_files
-from lookalike.cli.progress import stage_progress
+from lookalike.cli.terminal.progress import stage_progress
 from lookalike.text import printable
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What surrounds every command: its progress, interrupts, the output of libraries, and errors that nothing expects."""
