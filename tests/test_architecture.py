@@ -21,8 +21,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
     "": (
-        "exports errors text machine progress atomic file_locks images search encoders embedding gallery evaluation "
-        "report __init__ cli __main__"
+        "exports errors text system_files machine progress atomic file_locks images search encoders embedding gallery "
+        "evaluation report __init__ cli __main__"
     ),
     "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",

@@ -53,3 +53,31 @@ def test_the_file_has_the_usual_permissions(tmp_path: Path):
         file.write(b"new")
     (tmp_path / "usual").write_bytes(b"")
     assert path.stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs named pipes")
+def test_a_pipe_is_written_to(tmp_path: Path):
+    """A pipe, as a shell passes it, stays a pipe and gets what is written. So does a device."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_writer(tmp_path / "pipe") as file:
+        file.write(b"new")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need permissions there")
+def test_a_link_stays_a_link(tmp_path: Path):
+    """The file that it leads to is replaced."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("folder/file")
+    with atomic_writer(tmp_path / "link") as file:
+        file.write(b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder/file").read_bytes() == b"new"
+    with pytest.raises(IsADirectoryError), atomic_writer(tmp_path / "folder") as file:
+        file.write(b"new")
+    assert (tmp_path / "folder").is_dir()

@@ -24,12 +24,15 @@ PROGRAMS = [block for language, block in FENCED if language == "python"]
 
 # These install environments or run this test itself; `make demo` has a test of its own.
 NOT_RUN = {"make test", "make bench", "make demo", "make verify-encoders", "pipx install .", "pip install ."}
+NOT_RUN |= {'pip install "lookalike[raw]"'}
 # These need real CLIP weights. encoders/test_chosen_encoder.py runs the same commands on a small CLIP, and
 # test_hub.py downloads from a hub on this machine.
 NEEDS_CLIP = ("encoders pull", "encoders verify", "--reencode", "--text", "--plus-text")
 
 # Takes minutes even on a few images; evaluation/test_reproduce.py runs it on fewer.
 SLOW = "lookalike reproduce"
+# Measures every combination for two seconds, several times.
+SHORTER = {"lookalike encoders bench": "lookalike encoders bench --seconds 0.05"}
 
 
 @pytest.fixture
@@ -82,7 +85,7 @@ def test_the_commands_run_in_order(reader_folder):
     commands = [command for command in commands if not any(part in command for part in (*NEEDS_CLIP, SLOW))]
     assert len(commands) >= 7
     for command in commands:
-        run(command, reader_folder)
+        run(SHORTER.get(command, command), reader_folder)
     assert "data:image/jpeg" in (reader_folder / "results.html").read_text(encoding="utf-8")
 
 

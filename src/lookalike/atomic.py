@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from lookalike.system_files import real_path
+
 
 @contextmanager
 def atomic_writer(path: Path, *, unfinished: Path | None = None) -> Iterator[BinaryIO]:
@@ -17,9 +19,16 @@ def atomic_writer(path: Path, *, unfinished: Path | None = None) -> Iterator[Bin
 
     After an error, ``path`` is unchanged. A reader sees the old file or the new one, also after a power cut.
     ``unfinished`` is the path of the file until then, by default one of its own beside ``path``; a caller that holds a
-    lock can name it, and so replaces what a killed process left there. Raises ``OSError`` if the folder doesn't exist
-    or can't be written.
+    lock can name it, and so replaces what a killed process left there. Behind a link, the file it leads to is replaced;
+    a device or pipe, such as /dev/stdout, is written to. Raises ``OSError`` if the folder doesn't exist or can't be
+    written.
     """
+    if unfinished is None:
+        path = real_path(path)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as file:
+                yield file
+            return
     unfinished = unfinished or path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with unfinished.open("wb") as file:

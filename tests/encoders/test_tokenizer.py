@@ -85,6 +85,28 @@ def test_a_damaged_tokenizer_is_named(tmp_path, content):
         load_tokenizer(tmp_path / "model.safetensors")
 
 
+class _PanicError(BaseException):
+    """As what the library raises when it panics."""
+
+
+@pytest.mark.parametrize("error", [_PanicError, ValueError])
+def test_a_tokenizer_that_panics_is_named(tmp_path, monkeypatch, error):
+    """What is no Exception is an error of Lookalike as well, but not an interrupt."""
+
+    def fail(_):
+        raise error("wrong \x1b[2J")
+
+    from tokenizers import Tokenizer
+
+    (tmp_path / "tokenizer.json").write_text("{}")
+    monkeypatch.setattr(Tokenizer, "from_buffer", staticmethod(fail))
+    with pytest.raises(EncoderError, match=r"tokenizer\.json: not a valid tokenizer \(wrong \\x1b"):
+        load_tokenizer(tmp_path / "model.safetensors")
+    monkeypatch.setattr(Tokenizer, "from_buffer", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        load_tokenizer(tmp_path / "model.safetensors")
+
+
 def test_another_models_tokenizer_is_rejected(tmp_path):
     """A tokenizer without CLIP's start and end tokens is rejected."""
     from tokenizers import Tokenizer

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.errors import ImageError
-from lookalike.images.decode import ReadOptions, check_not_blank, open_image
+from lookalike.images.decode import ReadOptions, check_not_blank, format_of, open_image
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error, open_file, sha256
 from lookalike.images.formats import EXTENSIONS
-from lookalike.images.sniff import content_format, not_an_image_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,7 @@ class Loader:
         Raises :class:`~lookalike.errors.ImageError` if that is not wanted, or if the file is no image.
         """
         extension = os.path.splitext(path)[1].lower()  # noqa: PTH122  a str of many, not one Path
-        content = content_format(opened, path)
-        if content is None:  # told from its head, however long it is
-            raise not_an_image_error(opened)
+        content = format_of(opened, path)
         if content == EXTENSIONS.get(extension):
             return None
         if self.reading.strict:

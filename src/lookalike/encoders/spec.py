@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from lookalike.system_files import parse_json
+
 Precision = Literal["fp32", "bf16"]
 Resample = Literal["bicubic", "bilinear"]
 Activation = Literal["quickgelu", "gelu"]
@@ -68,7 +70,7 @@ class EncoderSpec:
     @classmethod
     def from_json(cls, text: str) -> EncoderSpec:
         """Parse the output of :meth:`to_json`; raises ValueError, KeyError or TypeError for anything else."""
-        fields: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = parse_json(text)
         preprocessing = fields.pop("preprocessing")
         for name in ("mean", "std"):
             preprocessing[name] = tuple(preprocessing[name])

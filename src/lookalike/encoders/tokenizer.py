@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gzip
 import html
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import EncoderError
+from lookalike.system_files import read_bytes
+from lookalike.text import printable
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Model
@@ -88,10 +91,21 @@ def clean(text: str) -> str:
 def _read(path: Path) -> Model:
     from tokenizers import Tokenizer as Model
 
+    with _library_errors(path):
+        return Model.from_buffer(read_bytes(path))
+
+
+@contextmanager
+def _library_errors(source: Path) -> Iterator[None]:
+    """Convert whatever the library raises: bare Exceptions, and panics, which are not even that."""
     try:
-        return Model.from_file(str(path))
-    except Exception as error:  # the library raises bare Exceptions
-        raise EncoderError(f"{path}: not a valid tokenizer ({error})") from error
+        yield
+    except KeyboardInterrupt:
+        raise
+    except OSError as error:
+        raise EncoderError(f"{source}: can't be read ({error.strerror})") from error
+    except BaseException as error:
+        raise EncoderError(f"{source}: not a valid tokenizer ({printable(str(error))})") from error
 
 
 def _shared_vocabulary() -> Encode:
@@ -111,6 +125,7 @@ def _encoder(model: Model, source: Path) -> Encode:
         raise EncoderError(f"{source}: not a CLIP tokenizer (wrong start and end tokens)")
 
     def encode(text: str) -> list[int]:
-        return list(model.encode(text, add_special_tokens=False).ids)
+        with _library_errors(source):
+            return list(model.encode(text, add_special_tokens=False).ids)
 
     return encode

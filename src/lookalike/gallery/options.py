@@ -12,6 +12,7 @@ from lookalike.gallery.store import Store
 from lookalike.images.decode import ReadOptions
 from lookalike.images.kinds import PassedOver
 from lookalike.images.selection import Selection
+from lookalike.system_files import parse_json
 from lookalike.text import printable
 
 _KEY: Final = "options"
@@ -41,7 +42,7 @@ def read_options(store: Store) -> GalleryOptions:
     if text is None:
         return GalleryOptions()
     try:
-        fields = json.loads(text)
+        fields = parse_json(text)
         return GalleryOptions(ReadOptions.from_texts(fields["reading"]), Selection.from_lists(fields["selection"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise GalleryDamagedError(

@@ -12,6 +12,7 @@ from lookalike.errors import GalleryError, GalleryNotFoundError
 from lookalike.gallery.local.database import has_database
 from lookalike.gallery.local.store import LocalStore, has_remains, lost_database_error
 from lookalike.gallery.store import Store
+from lookalike.system_files import real_path, system_errors_as
 from lookalike.text import printable
 
 FOLDER_NAME: Final = ".lookalike"
@@ -53,29 +54,32 @@ def create_store(
     return LocalStore.create(Path(address or root / FOLDER_NAME), root, stamp, weights_path)
 
 
+@system_errors_as(GalleryError)
 def find_gallery(path: str | os.PathLike[str]) -> Path | None:
     """The gallery at ``path``, in ``path/.lookalike``, or of the nearest parent folder that has one; else None.
 
     None if ``path`` does not exist.
     """
-    start = Path(path).resolve()  # so that parents are right for paths with ".." in them
+    start = real_path(path)  # so that parents are right for paths with ".." in them
     if not start.exists():  # probably mistyped: a gallery in a parent folder would be the wrong one
         return None
     return next(filter(None, map(gallery_at, (start, *start.parents))), None)
 
 
+@system_errors_as(GalleryError)
 def find_remains(path: str | os.PathLike[str]) -> Path | None:
     """As :func:`find_gallery`, but a gallery that has lost its database is found too, unless it is above ``path``."""
-    start = Path(path).resolve()
+    start = real_path(path)
     if not start.exists():
         return None
     remains = (folder for folder in (start, start / FOLDER_NAME) if has_remains(folder))
     return gallery_at(start) or next(remains, None) or find_gallery(path)
 
 
+@system_errors_as(GalleryError)
 def gallery_at(folder: str | os.PathLike[str]) -> Path | None:
     """The gallery at ``folder`` or in ``folder/.lookalike``; None if there is neither."""
-    folder = Path(folder).resolve()
+    folder = real_path(folder)
     return next((path for path in (folder, folder / FOLDER_NAME) if has_database(path)), None)
 
 

@@ -133,7 +133,7 @@ def open_image(
         except ImageError as error:
             raise with_path(error, source) from error
     options = options or ReadOptions()
-    form = _format(source, name)
+    form = format_of(source, name)
     try:
         return _decode(source, form, min_side, options, keep_profile=keep_profile)
     except (ImageError, MemoryError):
@@ -142,6 +142,17 @@ def open_image(
         if form == "JPEG":
             return _decode_incomplete(source, min_side, options, error, keep_profile=keep_profile)
         raise _failure(error) from error
+
+
+def format_of(file: BinaryIO, name: str | os.PathLike[str] = "") -> str:
+    """The format of a file open for reading, by its first bytes; ``name`` as in :func:`open_image`.
+
+    Raises :class:`~lookalike.errors.ImageError` if it is no image. The file is left at its start.
+    """
+    form = content_format(file, name)
+    if form is None:
+        raise not_an_image_error(file)
+    return form
 
 
 def limit_frames(options: ReadOptions) -> None:
@@ -174,7 +185,7 @@ def image_extent(source: str | os.PathLike[str]) -> Extent:
     """Read an image's size from its header; raises :class:`ImageError`, but doesn't notice damaged pixels."""
     try:
         with open_file(source) as file:
-            opened = open_content(file, _format(file, source))
+            opened = open_content(file, format_of(file, source))
     except ImageError as error:
         raise with_path(error, source) from error
     except Exception as error:  # as in open_image
@@ -197,13 +208,6 @@ def from_pillow(image: Image.Image) -> DecodedImage:
     except Exception as error:  # as in open_image: Pillow may read the file only now
         raise _failure(error) from error
     return DecodedImage(upright, upright.size)
-
-
-def _format(file: BinaryIO, name: str | os.PathLike[str]) -> str:
-    form = content_format(file, name)
-    if form is None:
-        raise not_an_image_error(file)
-    return form
 
 
 def _decode(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import stat
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 
 from lookalike.errors import ImageError
+from lookalike.system_files import NotRegularError, open_regular
 from lookalike.text import printable
 
 _63_BITS: Final = 0x7FFF_FFFF_FFFF_FFFF
@@ -113,21 +113,21 @@ def notes_of(path: str, other_format: str | None, share: float | None) -> list[N
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a regular file for reading; raises :class:`ImageError` if that fails for any reason."""
     try:
-        # Without O_NONBLOCK, opening a named pipe without a writer would block forever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = open_regular(path)
     except FileNotFoundError as error:
         raise image_error(SkipKind.VANISHED, "file not found") from error
     except PermissionError as error:
         raise image_error(SkipKind.UNREADABLE, "no read permission") from error
+    except IsADirectoryError as error:
+        raise image_error(SkipKind.FOLDER, "not an image (folder); use the path of an image") from error
+    except NotRegularError as error:
+        raise image_error(SkipKind.SPECIAL, f"not an image ({error.strerror})") from error
     except OSError as error:
         raise image_error(SkipKind.UNREADABLE, f"can't be opened ({error.strerror})") from error
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    if stat.S_ISDIR(mode):
-        raise image_error(SkipKind.FOLDER, "not an image (folder); use the path of an image")
-    raise image_error(SkipKind.SPECIAL, "not an image (device, pipe or socket)")
+    if os.fstat(file.fileno()).st_size == 0:  # a file of /proc may wait for ever
+        file.close()
+        raise image_error(SkipKind.EMPTY, "empty file")
+    return file
 
 
 def sha256(file: BinaryIO) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from lookalike.images.kinds import PassedOver
+from lookalike.system_files import read_text
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -79,7 +80,7 @@ class Selector:
     def enter(self, folder: str, ignore_file: Path | None) -> None:
         """Read the patterns for a ``folder`` of the walk ("" for the root) from its ignore file, if it has one."""
         if ignore_file is not None:
-            lines = ignore_file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            lines = read_text(ignore_file, errors="surrogateescape").splitlines()
             self._ignored[folder] = _spec(lines)
 
     def reason(self, path: str, *, is_folder: bool) -> PassedOver | None:

@@ -45,6 +45,8 @@ def test_cats_and_dogs(embedded: Embed):
     assert metrics.micro["precision@1"] == near(0.994)
     assert metrics.micro["precision@10"] == near(0.985)
     assert metrics.micro["map"] == near(0.876)
+    assert metrics.classes["cat"]["precision@10"] >= 0.98
+    assert metrics.classes["dog"]["precision@10"] >= 0.965
 
 
 def test_rail_by_group(embedded: Embed):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from lookalike.errors import WeightsError
+from lookalike.system_files import parse_json, read_bytes
 
 # No encoder has larger images or more heads; a config with larger numbers would only exhaust the memory.
 _MAX_NUMBER: Final = 10_000
@@ -29,10 +29,12 @@ class ConfigObject:
     def read(cls, path: Path) -> ConfigObject:
         """Read the file ``path``."""
         try:
-            content = json.loads(path.read_text("utf-8"))
+            content = parse_json(read_bytes(path))
         except FileNotFoundError:
             return cls(path)
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
+            raise WeightsError(f"{path}: can't be read ({error.strerror})") from error
+        except ValueError as error:
             raise WeightsError(f"{path}: not valid JSON ({error}); download it again") from error
         if not isinstance(content, dict):
             raise WeightsError(f"{path}: not a JSON object; download it again")

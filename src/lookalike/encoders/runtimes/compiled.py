@@ -16,6 +16,7 @@ from lookalike.encoders.networks.source import NetworkSource
 from lookalike.encoders.runtimes.mapping import map_file
 from lookalike.encoders.spec import Precision
 from lookalike.encoders.weights.cache import cache_folder, write_to_cache
+from lookalike.system_files import read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class CompiledCopy:
     def open(self) -> mmap.mmap | None:
         """The file, memory-mapped, if it is as :meth:`write` wrote it; None otherwise. A damaged file is deleted."""
         try:
-            mapped, checksum = map_file(self.path), self._checksum.read_bytes()
+            mapped, checksum = map_file(self.path), read_bytes(self._checksum)
         except (OSError, ValueError):  # the latter if it is empty
             return None
         if checksum == _checksum_of(mapped):

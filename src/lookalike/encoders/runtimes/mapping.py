@@ -11,6 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from lookalike.system_files import open_regular
+
 _RELEASE_INTERVAL: Final = 0.02  # seconds
 
 
@@ -21,7 +23,7 @@ def numpy_equivalent(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
 
 def map_file(path: Path) -> mmap.mmap:
     """Map the file into memory; copy-on-write, because OpenVINO requires writable memory."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 

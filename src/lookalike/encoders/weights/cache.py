@@ -12,6 +12,7 @@ from typing import BinaryIO
 import platformdirs
 
 from lookalike.atomic import atomic_writer
+from lookalike.system_files import open_regular, parse_json, read_bytes, real_path
 
 
 def cache_folder() -> Path:
@@ -36,13 +37,13 @@ def file_sha256(path: Path, *, reread: bool = False) -> str:
 
     With ``reread``, the cached value is ignored. Raises :class:`OSError` if the file can't be read.
     """
-    path = path.resolve()
+    path = real_path(path)
     stat = path.stat()
     identity = [str(path), stat.st_size, stat.st_mtime_ns]
     entry = cache_folder() / "sha256" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
     if not reread and (cached := _cached_sha256(entry, identity)) is not None:
         return cached
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     content = json.dumps({"of": identity, "sha256": digest}).encode()
     write_to_cache(entry, lambda file: file.write(content))
@@ -52,7 +53,7 @@ def file_sha256(path: Path, *, reread: bool = False) -> str:
 def _cached_sha256(entry: Path, identity: list[object]) -> str | None:
     """The SHA-256 in the cache file ``entry``; None if it is missing, unreadable or of another ``identity``."""
     try:
-        content = json.loads(entry.read_text())
+        content = parse_json(read_bytes(entry))
         return str(content["sha256"]) if content["of"] == identity else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

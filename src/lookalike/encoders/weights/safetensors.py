@@ -16,6 +16,7 @@ import numpy as np
 
 from lookalike.encoders.weights.tensors import TensorRef, WeightsFile
 from lookalike.errors import WeightsError
+from lookalike.system_files import open_regular
 
 _DTYPES: Final = {
     "F64": np.dtype("<f8"),
@@ -72,8 +73,8 @@ def _validate(path: Path) -> None:
     """Let the library check the file; it maps the file into memory and reads only the header."""
     from safetensors import SafetensorError, safe_open
 
-    with path.open("rb") as file:
-        start = file.read(_LENGTH_BYTES + 16)
+    with open_regular(path) as file:
+        start = file.read(_LENGTH_BYTES + 16) or b""  # None for a file of /proc that would wait
     other = next((description for prefix, description in _OTHER_FORMATS if start.startswith(prefix)), None)
     # A header that begins with "{" decides: the length before it may happen to look like another format.
     if other is not None and start[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{":
@@ -89,7 +90,7 @@ def _validate(path: Path) -> None:
 
 def _tensors(path: Path) -> dict[str, TensorRef]:
     """Every tensor of a validated file, after the checks that the library doesn't make."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         header = json.loads(file.read(length), object_pairs_hook=_unique_names)
     tensors = {

@@ -18,6 +18,7 @@ import numpy as np
 
 from lookalike.encoders.weights.tensors import TensorRef, WeightsFile
 from lookalike.errors import WeightsError
+from lookalike.system_files import open_regular
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -94,7 +95,7 @@ def read_torch_pickle(path: Path) -> WeightsFile:
     tensors don't need. Nothing in the file is executed. Callers verify the file's SHA-256 first.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return WeightsFile(path, _read(file))
     except WeightsError:
         raise

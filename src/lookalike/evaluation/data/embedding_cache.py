@@ -19,6 +19,7 @@ from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
 from lookalike.images.files import FoundFile, Skipped
 from lookalike.progress import Progress
+from lookalike.system_files import parse_json, read_bytes
 
 _FORMAT: Final = "embeddings 1"
 
@@ -85,6 +86,6 @@ def _write_speed(cache: Path, speed: float) -> None:
 def _read_speed(cache: Path) -> float:
     """Images per second of the run that computed all vectors; 0 where several runs did."""
     try:
-        return float(json.loads((cache / "speed").read_text())["images_per_second"])
+        return float(parse_json(read_bytes(cache / "speed"))["images_per_second"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0

@@ -14,6 +14,7 @@ from typing import Final
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.dataset import Row, Split
 from lookalike.evaluation.data.spelling import existing_spelling
+from lookalike.system_files import read_bytes
 from lookalike.text import printable
 
 NAME: Final = "labels.csv"
@@ -85,7 +86,7 @@ def _records(file: Path) -> Iterator[_Record]:
 
 def _read_text(file: Path) -> str:
     try:
-        content = file.read_bytes()
+        content = read_bytes(file)
     except IsADirectoryError as error:
         raise DatasetError(f"{printable(file)}: a folder, not a CSV of labels. Give the path of the file") from error
     except OSError as error:

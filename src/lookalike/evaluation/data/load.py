@@ -19,6 +19,7 @@ from lookalike.images.files import FoundFile
 from lookalike.images.formats import EXTENSIONS
 from lookalike.images.kinds import PassedOver, in_words
 from lookalike.images.walk import FolderContents, find_images
+from lookalike.system_files import real_path
 from lookalike.text import printable
 
 __all__ = ["Dataset", "Row", "load_dataset", "load_images"]
@@ -110,7 +111,7 @@ def _without_labels(source: Path, root: Path, paths: list[str], remark: str) -> 
 
 def _from_folder(folder: Path, labels: Path | None, *, skip_missing: bool, allow_outside: bool) -> Dataset:
     gallery = gallery_at(folder)
-    if gallery is not None and gallery == folder.resolve():  # its own folder: the images may lie elsewhere
+    if gallery is not None and gallery == real_path(folder):  # its own folder: the images may lie elsewhere
         with Gallery.open(gallery) as opened:
             folder, parent = opened.root, folder.parent
     else:
@@ -182,7 +183,7 @@ def _from_names(folder: Path, gallery: Path | None) -> Dataset:
         rows = tuple(Row(file.path, file.path.split("/", 1)[0]) for file in files)
         form = "one folder per class, including its subfolders"
     return Dataset(
-        name=folder.resolve().name,
+        name=real_path(folder).name,
         root=folder,
         rows=rows,
         layout="flat names" if flat else "class folders",

@@ -25,6 +25,7 @@ from lookalike.errors import EvaluationError, OutputError
 from lookalike.file_locks import NoLocksError, acquire_lock
 from lookalike.images.files import SkipKind, Skipped
 from lookalike.search.similarity import are_unit
+from lookalike.system_files import parse_json, read_bytes
 from lookalike.text import printable
 
 _CHECK_BYTES: Final = 32 << 20
@@ -191,7 +192,7 @@ class VectorStore:
     def _segments(self) -> Iterator[Segment]:
         for file in self.folder.glob("*.json"):
             try:
-                cells = tuple(json.loads(file.read_text(encoding="utf-8"))["cells"])
+                cells = tuple(parse_json(read_bytes(file))["cells"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # damaged: its cells are computed again, in a new segment
             yield Segment(file.with_suffix(".f32"), cells, self.shape)

@@ -25,6 +25,7 @@ from lookalike.gallery.records import Calibration, Entry, Match, Shortfall, Vect
 from lookalike.images.files import Note, Skipped, notes_of
 from lookalike.search.index import ExactIndex, IndexKind
 from lookalike.search.query import Filter
+from lookalike.system_files import real_path
 
 _ENTRIES_AT_ONCE: Final = 512
 """Larger pages take longer: they live long enough for the garbage collector to look at them."""
@@ -51,7 +52,7 @@ class LocalReader:
         stamp = self._session.first_row("SELECT id, spec, location FROM stamps WHERE serving = 1")
         root = self._session.first_row("SELECT value FROM meta WHERE key = 'root'")
         try:
-            self._root = Path(os.path.normpath(self.folder.resolve() / os.fsdecode(root[0])))
+            self._root = Path(os.path.normpath(real_path(self.folder) / os.fsdecode(root[0])))
             weights_path = None if stamp[2] is None else Path(os.fsdecode(stamp[2]))
             self._set_stamp(stamp[0], EncoderSpec.from_json(stamp[1]), weights_path)
         except (TypeError, ValueError, KeyError) as error:

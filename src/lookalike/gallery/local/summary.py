@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from lookalike.atomic import atomic_writer
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.local.sql import tables
+from lookalike.system_files import parse_json, read_bytes, read_text
 
 NAME: Final = "gallery.json"
 
@@ -64,14 +65,14 @@ class Summary:
     def read(cls, folder: Path) -> Self | None:
         """What the file in ``folder`` says; None if it is missing or damaged."""
         try:
-            fields: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            fields: dict[str, Any] = parse_json(read_bytes(folder / NAME))
             return cls(
                 bytes.fromhex(fields["id"]).hex(),
                 str(fields["root"]),
                 tuple(StampSummary(**stamp) for stamp in fields["stamps"]),
                 {str(key): str(text) for key, text in fields["metadata"].items()},
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def write(self, folder: Path) -> None:
@@ -79,7 +80,7 @@ class Summary:
         text = json.dumps(asdict(self), indent=1)
         with suppress(OSError):
             try:
-                if (folder / NAME).read_text(encoding="utf-8") == text:
+                if read_text(folder / NAME) == text:
                     return
             except (OSError, ValueError):
                 pass

@@ -16,7 +16,7 @@ from lookalike.encoders.encoder import Encoder
 from lookalike.errors import ImageError, QueryError
 from lookalike.gallery.records import Entry
 from lookalike.gallery.store import Store
-from lookalike.images.decode import DecodedImage, ReadOptions, check_not_blank, open_image
+from lookalike.images.decode import DecodedImage, ReadOptions, check_not_blank, format_of, open_image
 from lookalike.images.files import open_file, sha256, with_path
 from lookalike.search.query import Query, Region, Term
 from lookalike.search.similarity import combine
@@ -89,6 +89,8 @@ class _Embedder:
     def _path(self, path: str | os.PathLike[str], region: Region | None) -> tuple[NDArray[np.float32], bytes]:
         try:
             with open_file(path) as file:
+                format_of(file, path)  # before all of it is read, however long it is
+                self.reading.check_bytes(os.fstat(file.fileno()).st_size)
                 return self._file(file, sha256(file), region, path)
         except ImageError as error:
             raise with_path(error, path) from error

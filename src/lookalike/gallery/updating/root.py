@@ -8,9 +8,11 @@ from pathlib import Path
 from lookalike.errors import GalleryError
 from lookalike.gallery.store import Store
 from lookalike.images.walk import has_images
+from lookalike.system_files import real_path, system_errors_as
 from lookalike.text import printable
 
 
+@system_errors_as(GalleryError)
 def check_writable(store: Store) -> None:
     """Raise :class:`~lookalike.errors.GalleryError` unless ``store`` is open for writing and its root exists."""
     if not store.is_writable:
@@ -22,13 +24,14 @@ def check_writable(store: Store) -> None:
         )
 
 
+@system_errors_as(GalleryError)
 def confirm_root(store: Store, root: str | os.PathLike[str]) -> None:
     """Check that the store's images are in ``root``, and record it if they were moved there.
 
     A moved folder is one whose old path no longer exists. Raises :class:`~lookalike.errors.GalleryError` if the
     store belongs to another folder that still exists.
     """
-    wanted = Path(root).resolve()
+    wanted = real_path(root)
     if wanted == store.root:
         return
     if store.root.is_dir():
@@ -40,6 +43,7 @@ def confirm_root(store: Store, root: str | os.PathLike[str]) -> None:
     store.set_root(wanted)
 
 
+@system_errors_as(GalleryError)
 def check_root(root: str | os.PathLike[str]) -> None:
     """Raise :class:`~lookalike.errors.GalleryError` unless ``root`` is a folder that contains images."""
     root = Path(root)
@@ -56,5 +60,5 @@ def check_root(root: str | os.PathLike[str]) -> None:
 
 def path_below(root: Path, path: str | os.PathLike[str]) -> str:
     """``path`` (absolute, or relative to ``root``) relative to ``root`` and with ``/``; "" for the root itself."""
-    relative = os.path.relpath(root.resolve() / path, root.resolve())
+    relative = os.path.relpath(real_path(root) / path, real_path(root))
     return "" if relative == os.curdir else relative.replace(os.sep, "/")

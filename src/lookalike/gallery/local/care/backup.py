@@ -15,6 +15,7 @@ from lookalike.gallery.local.database import DATABASE, connect_new, connect_to_r
 from lookalike.gallery.local.rows.stamp_rows import open_rows
 from lookalike.gallery.local.sql import schema, tables
 from lookalike.gallery.local.summary import Summary
+from lookalike.system_files import real_path
 from lookalike.text import printable
 
 _CHUNK: Final = 1 << 20
@@ -54,7 +55,7 @@ def _check_empty(destination: Path) -> None:
 def _set_root(copy: sqlite3.Connection, folder: Path) -> None:
     """Record the folder of images by its full path: it is not moved with the copy."""
     stored = os.fsdecode(tables.read_value(copy, "root"))
-    root = os.path.normpath(folder.resolve() / stored)
+    root = os.path.normpath(real_path(folder) / stored)
     copy.execute("UPDATE meta SET value = ? WHERE key = 'root'", (os.fsencode(root),))
 
 

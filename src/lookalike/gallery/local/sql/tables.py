@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
+from lookalike.system_files import real_path
 
 _METADATA: Final = "gallery."  # distinguishes these keys from those of the store itself
 _CHECKSUM: Final = "checksum."  # the CRC-32 of the text of each of these keys
@@ -77,7 +78,7 @@ def encode_weights_path(path: Path) -> bytes:
 
 def encode_root(folder: Path, root: Path) -> bytes:
     """The stored form of the root: relative if the gallery is inside it, so that both can be moved together."""
-    folder, root = folder.resolve(), root.resolve()
+    folder, root = real_path(folder), real_path(root)
     return os.fsencode(os.path.relpath(root, folder) if folder.is_relative_to(root) else root)
 
 
