@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -30,29 +29,35 @@ def interrupts_end_soon() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    told, telling = socket.socketpair()  # and not a pipe, for Windows
-    telling.setblocking(False)  # noqa: FBT003  its only argument
+    told, telling = os.pipe()
+    if os.name != "nt":  # where Python asks for it
+        os.set_blocking(telling, False)
     watch = threading.Thread(target=_end_after_interrupt, args=(told,), name="Ctrl-C", daemon=True)
     watch.start()
-    before = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        telling.close()
+        os.close(telling)
         watch.join()
+        os.close(told)
 
 
-def _end_after_interrupt(told: socket.socket) -> None:
-    """End the process if it is still there some time after it got the signal; return when the command has ended."""
-    with told:
-        while number := told.recv(1):
-            if number[0] == signal.SIGINT:
-                told.settimeout(_GRACE_SECONDS)
-                try:
-                    if not told.recv(1):
-                        return
-                except TimeoutError:
-                    pass
-                print(MESSAGE, file=sys.stderr, flush=True)
-                os._exit(INTERRUPTED)
+def _end_after_interrupt(told: int) -> None:
+    """End the process some time after the pipe ``told`` of a signal; return when the command has ended before."""
+    late: threading.Timer | None = None
+    while number := os.read(told, 1):
+        if number[0] == signal.SIGINT:
+            if late is not None:  # pressed again
+                _end()
+            late = threading.Timer(_GRACE_SECONDS, _end)
+            late.daemon = True
+            late.start()
+    if late is not None:
+        late.cancel()
+
+
+def _end() -> None:
+    print(MESSAGE, file=sys.stderr, flush=True)
+    os._exit(INTERRUPTED)
