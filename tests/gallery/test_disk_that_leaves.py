@@ -59,7 +59,7 @@ def test_a_first_run_ends_early_and_the_next_completes_it(place: str, batch: int
     encoder = leaving(root / place, batch)
     with Gallery.create(root, tmp_path / "gallery", encoder=encoder) as gallery:
         report = gallery.update()
-        assert report.stopped_at == place
+        assert report.stopped_at == root / place
         assert 0 < report.added < 60
         assert (report.skipped, report.removed, report.offline) == (0, 0, 0)
         assert len(gallery) == report.added
@@ -77,7 +77,7 @@ def test_unchanged_images_stay_when_they_are_verified(place: str, root: Path, tm
     encoder = leaving(root / place, 1)
     with Gallery.open(tmp_path / "gallery", encoder=encoder, writing=True) as gallery:
         report = gallery.update(verify=True)
-        assert (report.stopped_at, report.updated) == (place, 1)
+        assert (report.stopped_at, report.updated) == (root / place, 1)
         assert (report.removed, report.skipped, report.offline, len(gallery)) == (0, 0, 0, 60)
         returns(root / place)
         report = gallery.update(verify=True)
@@ -112,10 +112,24 @@ def test_the_command_line_names_the_folder(root: Path, tmp_path: Path, capsys: p
     printed = capsys.readouterr()
     assert "40 added" in printed.out
     assert f"{root / 'disk'}: this folder stopped answering" in printed.err
-    assert "run the same command again" in printed.err
+    assert "Connect it and run lookalike index" in printed.err
     returns(root / "disk")
     assert main(command, FakeSource()) == 0
     assert "20 added" in capsys.readouterr().out
+
+
+def test_a_repair_that_ends_early_says_so(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """What was encoded is kept, no image is lost, and the next index completes it."""
+    gallery = tmp_path / "gallery"
+    index(root, FakeEncoder(), gallery).close()
+    (gallery / "vectors-1.npy").write_bytes(b"")
+    assert main(["repair", "--gallery", str(gallery)], FakeSource(leaving(root / "disk", 1))) == 3
+    assert f"{root / 'disk'}: this folder stopped answering" in capsys.readouterr().err
+    returns(root / "disk")
+    assert main(["index", "--gallery", str(gallery)], FakeSource()) == 0
+    assert main(["check", "--gallery", str(gallery)]) == 0
+    with Gallery.open(gallery, encoder=FakeEncoder()) as opened:
+        assert len(opened.search(root / "0.png", 100).hits) == 59
 
 
 @pytest.mark.parametrize("place", ["disk", ""])
@@ -171,7 +185,7 @@ def test_a_disk_that_is_unmounted_leaves_its_folder(mounted: Path, root: Path, t
     encoder = in_small_batches(FakeEncoder(before=unmount))
     with Gallery.open(tmp_path / "gallery", encoder=encoder, writing=True) as gallery:
         report = gallery.update(verify=True)
-        assert (report.stopped_at, report.removed, report.offline, len(gallery)) == ("disk", 0, 0, 60)
+        assert (report.stopped_at, report.removed, report.offline, len(gallery)) == (mounted, 0, 0, 60)
 
 
 def test_a_folder_that_hangs_has_stopped_answering(root: Path, monkeypatch: pytest.MonkeyPatch):
@@ -188,7 +202,7 @@ def test_a_folder_that_hangs_has_stopped_answering(root: Path, monkeypatch: pyte
 
     monkeypatch.setattr(listed, "_ANSWER_SECONDS", 0.05)
     monkeypatch.setattr(Path, "stat", hanging)
-    assert folders.lost(paths) == "disk/1"
+    assert folders.lost(paths) == root / "disk/1"
     assert folders.lost(paths[:1]) is None
     assert set(ListedFolders.of_files(root, paths)._devices) == {"", "disk", "disk/0"}
     connected.set()
@@ -253,7 +267,7 @@ def test_a_run_that_ends_early_forgets_no_embedding(root: Path, tmp_path: Path):
     drawn(root / "0.png", 1000)
     encoder = leaving(root / "disk", 1)
     with Gallery.open(tmp_path / "gallery", encoder=encoder, writing=True) as gallery:
-        assert gallery.update(verify=True).stopped_at == "disk"
+        assert gallery.update(verify=True).stopped_at == root / "disk"
         returns(root / "disk")
         (root / "disk/0/0.png").write_bytes(content)
         report = gallery.update()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lookalike.cli.arguments import add_command, positive_integer
 from lookalike.cli.encoder_options import add_encoder, add_view, load, loader, resolve_encoder
 from lookalike.cli.file_limits import add_file_limits, set_file_limits
-from lookalike.cli.output import PARTLY_DONE
+from lookalike.cli.output import PARTLY_DONE, tell_stop
 from lookalike.cli.terminal.progress import progress_bar
 from lookalike.errors import StampMismatchError
 from lookalike.text import plural, printable
@@ -138,23 +138,11 @@ def run(options: argparse.Namespace) -> int:
             print(f"switched to {gallery.stamp.name}: {plural(report.encoded, 'image')} encoded; ", end="")
         else:
             report = gallery.update(verify=options.verify, prune=options.prune, progress=progress)
-        root = gallery.root
     print(_summary(report))
     for loss in report.losses:
         print(f"lookalike: {_describe(loss)}", file=sys.stderr)
-    if report.stopped_at is not None:
-        _report_stop(root, report.stopped_at)
+    tell_stop(report)
     return 0 if report.stopped_at is None and not report.losses else PARTLY_DONE
-
-
-def _report_stop(root: Path, folder: str) -> None:
-    from lookalike.gallery.updating.listed import unanswered
-
-    print(
-        f"lookalike: {unanswered(root, folder)}. The run ended early, and what was done is "
-        "saved. Connect it and run the same command again",
-        file=sys.stderr,
-    )
 
 
 def _describe(loss: Loss) -> str:

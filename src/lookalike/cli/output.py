@@ -10,6 +10,7 @@ from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from lookalike.gallery.records import Shortfall
+    from lookalike.gallery.updating.update import UpdateReport
 
 PARTLY_DONE: Final = 3
 """The exit code of a command that did what it could, but not all."""
@@ -29,6 +30,18 @@ def describe(shortfall: Shortfall) -> str:
     if shortfall.missing:
         parts.append(f"{plural(shortfall.missing, 'embedding')} of its images can't be found")
     return f"{' and '.join(parts)}, as after an interruption or in an incomplete copy. To complete it: lookalike index"
+
+
+def tell_stop(report: UpdateReport) -> None:
+    """Say on standard error that an update ended early, if it did, and what to do."""
+    if report.stopped_at is not None:
+        from lookalike.gallery.updating.listed import unanswered
+
+        print(
+            f"lookalike: {unanswered(report.stopped_at)}. The run ended early, and what was done is saved. Connect it "
+            "and run lookalike index",
+            file=sys.stderr,
+        )
 
 
 def print_json(answer: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.arguments import add_command, add_gallery
 from lookalike.cli.encoder_options import add_encoder, loader
+from lookalike.cli.output import PARTLY_DONE, tell_stop
 from lookalike.cli.terminal.progress import progress_bar
 from lookalike.text import plural, printable
 
@@ -36,6 +37,10 @@ def run(options: argparse.Namespace) -> int:
     for finding in report.findings:
         print(f"  {finding}")
     print(_summary(report))
+    if report.update is not None:
+        tell_stop(report.update)
+        if report.update.stopped_at is not None:
+            return PARTLY_DONE
     return 0
 
 

@@ -17,7 +17,7 @@ def describe(error: Exception) -> str:
         return "not enough memory. Close other programs and run the same command again"
     if isinstance(error, OSError) and error.strerror:
         file = "" if error.filename is None else f"{printable(os.fsdecode(error.filename))}: "
-        return f"{file}{error.strerror}"
+        return f"{file}{error.strerror}. Completed work is saved; {DEBUG}=1 shows where it happened"
     return (
         f"a mistake in Lookalike ({type(error).__name__}: {printable(str(error))}). Completed work is saved. Please "
         f"report it, with what is printed when {DEBUG}=1 is set"

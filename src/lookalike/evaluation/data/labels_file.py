@@ -25,6 +25,7 @@ _COLUMNS: Final = (*_REQUIRED, "group", "visit", "split", "mask")
 _SPLITS: Final[dict[str, Split | None]] = {"query": "query", "gallery": "gallery", "": None}
 _FORMAT: Final = "path,label[,group][,visit][,split][,mask]"
 _MAX_LISTED: Final = 5
+_MOST_BYTES: Final = 2_000_000_000  # tens of millions of rows
 """How many line numbers an error message lists; the rest are counted."""
 
 
@@ -86,7 +87,7 @@ def _records(file: Path) -> Iterator[_Record]:
 
 def _read_text(file: Path) -> str:
     try:
-        content = read_bytes(file)
+        content = read_bytes(file, most=_MOST_BYTES)
     except IsADirectoryError as error:
         raise DatasetError(f"{printable(file)}: a folder, not a CSV of labels. Give the path of the file") from error
     except OSError as error:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from lookalike.images.files import SkipKind
+from lookalike.embedding.files import EmbeddedFile
+from lookalike.images.files import SkipKind, Skipped
 from lookalike.text import printable
 
 UNREACHED: Final = frozenset({SkipKind.UNREADABLE, SkipKind.VANISHED})
@@ -41,13 +42,19 @@ class ListedFolders:
                     answering[folder] = device
         return cls(root, answering)
 
-    def lost(self, paths: Iterable[str]) -> str | None:
+    def lost(self, paths: Iterable[str] = ()) -> Path | None:
         """The outermost folder with one of the files at ``paths`` that has stopped answering; None if all answer.
 
         The root is always asked.
         """
         folders = {"": None} | {folder: None for path in paths for folder in folders_of(path)}
-        return next((folder for folder in folders if folder in self._devices and not self._answers(folder)), None)
+        asked = (folder for folder in folders if folder in self._devices)
+        return next((self._root / folder for folder in asked if not self._answers(folder)), None)
+
+    def lost_with(self, outcomes: Iterable[EmbeddedFile | Skipped]) -> Path | None:
+        """As :meth:`lost`, for those of the files that could not be read; None if there is none."""
+        unreached = [item.path for item in outcomes if isinstance(item, Skipped) and item.kind in UNREACHED]
+        return self.lost(unreached) if unreached else None
 
     def _answers(self, folder: str) -> bool:
         return _device(self._root / folder) == self._devices[folder]
@@ -62,9 +69,9 @@ def folders_of(path: str) -> Iterator[str]:
         position = path.find("/", position + 1)
 
 
-def unanswered(root: Path, folder: str) -> str:
-    """The beginning of a message about a folder, relative to ``root``, that stopped answering."""
-    return f"{printable(root / folder)}: this folder stopped answering; perhaps its disk or share was disconnected"
+def unanswered(folder: Path) -> str:
+    """The beginning of a message about a folder that stopped answering."""
+    return f"{printable(folder)}: this folder stopped answering; perhaps its disk or share was disconnected"
 
 
 def _device(folder: Path) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from lookalike.embedding.files import EmbeddedFile, embed_files
@@ -13,7 +14,7 @@ from lookalike.errors import UnreachedImagesError
 from lookalike.gallery.records import NewVector
 from lookalike.gallery.stamp_check import matches_stamp
 from lookalike.gallery.store import Replacement, Store
-from lookalike.gallery.updating.listed import UNREACHED, ListedFolders, unanswered
+from lookalike.gallery.updating.listed import ListedFolders, unanswered
 from lookalike.gallery.updating.missing import find_losses, is_below
 from lookalike.gallery.updating.root import check_writable
 from lookalike.images.decode import ReadOptions
@@ -51,7 +52,7 @@ def reencode(
     run = _Reencoding(store, encoder, replacement, reading or ReadOptions())
     run.run(progress)
     if run.stopped_at is not None:
-        raise UnreachedImagesError(f"{unanswered(store.root, run.stopped_at)}. {_kept(store, encoder)}")
+        raise UnreachedImagesError(f"{unanswered(run.stopped_at)}. {_kept(store, encoder)}")
     unreached = run.unreached()
     if unreached and not accept_missing:
         raise _unreached_error(store, encoder, unreached)
@@ -62,7 +63,7 @@ def reencode(
 class _Reencoding:
     """The embedding of what a replacement lacks.
 
-    ``stopped_at`` is the folder that stopped answering, so that it ended early; "" is the root.
+    ``stopped_at`` is the folder that stopped answering, so that it ended early.
     """
 
     def __init__(self, store: Store, encoder: Encoder, replacement: Replacement, reading: ReadOptions) -> None:
@@ -73,7 +74,7 @@ class _Reencoding:
         self._failed: dict[str, SkipKind] = {}
         # The digests of the files that are being embedded, whose results come in order.
         self._expected: deque[bytes] = deque()
-        self.stopped_at: str | None = None
+        self.stopped_at: Path | None = None
         self.embedded = 0
 
     def run(self, progress: Progress | None) -> None:
@@ -89,10 +90,9 @@ class _Reencoding:
                 done += len(batch)
                 if progress is not None:
                     progress(done, count)
-                if unreached := [item.path for item in batch if isinstance(item, Skipped) and item.kind in UNREACHED]:
-                    self.stopped_at = folders.lost(unreached)
-                    if self.stopped_at is not None:
-                        break
+                self.stopped_at = folders.lost_with(batch)
+                if self.stopped_at is not None:
+                    break
 
     def unreached(self) -> list[str]:
         """The paths of images that can't be read but may still exist.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from lookalike.embedding.files import EmbeddedFile, embed_files
 from lookalike.encoders.encoder import Encoder
@@ -36,10 +37,10 @@ class UpdateReport:
     ``skipped`` counts all files now on the list of skipped files, ``noted`` the images that are used although something
     is wrong with their files, ``reread`` those read again because other decoding rules or options can change them,
     ``offline`` those that are kept although their files are gone, and ``encoded`` the embeddings computed. ``losses``
-    are the folders from which images went in bulk in this run. ``stopped_at`` is the folder ("" for the root) that
-    stopped answering, as when its disk is taken away, so that the run ended early; nothing is removed or offline then
-    that wasn't before. ``passed_over`` counts what was not read because of what it is. ``seconds`` is the time spent
-    reading and encoding files.
+    are the folders from which images went in bulk in this run. ``stopped_at`` is the folder that stopped answering, as
+    when its disk is taken away, so that the run ended early; nothing is removed or offline then that wasn't before.
+    ``passed_over`` counts what was not read because of what it is. ``seconds`` is the time spent reading and encoding
+    files.
     """
 
     added: int = 0
@@ -55,7 +56,7 @@ class UpdateReport:
     passed_over: Mapping[PassedOver, int] = field(default_factory=dict)
     offline: int = 0
     losses: list[Loss] = field(default_factory=list)
-    stopped_at: str | None = None
+    stopped_at: Path | None = None
 
     @property
     def images_per_second(self) -> float:
@@ -98,9 +99,9 @@ def update(
             run.settle(prune)
         run.finish()
     except GalleryError as error:
-        if folders.lost([]) is None:
+        if folders.lost() is None:
             raise
-        raise UnreachedImagesError(f"{unanswered(store.root, '')}, and the gallery with it ({error})") from error
+        raise UnreachedImagesError(f"{unanswered(store.root)}, and the gallery with it ({error})") from error
     return run.report
 
 
@@ -178,9 +179,7 @@ class _Run:
         recalibrate(self.store)
 
     def _process_batch(self, batch: list[EmbeddedFile | Skipped]) -> None:
-        unreached = [item.path for item in batch if isinstance(item, Skipped) and item.kind in UNREACHED]
-        if unreached:
-            self.report.stopped_at = self.folders.lost(unreached)
+        self.report.stopped_at = self.folders.lost_with(batch)
         entries = self._entries_of(batch)
         for outcome in batch:
             if isinstance(outcome, EmbeddedFile):
