@@ -65,6 +65,12 @@ def test_a_pipe_is_written_to(tmp_path: Path):
     assert os.read(reader, 10) == b"new"
     os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
+    reader, writer = os.pipe()
+    with atomic_writer(Path(f"/dev/fd/{writer}")) as file:  # a link to what has no path, as /dev/stdout may be
+        file.write(b"new")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    os.close(writer)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 

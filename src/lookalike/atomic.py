@@ -24,11 +24,11 @@ def atomic_writer(path: Path, *, unfinished: Path | None = None) -> Iterator[Bin
     written.
     """
     if unfinished is None:
-        path = real_path(path)
         if path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as file:
                 yield file
             return
+        path = real_path(path)
     unfinished = unfinished or path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with unfinished.open("wb") as file:
