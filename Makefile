@@ -5,7 +5,7 @@ BIN := .venv/bin
 VERIFY := .venv-verify/bin
 WHEEL := .venv-wheel/bin
 
-.PHONY: demo test test-wheel lint bench verify-encoders verify-statistics test-hub clean
+.PHONY: demo test test-wheel lint bench torture verify-encoders verify-statistics test-hub clean
 
 demo: .venv/demo.done
 	$(BIN)/python demo/demo.py $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -28,6 +28,10 @@ test-wheel: .venv-wheel/wheel.done
 
 bench: .venv/test.done
 	$(BIN)/python -m benchmarks
+
+# Kills, power cuts, failing disks and damaged files by the thousand; takes about an hour. make torture TORTURE="kills --seed 2"
+torture: .venv/test.done
+	PYTHONPATH=tests $(BIN)/python -m torture $(TORTURE)
 
 # Compares real weights from the Hugging Face hub with published embeddings; skipped if the hub can't be reached.
 test-hub: .venv/test.done

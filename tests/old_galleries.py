@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 import sqlite3
 import struct
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fakes import SPEC
 from lookalike.gallery.local.sql import schema
 from stores import STAT, digest_of, vector_of
 
 
-def make_old_gallery(folder: Path, root: Path, *paths: str) -> Path:
-    """Write a gallery of format 1 with these entries and a calibration in ``folder``; returns ``folder``."""
+def make_old_gallery(
+    folder: Path, root: Path, *paths: str, embeddings: Mapping[str, tuple[bytes, NDArray[np.float32]]] | None = None
+) -> Path:
+    """Write a gallery of format 1 with these entries and a calibration in ``folder``; returns ``folder``.
+
+    ``embeddings`` are the digests and vectors of the images by path, by default synthetic ones.
+    """
     folder.mkdir()
-    contents = [(number, digest_of(path)) for number, path in enumerate(paths, start=1)]
+    if embeddings is None:
+        embeddings = {path: (digest_of(path), vector_of(digest_of(path))) for path in paths}
+    contents = [(number, embeddings[path][0]) for number, path in enumerate(paths, start=1)]
     with closing(sqlite3.connect(folder / "gallery.sqlite3")) as connection, connection:
         connection.executescript(schema.MIGRATIONS[0])
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
@@ -40,6 +49,6 @@ def make_old_gallery(folder: Path, root: Path, *paths: str) -> Path:
     with (folder / "vectors-1.f32").open("wb") as file:
         file.write(struct.pack("<16sII40x", b"lookalike vector", 1, SPEC.dimension))
         np.zeros(SPEC.dimension, "<f4").tofile(file)
-        for _, digest in contents:
-            vector_of(digest).tofile(file)
+        for path in paths:
+            embeddings[path][1].tofile(file)
     return folder

@@ -43,6 +43,14 @@ def atomic_writer(path: Path, *, unfinished: Path | None = None) -> Iterator[Bin
     sync_folder(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and the parent folders it lacks, durably; raises ``OSError``."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make new file names in ``folder`` durable, where the system has such a call; Windows does not need it."""
     if os.name == "nt":

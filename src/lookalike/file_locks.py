@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,7 @@ class NoLocksError(OSError):
 
 
 def acquire_lock(path: Path, *, on_wait: Callable[[], object] | None = None) -> FileLock:
-    """Lock the file ``path``, which is created if needed, until ``release`` is called or the process ends.
+    """Lock the file ``path``, which is created if needed, until :func:`release_lock` or the end of the process.
 
     If another process holds the lock, ``on_wait`` is called and this one waits; without it, ``BlockingIOError`` is
     raised. Raises :class:`NoLocksError` if files can't be locked, and other ``OSError`` if the file can't be opened.
@@ -49,6 +49,15 @@ def acquire_lock(path: Path, *, on_wait: Callable[[], object] | None = None) -> 
         on_wait()
         lock.acquire()
     return lock
+
+
+def release_lock(lock: FileLock) -> None:
+    """Release a lock of :func:`acquire_lock`.
+
+    A disk that is gone can't be told; the lock is gone with it, and the process's at its end at the latest.
+    """
+    with suppress(OSError):
+        lock.release()
 
 
 def is_locked(path: Path) -> bool:

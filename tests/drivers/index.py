@@ -5,14 +5,11 @@
 
 import os
 import signal
-import sqlite3
 import sys
 from pathlib import Path
 
 from fakes import FakeEncoder
 from lookalike import Gallery
-from lookalike.gallery.local import session
-from lookalike.gallery.local.rows import vector_file
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.updating import update
 
@@ -29,24 +26,6 @@ def die(at: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Connection(sqlite3.Connection):
-    """A connection that can kill the process before and after statements and commits."""
-
-    def execute(self, statement: str, *parameters: object) -> sqlite3.Cursor:
-        """Run a statement; its first keyword names the moments before and after it."""
-        keyword = statement.strip().partition(" ")[0]
-        die(f"before {keyword}")
-        cursor = super().execute(statement, *parameters)
-        die(f"after {keyword}")
-        return cursor
-
-    def __exit__(self, *error: object) -> bool:
-        die("before commit")
-        result = super().__exit__(*error)
-        die("after commit")
-        return result
-
-
 def around(owner: object, name: str, moment: str) -> None:
     """Let the process be killed before or after a function."""
     real = getattr(owner, name)
@@ -60,17 +39,10 @@ def around(owner: object, name: str, moment: str) -> None:
     setattr(owner, name, wrapper)
 
 
-real_connect = sqlite3.connect
-sqlite3.connect = lambda *arguments, **options: real_connect(*arguments, factory=Connection, **options)
-around(os, "fsync", "fsync")
-around(vector_file.VectorFile, "write", "vectors")
-around(vector_file.VectorFile, "create", "vector file")
-around(vector_file.VectorFile, "publish", "header")
 around(LocalStore, "delete_unused", "deleting unused contents")
 around(update, "recalibrate", "calibration")
-around(session, "connect_to_write", "opening")
 
-encoder = FakeEncoder(before=lambda _: die("before encoding"))
+encoder = FakeEncoder()
 exists = (gallery_path / "gallery.sqlite3").exists()
 with (
     Gallery.open(gallery_path, encoder=encoder, writing=True)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import shutil
 import sqlite3
 import threading
@@ -310,21 +309,45 @@ def test_an_interrupted_repair_is_completed(root: Path):
     assert content(root) == before
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", [DATABASE, VECTORS, RECORDS])
-def test_random_bit_flips(name: str, seed: int, root: Path):
-    """Whatever bit is wrong: either a check finds it, or nothing that a user sees is different."""
+def test_images_that_are_found_after_a_repair_keep_their_ids(root: Path):
+    """After the database is lost, also if their disk is not there during the repair, and the next update finds them."""
     before = content(root)
-    file = root / ".lookalike" / name
-    original = file.read_bytes()
-    rng = random.Random(f"{name} {seed}")  # noqa: S311  no secrets
-    for _ in range(60):
-        damaged = bytearray(original)
-        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
-        compact_away(root)
-        file.write_bytes(damaged)
-        if not check_files(root / ".lookalike"):
-            assert content(root) == before
+    (root / ".lookalike" / DATABASE).unlink()
+    (root / "sub").rename(root.parent / "sub")
+    assert repaired(root)[0].update is not None
+    assert 0 < len(content(root)[0]) < len(before[0])
+    (root.parent / "sub").rename(root / "sub")
+    with index(root, FakeEncoder()):
+        pass
+    assert content(root) == before
+
+
+def test_a_gallery_of_the_format_before_is_checked_copied_and_repaired(root: Path, tmp_path: Path):
+    """It only lacks the table of former ids."""
+    before = content(root)
+    sql("DROP TABLE former_ids; PRAGMA user_version = 4")(root / ".lookalike" / DATABASE)
+    assert check_files(root / ".lookalike") == []
+    care.backup(root, tmp_path / "backup")
+    assert check_files(tmp_path / "backup") == []
+    sql("UPDATE calibration SET score = score / 2")(root / ".lookalike" / DATABASE)
+    assert repaired(root)[1] == 0
+    assert content(root) == before
+
+
+def test_a_repair_that_ended_before_it_encoded_is_completed_by_the_next(root: Path):
+    """Images whose embedding was damaged have none then, which a check tells."""
+    before = content(root)
+    flip_a_bit(HEADER + 7 * ROW + 1)(root / ".lookalike" / VECTORS)
+
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        care.repair(root, load=lambda *_, **__: FakeEncoder(before=interrupted))
+    (finding,) = check_files(root / ".lookalike")
+    assert "1 image without an embedding" in str(finding)
+    assert repaired(root)[1] == 1
+    assert content(root) == before
 
 
 def compact_away(root: Path) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 import threading
@@ -262,38 +261,6 @@ def test_a_damaged_old_gallery_is_not_migrated(old: Path):
     assert sorted(file.suffix for file in old.iterdir() if file.name.startswith("vectors")) == [".f32"]
     with closing(sqlite3.connect(old / DATABASE)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-def test_a_migration_killed_at_any_step_loses_nothing(old: Path, tmp_path: Path, driver: Driver):
-    """After a kill at any step, the gallery can be searched, and the next writer completes the migration."""
-    copies = tmp_path / "copies"
-    copies.mkdir()
-    with driver("migrate", old, copies) as process:
-        output, errors = process.communicate()
-    assert process.returncode == 0, errors.decode()
-    steps = int(output)
-    assert steps > 60
-    states = set()
-    for number in range(steps + 1):
-        folder = copies / str(number)
-        states.add(tuple(sorted(file.name for file in folder.glob("vectors-*"))))
-        with closing(LocalStore.open(folder)) as store:
-            assert check_store(store) == NAMES
-        with closing(LocalStore.open(folder, writing=True)) as store:
-            assert check_store(store) == NAMES
-            assert np.array_equal(loaded(folder / "vectors-1.npy")[1:], vectors_of(*NAMES))
-        assert sorted(file.name for file in folder.glob("vectors-*")) == ["vectors-1.npy", "vectors-1.rows"]
-        shutil.rmtree(folder)
-    assert states >= {
-        ("vectors-1.f32",),
-        ("vectors-1.f32", "vectors-1.npy-new"),
-        ("vectors-1.f32", "vectors-1.npy"),
-        ("vectors-1.f32", "vectors-1.npy", "vectors-1.rows-new"),
-        ("vectors-1.f32", "vectors-1.npy", "vectors-1.rows"),
-        ("vectors-1.npy", "vectors-1.rows"),
-    }
 
 
 def test_a_failed_migration_changes_nothing(old: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,8 @@
 """Decoding images: upright, in RGB, with bounded memory."""
 
+import errno
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -420,6 +422,37 @@ def test_damage_raises_nothing_but_image_errors(form: str):
             assert error.kind in SkipKind  # noqa: PT017  both outcomes are right, but an error needs a kind
         except Warning:
             pass  # warnings are errors in tests only
+
+
+class FailingFile(io.BytesIO):
+    """A file on a disk that fails when more than the first ``sound`` bytes are read."""
+
+    def __init__(self, content: bytes, sound: int, number: int) -> None:
+        super().__init__(content)
+        self.sound, self.number = sound, number
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read, or raise the error of the system."""
+        content = super().read(size)
+        if self.tell() > self.sound:
+            raise OSError(self.number, os.strerror(self.number))
+        return content
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Read into ``buffer``, as :meth:`read`."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENXIO])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_an_image_on_a_failing_disk_is_not_damaged(form: str, number: int):
+    """It can't be read now, so that the next run tries again."""
+    content = saved(quarters((640, 480)), form, **({"save_all": True} if form == "GIF" else {})).getvalue()
+    error = open_error(FailingFile(content, max(64, len(content) // 2), number))
+    assert error.kind == SkipKind.UNREADABLE
+    assert os.strerror(number) in error.reason
 
 
 def test_the_error_names_the_file(tmp_path: Path):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,20 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.errors import ImageError
 from lookalike.images.decode import ReadOptions, check_not_blank, format_of, open_image
-from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error, open_file, sha256
+from lookalike.images.files import (
+    FileStat,
+    FoundFile,
+    SkipKind,
+    Skipped,
+    image_error,
+    open_file,
+    sha256,
+    unreadable_error,
+)
 from lookalike.images.formats import EXTENSIONS
+
+_DAMAGE: Final = (SkipKind.DAMAGED, SkipKind.UNSUPPORTED)
+"""What a file may seem to be that is written to, or on a failing disk: it is read again, which tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +78,18 @@ class Loader:
                 digest = sha256(opened)
                 if known(digest):
                     return Loaded(current, digest, other_format)
-                return self._decoded(opened, current, digest, other_format)
+                try:
+                    return self._decoded(opened, current, digest, other_format)
+                except ImageError as error:
+                    if error.kind in _DAMAGE and sha256(opened) != digest:
+                        raise image_error(SkipKind.UNREADABLE, "changed while it was read") from error
+                    raise
         except ImageError as error:
             return Skipped(file.path, SkipKind(error.kind), error.reason, current.stat)
         except MemoryError:
             return Skipped(file.path, SkipKind.OUT_OF_MEMORY, "too large for this machine's memory", current.stat)
         except OSError as error:
-            reason = f"can't be read ({error.strerror or error})"
-            return Skipped(file.path, SkipKind.UNREADABLE, reason, current.stat)
+            return Skipped(file.path, SkipKind.UNREADABLE, unreadable_error(error).reason, current.stat)
 
     def _decoded(self, opened: BinaryIO, file: FoundFile, digest: bytes, other_format: str | None) -> Loaded:
         side = view_min_side(self.spec.preprocessing, self.spec.view)

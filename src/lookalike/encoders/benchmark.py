@@ -22,7 +22,9 @@ from lookalike.images.decode import from_pillow
 from lookalike.progress import Progress
 
 BATCHES: Final = (1, 8, 16, 32)
-_ROUNDS: Final = 5
+_MOST_ROUNDS: Final = 5
+_ROUND_SECONDS: Final = 0.4
+"""A shorter round would be spent on its first batch, which is not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ def measure_speeds(
     images = [variants[0][1].prepare(from_pillow(Image.fromarray(image))) for image in probe_images()]
     contestants = [(variant, encoder, batch) for variant, encoder in variants for batch in batches]
     rounds: list[list[float]] = []
-    for number in range(_ROUNDS):
+    count = min(_MOST_ROUNDS, max(1, int(seconds / _ROUND_SECONDS)))
+    for number in range(count):
         rounds.append([])
         for _, encoder, batch in contestants:
-            rounds[-1].append(_images_per_second(encoder, images, batch, seconds / _ROUNDS))
+            rounds[-1].append(_images_per_second(encoder, images, batch, seconds / count))
             if progress is not None:
-                progress(number * len(contestants) + len(rounds[-1]), _ROUNDS * len(contestants))
+                progress(number * len(contestants) + len(rounds[-1]), count * len(contestants))
     reference = variants[0][1].embed_prepared(images)
     cosines = {variant: (reference * encoder.embed_prepared(images)).sum(axis=1) for variant, encoder in variants}
     return [

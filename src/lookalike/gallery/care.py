@@ -13,7 +13,7 @@ from lookalike.errors import GalleryNotFoundError, ImageError
 from lookalike.gallery.gallery import Gallery
 from lookalike.gallery.local.care.backup import back_up
 from lookalike.gallery.local.care.check import Finding, check_files
-from lookalike.gallery.local.care.rebuild import Rebuilt, rebuild, restore_ids
+from lookalike.gallery.local.care.rebuild import Rebuilt, rebuild
 from lookalike.gallery.stamp_check import load_like
 from lookalike.gallery.store import Store
 from lookalike.gallery.stores import find_remains, open_store
@@ -79,7 +79,6 @@ def repair(
         if weights is not None:
             gallery.set_encoder(load_like(gallery.stamp, weights, load))
         report = gallery.update(progress=progress)
-    restore_ids(folder)
     return RepairReport(folder, findings, rebuilt, report)
 
 

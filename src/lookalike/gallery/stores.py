@@ -21,6 +21,7 @@ FOLDER_NAME: Final = ".lookalike"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
+@system_errors_as(GalleryError)
 def open_store(address: str | os.PathLike[str], *, writing: bool = False) -> Store:
     """Open the gallery at ``address``: a local folder, one that contains ``.lookalike``, or one below such a folder.
 
@@ -40,6 +41,7 @@ def open_store(address: str | os.PathLike[str], *, writing: bool = False) -> Sto
     return LocalStore.open(folder, writing=writing)
 
 
+@system_errors_as(GalleryError)
 def create_store(
     address: str | os.PathLike[str] | None, root: Path, stamp: EncoderSpec, weights_path: Path | None = None
 ) -> Store:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Self
 from PIL import Image
 
 from lookalike.errors import ImageError
-from lookalike.images.files import SkipKind, image_error, open_file, with_path
+from lookalike.images.files import SkipKind, image_error, is_system_error, open_file, unreadable_error, with_path
 from lookalike.images.memory import decoding_bytes, taken
 from lookalike.images.messages import last_message
 from lookalike.images.pixels.levels import Levels
@@ -139,7 +139,7 @@ def open_image(
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders raise almost anything (struct.error, SyntaxError, zlib.error) on damage
-        if form == "JPEG":
+        if form == "JPEG" and not is_system_error(error):
             return _decode_incomplete(source, min_side, options, error, keep_profile=keep_profile)
         raise _failure(error) from error
 
@@ -258,6 +258,8 @@ def _decode_incomplete(
 
 
 def _failure(error: Exception) -> ImageError:
+    if is_system_error(error):
+        return unreadable_error(error)
     if isinstance(error, Image.DecompressionBombError):  # Pillow's own limit, for sizes known only while decoding
         return image_error(SkipKind.TOO_LARGE, "one of its frames has too many pixels")
     text = "it ends too early" if isinstance(error, struct.error) else str(error) or type(error).__name__

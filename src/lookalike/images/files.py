@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeGuard
 
 from lookalike.errors import ImageError
 from lookalike.system_files import NotRegularError, open_regular
@@ -108,6 +109,19 @@ def notes_of(path: str, other_format: str | None, share: float | None) -> list[N
     if share is not None:
         notes.append(Note(path, NoteKind.PARTIAL, f"partial: {math.floor(share * 100)} % of its rows could be decoded"))
     return notes
+
+
+def is_system_error(error: Exception) -> TypeGuard[OSError]:
+    """Whether the system could not read a file.
+
+    Decoders raise ``OSError`` for damage too: without an error number, or by seeking to an impossible position.
+    """
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.EOVERFLOW)
+
+
+def unreadable_error(error: OSError) -> ImageError:
+    """The error for a file that the system could not read."""
+    return image_error(SkipKind.UNREADABLE, f"can't be read ({error.strerror or error})")
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:

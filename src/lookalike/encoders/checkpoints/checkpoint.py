@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,9 @@ from lookalike.errors import WeightsError
 if TYPE_CHECKING:
     from lookalike.encoders.networks.clip_tensors import ClipTowers
     from lookalike.encoders.weights.tensors import WeightsFile
+
+_NO_DIGEST: Final = ""
+"""Until the file is read."""
 
 # The tensor that identifies each family other than CLIP; its first axis is the dimension of the feature.
 _IMAGE_FAMILIES: Final = {"resnet": "layer4.0.conv3.weight", "vgg": "pre_logits.fc2.weight"}
@@ -120,18 +123,20 @@ def _clip(towers: ClipTowers, activation: Activation | None) -> Checkpoint:
     libraries = {"open_clip": open_clip, "transformers": transformers, "timm": timm}
     rules = libraries[towers.library].read_clip_rules(towers, activation)
     image, text = towers.image, towers.text
-    return Checkpoint(
-        checkpoint_name(towers.file),
-        towers.file,
-        file_sha256(towers.file),
-        "clip-vit",
-        image.dimension,
-        rules.preprocessing,
-        rules.clip,
-        has_text=text is not None,
-        batch=LARGE_BATCH if image.tokens < FEW_TOKENS else BATCH,
-        context=CONTEXT if text is None else text.tokens,
-        vocabulary=VOCABULARY if text is None else text.vocabulary,
+    return _with_digest(
+        Checkpoint(
+            checkpoint_name(towers.file),
+            towers.file,
+            _NO_DIGEST,
+            "clip-vit",
+            image.dimension,
+            rules.preprocessing,
+            rules.clip,
+            has_text=text is not None,
+            batch=LARGE_BATCH if image.tokens < FEW_TOKENS else BATCH,
+            context=CONTEXT if text is None else text.tokens,
+            vocabulary=VOCABULARY if text is None else text.vocabulary,
+        )
     )
 
 
@@ -139,13 +144,17 @@ def _image_only(weights: WeightsFile, family: str, dimension: int) -> Checkpoint
     from lookalike.encoders.checkpoints import timm
 
     read_rules = {"resnet": timm.read_resnet_rules, "vgg": timm.read_vgg_rules}[family]
-    return Checkpoint(
-        checkpoint_name(weights.path),
-        weights.path,
-        file_sha256(weights.path),
-        family,
-        dimension,
-        read_rules(weights.path.parent).preprocessing,
-        None,
-        has_text=False,
+    preprocessing = read_rules(weights.path.parent).preprocessing
+    name = checkpoint_name(weights.path)
+    return _with_digest(
+        Checkpoint(name, weights.path, _NO_DIGEST, family, dimension, preprocessing, None, has_text=False)
     )
+
+
+def _with_digest(checkpoint: Checkpoint) -> Checkpoint:
+    """Add the digest of the file.
+
+    A file is read for it only if its image network can be built: one that claims huge tensors could take minutes.
+    """
+    digest = file_sha256(checkpoint.path, before_reading=checkpoint.image_network().build)
+    return replace(checkpoint, sha256=digest)

@@ -32,10 +32,11 @@ def write_to_cache(path: Path, write: Callable[[BinaryIO], object]) -> bool:
     return True
 
 
-def file_sha256(path: Path, *, reread: bool = False) -> str:
+def file_sha256(path: Path, *, reread: bool = False, before_reading: Callable[[], object] = lambda: None) -> str:
     """SHA-256 of the file ``path`` in hex, cached by path, size and modification time.
 
-    With ``reread``, the cached value is ignored. Raises :class:`OSError` if the file can't be read.
+    With ``reread``, the cached value is ignored. ``before_reading`` is called if the file must be read, which takes
+    about a second per gigabyte. Raises :class:`OSError` if the file can't be read.
     """
     path = real_path(path)
     stat = path.stat()
@@ -43,6 +44,7 @@ def file_sha256(path: Path, *, reread: bool = False) -> str:
     entry = cache_folder() / "sha256" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
     if not reread and (cached := _cached_sha256(entry, identity)) is not None:
         return cached
+    before_reading()
     with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     content = json.dumps({"of": identity, "sha256": digest}).encode()

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from lookalike.encoders.catalog import HubFile
 from lookalike.encoders.weights.cache import file_sha256
 from lookalike.errors import DownloadError, LookalikeError, WeightsError
-from lookalike.file_locks import NoLocksError, acquire_lock
+from lookalike.file_locks import NoLocksError, acquire_lock, release_lock
 
 _ALTERNATIVE: Final = "or copy the file from another machine and use its path: --encoder PATH"
 
@@ -122,7 +122,7 @@ def _lock(blob: Path, on_wait: Callable[[], object] | None) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        release_lock(lock)
 
 
 def _fetch(origin: _Origin, blob: Path, sha256: str | None, bar: type[Any] | None) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.weights.cache import write_to_cache
 from lookalike.errors import EvaluationError, OutputError
-from lookalike.file_locks import NoLocksError, acquire_lock
+from lookalike.file_locks import NoLocksError, acquire_lock, release_lock
 from lookalike.images.files import SkipKind, Skipped
 from lookalike.search.similarity import are_unit
 from lookalike.system_files import parse_json, read_bytes
@@ -165,7 +165,7 @@ class VectorStore:
         except OSError as error:
             raise _write_error(self.folder, error) from error
         finally:
-            lock.release()
+            release_lock(lock)
 
     def segments_for(self, cells: Sequence[str]) -> list[Segment]:
         """Segments that together cover all ``cells``; each cell is to be read from the first segment that has it.

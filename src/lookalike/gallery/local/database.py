@@ -132,6 +132,14 @@ def damage_error(file: Path, problem: str) -> GalleryDamagedError:
     )
 
 
+def unreadable_error(file: Path, error: OSError) -> GalleryError:
+    """The error for a gallery's ``file`` that is there but can't be read: the next try may succeed."""
+    return GalleryWriteError(
+        f"{printable(file)}: can't be read ({error.strerror}). Run the same command again. If that doesn't help, "
+        f"delete this file and run: lookalike repair --gallery {printable(file.parent)}"
+    )
+
+
 def _operational_error(folder: Path, name: str, detail: str) -> GalleryError:
     """The error for the SQLite error code ``name``; empty for errors of the operating system."""
     # On a full disk, SQLite reports SQLITE_FULL or, if its shared memory does not fit, an I/O error.

@@ -285,8 +285,9 @@ class LocalReader:
 
     def shortfall(self) -> Shortfall:
         """See :class:`~lookalike.gallery.store.Store`."""
-        available = self._rows.available()  # first: a commit adds rows before the database knows them
-        known = self.vector_count()
+        with self._session.exclusive():
+            available = self._rows.available()  # first: a commit adds rows before the database knows them
+            known = self.vector_count()
         if available > known and not self.is_writable and file_locks.is_locked(self.folder / LOCK):
             return Shortfall()
         return Shortfall(max(0, available - known), max(0, known - available))

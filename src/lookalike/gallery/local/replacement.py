@@ -91,8 +91,9 @@ class LocalReplacement:
             _delete_stamps(self._connection, "id <> ?", self._stamp_id)
             self._connection.execute("UPDATE stamps SET serving = 1")
         self._on_activate()
-        Summary.of(self._connection).write(self._session.folder)
-        delete_other_vector_files(self._session)
+        with self._session.exclusive():
+            Summary.of(self._connection).write(self._session.folder)
+            delete_other_vector_files(self._session)
 
     def _resume(self, stamp: EncoderSpec) -> int | None:
         """The id of the unfinished replacement by ``stamp``; None if there is none. Deletes one by another stamp."""

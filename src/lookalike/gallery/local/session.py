@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from lookalike.atomic import make_folder
 from lookalike.errors import GalleryError, GalleryExistsError, GalleryWriteError
+from lookalike.file_locks import release_lock
 from lookalike.gallery.local.database import (
     BUSY_SECONDS,
     DATABASE,
@@ -56,7 +58,7 @@ class Session:
         """
         folder = folder.absolute()
         with convert_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             _check_no_other_files(folder, is_own)
         with convert_errors(folder):
             lock = acquire_lock(folder)
@@ -68,7 +70,7 @@ class Session:
                     fill(connection)
                 return cls(folder, connect_to_write(folder), lock)
         except BaseException:
-            lock.release()
+            release_lock(lock)
             raise
 
     @classmethod
@@ -104,7 +106,7 @@ class Session:
                 return cls(folder, connection, lock, sees_commits=sees_commits)
         except BaseException:
             if lock is not None:
-                lock.release()
+                release_lock(lock)
             raise
 
     @property
@@ -162,7 +164,7 @@ class Session:
         with self._mutex:
             self.connection.close()
             if self._lock is not None:
-                self._lock.release()
+                release_lock(self._lock)
 
 
 def read_only_error(folder: Path) -> GalleryError:

@@ -44,9 +44,10 @@ class LocalStore(LocalReader):
         super().__init__(session, index)
         if session.is_writable:
             try:
-                delete_other_vector_files(session)
-                self._settle_rows()
-                Summary.of(session.connection).write(session.folder)
+                with session.exclusive():
+                    delete_other_vector_files(session)
+                    self._settle_rows()
+                    self._write_summary()
             except BaseException:
                 session.close()
                 raise
@@ -173,7 +174,8 @@ class LocalStore(LocalReader):
         discard_unfinished(self._session, self._stamp_id)
 
     def _write_summary(self) -> None:
-        Summary.of(self._session.connection).write(self.folder)
+        with self._session.exclusive():
+            Summary.of(self._session.connection).write(self.folder)
 
     def _settle_rows(self) -> None:
         """Bring the database in line with the rows that are there, of each stamp.

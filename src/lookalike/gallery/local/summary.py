@@ -75,14 +75,15 @@ class Summary:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def write(self, folder: Path) -> None:
-        """Replace the file in ``folder`` if it says something else. Errors are ignored: the next writer tries again."""
+    def write(self, folder: Path, *, required: bool = False) -> None:
+        """Replace the file in ``folder`` if it says something else.
+
+        Unless that is ``required``, an ``OSError`` is ignored: the next writer tries again.
+        """
         text = json.dumps(asdict(self), indent=1)
-        with suppress(OSError):
-            try:
+        with suppress(*(() if required else (OSError,))):
+            with suppress(OSError, ValueError):
                 if read_text(folder / NAME) == text:
                     return
-            except (OSError, ValueError):
-                pass
             with atomic_writer(folder / NAME, unfinished=folder / f"{NAME}-new") as file:
                 file.write(text.encode())

@@ -95,8 +95,7 @@ def update(
     try:
         run = _Run(store, options.reading, contents, folders, verify=verify)
         run.process(encoder, progress)
-        if run.report.stopped_at is None:
-            run.settle(prune)
+        run.settle(prune)
         run.finish()
     except GalleryError as error:
         if folders.lost() is None:
@@ -159,8 +158,13 @@ class _Run:
     def settle(self, prune: str | None) -> None:
         """Remove entries whose files are gone or mark them offline, and update the list of skipped files.
 
-        Also delete the embeddings that were unused before and still are, and those of what is pruned.
+        Also delete the embeddings that were unused before and still are, and those of what is pruned. Does nothing if a
+        folder has stopped answering, also where that made files go missing from its listing.
         """
+        if self.report.stopped_at is None:
+            self.report.stopped_at = self.folders.lost(entry.path for entry in self.missing.absent())
+        if self.report.stopped_at is not None:
+            return
         self.report.removed += sum(1 for _ in self.missing)
         self._settle_absent(prune)
         skips = self.found.skips

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from lookalike.images.files import is_system_error
 from lookalike.images.pixels.rgb import contrast, to_rgb
 
 _LOW_CONTRAST: Final = 4.0
@@ -50,5 +51,6 @@ def _later_frames(image: Image.Image) -> Iterator[Image.Image]:
             image.seek(number)
             image.load()
             yield image
-    except (EOFError, OSError, SyntaxError, ValueError):
-        return
+    except (EOFError, OSError, SyntaxError, ValueError) as error:
+        if is_system_error(error):
+            raise

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from lookalike.atomic import sync_folder
+from lookalike.atomic import make_folder, sync_folder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryExistsError, GalleryWriteError
 from lookalike.gallery.local.database import DATABASE, connect_new, connect_to_read, convert_errors
@@ -29,18 +29,19 @@ def back_up(folder: Path, destination: Path) -> None:
     :class:`~lookalike.errors.GalleryWriteError`.
     """
     destination = destination.absolute()
-    _check_empty(destination)
+    with convert_errors(destination):
+        _check_empty(destination)
     with convert_errors(folder):
         source, _ = connect_to_read(folder)
     with closing(source), convert_errors(destination):
-        destination.mkdir(parents=True, exist_ok=True)
+        make_folder(destination)
         # Vectors are only ever added, so those that this copy of the database refers to are there from here on.
         unfinished = destination / f"{DATABASE}-new"
         with closing(connect_new(unfinished)) as copy:
             source.backup(copy)
             _set_root(copy, folder)
             _copy_rows(copy, folder, destination)
-            Summary.of(copy).write(destination)
+            Summary.of(copy).write(destination, required=True)
         unfinished.replace(destination / DATABASE)
         sync_folder(destination)
 
@@ -61,7 +62,7 @@ def _set_root(copy: sqlite3.Connection, folder: Path) -> None:
 
 def _copy_rows(copy: sqlite3.Connection, folder: Path, destination: Path) -> None:
     """Copy the rows of each stamp up to the number that the database knows."""
-    if not schema.is_latest(copy):
+    if schema.version(copy) <= schema.WITHOUT_RECORDS:
         raise GalleryWriteError(
             f"{printable(folder)}: this gallery has an earlier format. To convert it: lookalike index --gallery "
             f"{printable(folder)}"

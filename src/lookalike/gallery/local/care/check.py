@@ -44,10 +44,10 @@ class Finding:
 
 def check_files(folder: Path) -> list[Finding]:
     """What is wrong with the gallery in ``folder``; nothing is changed, and a writer may be at work."""
-    if not (folder / DATABASE).is_file():
-        return [Finding(DATABASE, "missing")]
     try:
         with convert_errors(folder):
+            if not (folder / DATABASE).is_file():
+                return [Finding(DATABASE, "missing")]
             connection, _ = connect_to_read(folder)
             with closing(connection):
                 connection.execute("BEGIN")  # all reads see the same commit
@@ -72,15 +72,17 @@ class _Check:
         yield from (Finding(DATABASE, problem) for problem in database)
         if database:
             return
-        if not schema.is_latest(self._connection):
-            number = schema.version(self._connection)
+        number = schema.version(self._connection)
+        if number <= schema.WITHOUT_RECORDS:
             yield Finding(DATABASE, f"in the earlier format {number}, which has no checksums", is_damage=False)
             return
         yield from (Finding(DATABASE, problem) for problem in self._entries())
         if self._is_at_rest and Summary.read(self._folder) != Summary.of(self._connection):
             yield Finding(SUMMARY, "missing, or not what the database says", is_damage=False)
-        for stamp_id, spec in self._connection.execute("SELECT id, spec FROM stamps").fetchall():
+        for stamp_id, spec, is_active in self._connection.execute("SELECT id, spec, serving FROM stamps").fetchall():
             yield from (Finding(DATABASE, problem) for problem in self._calibration(stamp_id))
+            if is_active:
+                yield from self._images_without_embedding(stamp_id)
             name = tables.vector_file_name(stamp_id)
             try:
                 rows = open_rows(self._connection, self._folder, stamp_id, EncoderSpec.from_json(spec))
@@ -150,6 +152,12 @@ class _Check:
             yield Finding(name, f"{plural(damaged, 'vector')} damaged, or of another image than the database says")
         if missing:
             yield Finding(name, f"{plural(missing, 'vector')} missing", is_damage=False)
+
+    def _images_without_embedding(self, stamp_id: int) -> Iterator[Finding]:
+        """Whether each image has an embedding; an update that ends early after a repair leaves some without."""
+        lacking = entry_table.count_without_embedding(self._connection, stamp_id)
+        if lacking:
+            yield Finding(DATABASE, f"{plural(lacking, 'image')} without an embedding", is_damage=False)
 
     def _pages(self, stamp_id: int) -> Iterator[list[tuple[bytes, int]]]:
         """Digest and row of all embeddings of a stamp, in parts."""

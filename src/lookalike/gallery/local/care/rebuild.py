@@ -15,14 +15,14 @@ import numpy as np
 from lookalike.atomic import sync_folder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryDamagedError
+from lookalike.file_locks import release_lock
 from lookalike.gallery.local import older
 from lookalike.gallery.local.care.salvage import DAMAGED, Salvage, salvage
 from lookalike.gallery.local.database import DATABASE, connect_new, convert_errors
 from lookalike.gallery.local.locks import acquire_lock
 from lookalike.gallery.local.rows.records import RECORD, Owner, RowRecords, make_records, read_owner
 from lookalike.gallery.local.rows.stamp_rows import Rows, SoundRow, open_rows
-from lookalike.gallery.local.session import Session
-from lookalike.gallery.local.sql import embedding_table, revisions, schema, tables
+from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
 from lookalike.gallery.local.sql.embedding_table import NewEmbedding
 from lookalike.gallery.local.summary import Summary
 from lookalike.search.similarity import are_unit
@@ -57,40 +57,7 @@ def rebuild(folder: Path) -> Rebuilt:
         with convert_errors(folder):
             return _Rebuilding(folder, salvage(folder)).run()
     finally:
-        lock.release()
-
-
-def restore_ids(folder: Path) -> None:
-    """Give images that a rebuilt database didn't know the ids back that they had, as the records of the rows tell.
-
-    Their new ids are larger than all that were ever recorded, so that no two images can be confused.
-    """
-    with closing(Session.open(folder, writing=True)) as session:
-        former = {row.digest: row.entry for row in _sound_rows(session.connection, folder) if row.entry > 0}
-        highest = max(former.values(), default=0)
-        with session.transaction():
-            connection = session.connection
-            taken = {number for (number,) in connection.execute("SELECT id FROM entries WHERE id <= ?", (highest,))}
-            revision = revisions.new_revision(connection)
-            for digest, number in former.items():
-                if number not in taken and _change_id(connection, digest, number, highest, revision):
-                    taken.add(number)
-
-
-def _change_id(connection: sqlite3.Connection, digest: bytes, number: int, above: int, revision: int) -> bool:
-    """Give the first image of a content whose id is larger than ``above`` the id ``number``; False if there is none."""
-    new = "SELECT e.id FROM entries e JOIN contents c ON c.id = content WHERE digest = ? AND e.id > ? ORDER BY path"
-    found = connection.execute(new, (digest, above)).fetchone()
-    if found is not None:
-        connection.execute("UPDATE entries SET id = ?, revision = ? WHERE id = ?", (number, revision, *found))
-        connection.execute("INSERT OR REPLACE INTO removals VALUES (?, ?)", (revision, *found))
-    return found is not None
-
-
-def _sound_rows(connection: sqlite3.Connection, folder: Path) -> Iterator[SoundRow]:
-    """The sound rows of the active stamp, in their order."""
-    stamp_id, spec = connection.execute("SELECT id, spec FROM stamps WHERE serving = 1").fetchone()
-    yield from _all_sound(open_rows(connection, folder, stamp_id, EncoderSpec.from_json(spec)))
+        release_lock(lock)
 
 
 def _all_sound(rows: Rows) -> Iterator[SoundRow]:
@@ -145,15 +112,16 @@ class _Rebuilding:
 
     def _fill(self, connection: sqlite3.Connection) -> None:
         self._fill_meta(connection)
-        highest = 0
+        former: dict[bytes, int] = {}
         for stamp in self._summary.stamps:
             rows = open_rows(connection, self._folder, stamp.id, EncoderSpec.from_json(stamp.spec))
             self._make_usable(rows, stamp.id)
-            highest = max(highest, self._fill_rows(connection, rows, stamp.id))
+            former |= self._fill_rows(connection, rows, stamp.id)
         self._fill_entries(connection)
+        entry_table.add_former_ids(connection, former)
         connection.executemany("INSERT OR IGNORE INTO skips VALUES (?, ?, ?, ?, ?, ?, ?)", self._found.skips)
-        # The ids of images that are found anew are larger than all that were recorded: restore_ids relies on it.
-        highest = max([highest, *(entry[0] for entry in self._found.entries)])
+        # The ids of other images that are found anew are larger, so that no two images can be confused.
+        highest = max([0, *former.values(), *(entry[0] for entry in self._found.entries)])
         connection.execute("DELETE FROM sqlite_sequence WHERE name = 'entries'")
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entries', ?)", (highest,))
 
@@ -200,8 +168,8 @@ class _Rebuilding:
                     records[row] = make_records(vector, [digest], [ids.get(digest, 0)], [rules], [share])[0]
         file.create(records)
 
-    def _fill_rows(self, connection: sqlite3.Connection, rows: Rows, stamp_id: int) -> int:
-        """Add the embeddings at all sound rows; returns the largest id of an image that they record."""
+    def _fill_rows(self, connection: sqlite3.Connection, rows: Rows, stamp_id: int) -> dict[bytes, int]:
+        """Add the embeddings at all sound rows; returns the ids of images that they record, by digest."""
         # The database knows of rules that were confirmed after a row was written.
         confirmed = {(stamp, row, digest): rules for _, stamp, digest, row, rules, _ in self._found.embeddings}
         last = {row.digest: row for row in _all_sound(rows)}  # of several rows of a content, the last
@@ -210,7 +178,7 @@ class _Rebuilding:
             embedding = NewEmbedding(row.digest, rules, row.share)
             embedding_table.add_embeddings(connection, stamp_id, [embedding], row.row)
         embedding_table.set_row_count(connection, stamp_id, rows.available())
-        return max((row.entry for row in last.values()), default=0)
+        return {row.digest: row.entry for row in last.values() if row.entry > 0}
 
     def _fill_entries(self, connection: sqlite3.Connection) -> None:
         embedding_table.add_contents(connection, [entry[-1] for entry in self._found.entries])

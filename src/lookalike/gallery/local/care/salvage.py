@@ -64,7 +64,7 @@ def salvage(folder: Path) -> Salvage:
     with suppress(sqlite3.DatabaseError, UnicodeDecodeError, GalleryError, OSError):
         connection, _ = connect_to_read(folder, name)
         with closing(connection):
-            if not schema.is_latest(connection) or schema.has_foreign_code(connection):
+            if schema.version(connection) <= schema.WITHOUT_RECORDS or schema.has_foreign_code(connection):
                 return found
             connection.execute("PRAGMA cell_size_check = ON")
             found.summary = _summary(connection)

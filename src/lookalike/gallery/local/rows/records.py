@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.atomic import atomic_writer
-from lookalike.gallery.local.database import damage_error
+from lookalike.gallery.local.database import damage_error, unreadable_error
 
 RECORD: Final = np.dtype(
     [
@@ -77,7 +77,11 @@ class RowRecords:
     def count(self) -> int:
         """The number of complete records in the file; raises as :meth:`check_owner`."""
         self.check_owner()
-        return (self.path.stat().st_size - _HEADER.size) // RECORD.itemsize
+        try:
+            size = self.path.stat().st_size
+        except OSError as error:
+            raise unreadable_error(self.path, error) from error
+        return (size - _HEADER.size) // RECORD.itemsize
 
     def read(self, count: int) -> NDArray[np.void]:
         """The first ``count`` records (n,), memory-mapped read-only; fewer if the file has fewer.
@@ -106,12 +110,17 @@ class RowRecords:
 
 
 def read_owner(path: Path) -> Owner | None:
-    """Whose records ``path`` contains; None if it is missing, unreadable or no such file."""
+    """Whose records ``path`` contains; None if it is missing or no such file.
+
+    Raises :class:`~lookalike.errors.GalleryWriteError` if it can't be read.
+    """
     try:
         with path.open("rb") as file:
             magic, gallery, stamp = _HEADER.unpack(file.read(_HEADER.size))
-    except (OSError, struct.error):
+    except (FileNotFoundError, struct.error):
         return None
+    except OSError as error:
+        raise unreadable_error(path, error) from error
     return Owner(gallery, stamp) if magic == _MAGIC else None
 
 

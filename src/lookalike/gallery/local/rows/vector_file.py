@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.atomic import atomic_writer
-from lookalike.gallery.local.database import damage_error
+from lookalike.gallery.local.database import damage_error, unreadable_error
 
 _HEADER_SIZE: Final = 128
 """A multiple of 64 keeps rows aligned, and the header within the first sector, which disks write at once."""
@@ -82,14 +82,17 @@ class VectorFile:
     def available(self) -> int:
         """The number of complete rows in the file.
 
-        Raises :class:`~lookalike.errors.GalleryDamagedError` if the file is missing or of another format.
+        Raises :class:`~lookalike.errors.GalleryDamagedError` if the file is missing or of another format, and
+        :class:`~lookalike.errors.GalleryWriteError` if it can't be read.
         """
         try:
             with self.path.open("rb") as file:
                 header = file.read(self.header_size)
                 size = os.fstat(file.fileno()).st_size
+        except FileNotFoundError as error:
+            raise damage_error(self.path, "missing") from error
         except OSError as error:
-            raise damage_error(self.path, f"can't be read ({error.strerror})") from error
+            raise unreadable_error(self.path, error) from error
         if not self._is_header(header):
             raise damage_error(self.path, f"not a file of {self.dimension}-dimensional vectors")
         return (size - self.header_size) // self._row_bytes

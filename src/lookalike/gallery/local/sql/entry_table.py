@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -100,9 +100,11 @@ def ids_under(connection: sqlite3.Connection, folder: str) -> NDArray[np.int64]:
 
 def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: int) -> None:
     """Insert or update an entry; its content must exist."""
-    path, stat = os.fsencode(change.path), change.stat
-    if change.moved_id is not None or change.replaces_entry:
-        delete_entries(connection, "path = ? OR id = ?", (path, change.moved_id), revision)
+    path, stat, number = os.fsencode(change.path), change.stat, change.moved_id
+    if number is not None or change.replaces_entry:
+        delete_entries(connection, "path = ? OR id = ?", (path, number), revision)
+    if number is None:
+        number = _take_former_id(connection, path, change.digest)
     connection.execute(
         "INSERT INTO entries (id, path, path_text, size, mtime_ns, inode, other_format, content, revision, checksum) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM contents WHERE digest = ?), ?, ?) "
@@ -110,7 +112,7 @@ def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: 
         "inode = excluded.inode, other_format = excluded.other_format, content = excluded.content, "
         "revision = excluded.revision, checksum = excluded.checksum, offline_since = NULL",
         (
-            change.moved_id,
+            number,
             path,
             path_text(path),
             stat.size,
@@ -124,9 +126,38 @@ def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: 
     )
 
 
+def _take_former_id(connection: sqlite3.Connection, path: bytes, digest: bytes) -> int | None:
+    """The id that a content had before the database was lost, for a new path; each id is taken once."""
+    found = connection.execute(
+        "SELECT id FROM former_ids WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM entries WHERE path = ?)",
+        (digest, path),
+    ).fetchone()
+    if found is None:
+        return None
+    connection.execute("DELETE FROM former_ids WHERE id = ?", found)
+    return int(found[0])
+
+
+def add_former_ids(connection: sqlite3.Connection, ids: Mapping[bytes, int]) -> None:
+    """Keep the ids that contents had in a lost database, except those that entries have."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO former_ids SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM entries WHERE id = ?2)",
+        ids.items(),
+    )
+
+
 def count_offline(connection: sqlite3.Connection) -> int:
     """The number of entries that are offline."""
     return int(connection.execute("SELECT count(*) FROM entries WHERE offline_since IS NOT NULL").fetchone()[0])
+
+
+def count_without_embedding(connection: sqlite3.Connection, stamp_id: int) -> int:
+    """The number of entries whose content has no embedding by a stamp."""
+    statement = (
+        "SELECT count(*) FROM entries e WHERE NOT EXISTS "
+        "(SELECT 1 FROM embeddings m WHERE m.stamp = ? AND m.content = e.content)"
+    )
+    return int(connection.execute(statement, (stamp_id,)).fetchone()[0])
 
 
 def set_offline(connection: sqlite3.Connection, paths: Iterable[str], since: int | None) -> None:

@@ -37,7 +37,8 @@ WITHOUT_RULES: Final = 2
 # entries.other_format is a file's format if its extension belongs to another one, and
 # entries.offline_since is when its file could first not be found. entries.checksum is the CRC-32 of the digest of the
 # content and the path, calibration.checksum of the two digests and the score. meta.id, 16 bytes, is also in the files
-# of records.
+# of records. former_ids, in a database that was written anew after the old one was lost, has the ids that contents had:
+# an image found anew with such a content takes its id back.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -157,6 +158,9 @@ MIGRATIONS: Final = (
     """
     ALTER TABLE entries ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE calibration ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    """,
+    """
+    CREATE TABLE former_ids (digest BLOB PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     """,
 )
 """Each script migrates from the version before it to the next; version 0 is an empty file."""
