@@ -202,6 +202,7 @@ def downgrade(folder: Path) -> None:
             ALTER TABLE entries DROP COLUMN checksum;
             ALTER TABLE calibration DROP COLUMN checksum;
             DELETE FROM meta WHERE key = 'id';
+            DROP TABLE former_ids;
             PRAGMA user_version = 2;
             """
         )
