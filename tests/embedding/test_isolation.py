@@ -24,7 +24,7 @@ from lookalike.embedding.process import ReaderProcess
 from lookalike.errors import ReadingProcessError
 from lookalike.images import memory
 from lookalike.images.decode import ReadOptions
-from lookalike.images.files import FoundFile, SkipKind, Skipped
+from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.walk import find_images
 from processes import python_path
 
@@ -322,6 +322,23 @@ def test_a_file_that_is_longer_than_any_image_is_not_read(folder: Path):
     assert outcomes["nothing.jpg"].kind == SkipKind.NOT_AN_IMAGE
     assert isinstance(outcomes["image.jpg"], Skipped)
     assert "60.0 GB is above the limit of 4 GB" in outcomes["image.jpg"].reason
+
+
+def test_an_image_that_is_written_to_is_not_damaged(folder: Path):
+    """If its bytes change between the digest and the decoding, it is read again by the next run."""
+    file = folder / "changing.png"
+    image(file, 1)
+
+    def overwrite(_: bytes) -> bool:
+        with file.open("r+b") as opened:
+            opened.seek(40)  # behind the header
+            opened.write(bytes(file.stat().st_size - 60))
+        return False
+
+    found = FoundFile(file.name, FileStat.of(file.stat()))
+    outcome = Loader(SPEC).load(folder, found, overwrite)
+    assert isinstance(outcome, Skipped)
+    assert (outcome.kind, outcome.reason) == (SkipKind.UNREADABLE, "changed while it was read")
 
 
 def test_no_image_is_blamed_if_processes_do_not_start(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -19,7 +19,7 @@ from torture.system_calls import Call
 _SECTOR: Final = 512
 
 
-class Cut(Enum):
+class Kept(Enum):
     """Which of the unsynced changes are on the disk."""
 
     NONE = "none"
@@ -39,12 +39,12 @@ class _Unsynced:
             _apply(self.synced, call.operation, call.offset, call.data)
         self.pending.clear()
 
-    def after(self, cut: Cut, rng: random.Random) -> bytes:
+    def after(self, kept: Kept, rng: random.Random) -> bytes:
         content = bytearray(self.synced)
         for call in self.pending:
-            if cut is Cut.ALL:
+            if kept is Kept.ALL:
                 _apply(content, call.operation, call.offset, call.data)
-            elif cut is Cut.SOME:
+            elif kept is Kept.SOME:
                 self._apply_some(content, call, rng)
         return bytes(content)
 
@@ -78,9 +78,9 @@ class _Folder:
         self.synced = dict(self.now)
         self.pending.clear()
 
-    def after(self, cut: Cut, rng: random.Random) -> dict[str, _Unsynced | _Folder]:
+    def after(self, kept: Kept, rng: random.Random) -> dict[str, _Unsynced | _Folder]:
         states = [self.synced, *self.pending]
-        return states[{Cut.NONE: 0, Cut.ALL: -1, Cut.SOME: rng.randrange(len(states))}[cut]]
+        return states[{Kept.NONE: 0, Kept.ALL: -1, Kept.SOME: rng.randrange(len(states))}[kept]]
 
 
 class Disk:
@@ -116,9 +116,9 @@ class Disk:
                 target.now[new_name] = node
         folder.changed()
 
-    def write_after(self, target: Path, cut: Cut, rng: random.Random) -> None:
+    def write_after(self, target: Path, kept: Kept, rng: random.Random) -> None:
         """Write the files as they may be after a power cut to the empty folder ``target``."""
-        _write(self._top, target, cut, rng)
+        _write(self._top, target, kept, rng)
 
     def _place(self, path: str) -> tuple[_Folder, str]:
         *folders, name = Path(path).relative_to(self._root).parts
@@ -143,13 +143,13 @@ def _folder_at(path: Path) -> _Folder:
     return _Folder(names, dict(names))
 
 
-def _write(folder: _Folder, target: Path, cut: Cut, rng: random.Random) -> None:
-    for name, node in folder.after(cut, rng).items():
+def _write(folder: _Folder, target: Path, kept: Kept, rng: random.Random) -> None:
+    for name, node in folder.after(kept, rng).items():
         if isinstance(node, _Folder):
             (target / name).mkdir()
-            _write(node, target / name, cut, rng)
+            _write(node, target / name, kept, rng)
         else:
-            (target / name).write_bytes(node.after(cut, rng))
+            (target / name).write_bytes(node.after(kept, rng))
 
 
 def _apply(content: bytearray, operation: str, offset: int, data: bytes) -> None:

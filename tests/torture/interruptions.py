@@ -6,7 +6,6 @@ import errno
 import os
 import random
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from torture.operations import OPERATIONS, BrokenPromiseError, Case
 from torture.system_calls import Action, Kind, Plan, arm, count, watch
 
 _OK: Final = (0, 1, 3)
-_DISK_ERRORS: Final = (errno.EIO, errno.ENOSPC)
 
 
 @dataclass(frozen=True)
@@ -167,4 +165,3 @@ def _check_ending(trial: Trial, code: int, messages: str) -> None:
         raise BrokenPromiseError(f"ended with {code}: {messages}")
     if code == 1 and (messages.count("\n") != 1 or not messages.startswith("lookalike: ")):
         raise BrokenPromiseError(f"told in several lines: {messages}")
-    sys.stdout.flush()

@@ -13,27 +13,26 @@ from unittest import mock
 
 from lookalike.gallery.local.database import has_database
 from lookalike.gallery.local.store import LocalStore
-from torture.disk import Cut, Disk
+from torture.disk import Disk, Kept
 from torture.operations import OPERATIONS, BrokenPromiseError, Case
 from torture.system_calls import Call, mark, read_log, recorded, watch
 
-_CUTS: Final = (Cut.NONE, Cut.ALL, Cut.SOME)
 _DONE: Final = "done"
 _NEEDLESS: Final = frozenset({"gallery.sqlite3-journal", "gallery.sqlite3-new-journal"})
 """SQLite's, of a database that is not in its place yet, or has nothing yet."""
 
 
 @dataclass(frozen=True)
-class _Cut:
+class _PowerCut:
     """A power cut after the first ``calls`` recorded calls; ``seed`` decides what is on the disk."""
 
     operation: str
     calls: int
-    cut: Cut
+    kept: Kept
     seed: int
 
     def __str__(self) -> str:
-        return f"{self.operation}, power cut after call {self.calls} ({self.cut.value} of what wasn't synced)"
+        return f"{self.operation}, power cut after call {self.calls} ({self.kept.value} of what wasn't synced)"
 
 
 class Recordings:
@@ -63,14 +62,14 @@ class Recordings:
         self.case.reset(operation)
         return Disk(self.case.galleries)
 
-    def check(self, disk: Disk, calls: list[Call], cut: _Cut) -> None:
+    def check(self, disk: Disk, calls: list[Call], cut: _PowerCut) -> None:
         """Check what a power cut leaves of ``disk``, to which ``calls`` were made.
 
         Raises :class:`BrokenPromiseError`.
         """
         shutil.rmtree(self.case.galleries)
         self.case.galleries.mkdir()
-        disk.write_after(self.case.galleries, cut.cut, random.Random(cut.seed))
+        disk.write_after(self.case.galleries, cut.kept, random.Random(cut.seed))
         marks = [call.data.decode() for call in calls if call.operation == "!"]
         self.case.check_now(cut.operation)
         if marks and cut.operation == "index":
@@ -106,16 +105,16 @@ def power_cuts(folder: Path, seed: int, trials: int | None) -> str:
     return f"{done} power cuts among {sum(map(len, recordings.calls.values()))} calls with {syncs} syncs: nothing lost"
 
 
-def _choose(operation: str, total: int, seed: int, trials: int | None) -> list[_Cut]:
+def _choose(operation: str, total: int, seed: int, trials: int | None) -> list[_PowerCut]:
     """All cuts of a recording, or so many chosen by chance."""
-    everything = [_Cut(operation, calls, cut, seed + calls) for calls in range(total + 1) for cut in _CUTS]
+    everything = [_PowerCut(operation, calls, kept, seed + calls) for calls in range(total + 1) for kept in Kept]
     if trials is None:
         return everything
     chosen = random.Random(f"{seed} {operation}").sample(everything, min(trials, len(everything)))
     return sorted(chosen, key=lambda cut: cut.calls)
 
 
-def _cuts(recordings: Recordings, operation: str, calls: list[Call], wanted: list[_Cut]) -> Iterator[str | None]:
+def _cuts(recordings: Recordings, operation: str, calls: list[Call], wanted: list[_PowerCut]) -> Iterator[str | None]:
     """Carry out cuts in the order of their calls; yields what is wrong after each, None if nothing is."""
     disk, applied = recordings.disk_before(operation), 0
     for cut in wanted:
@@ -152,11 +151,13 @@ def left_out_syncs(folder: Path, seed: int, trials: int | None) -> str:
     return f"the syncs of {len(left_out)} files and folders left out: missed are those of {', '.join(sorted(missed))}"
 
 
-def _cuts_without(operation: str, calls: list[Call], kind: str) -> list[_Cut]:
+def _cuts_without(operation: str, calls: list[Call], kind: str) -> list[_PowerCut]:
     """Power cuts after the first of the syncs that are left out."""
     first = next(number for number, call in enumerate(calls) if _is_sync(call) and _kind(call) == kind)
     end = sum(not (_is_sync(call) and _kind(call) == kind) for call in calls)
-    return [_Cut(operation, number, cut, first) for number in range(first, end + 1) for cut in (Cut.NONE, Cut.SOME)]
+    return [
+        _PowerCut(operation, number, kept, first) for number in range(first, end + 1) for kept in (Kept.NONE, Kept.SOME)
+    ]
 
 
 def _is_sync(call: Call) -> bool:

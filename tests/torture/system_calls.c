@@ -1,9 +1,9 @@
-/* Counts the system calls on files below some folders, makes one of them fail, kills the process or moves a folder away
+/* Counts the system calls on files below a folder, makes one of them fail, kills the process or moves a folder away
    at one of them, and records those that change files.
 
    Locks are left alone: they don't touch a disk, and SQLite waits ten seconds for each (odd_file_system.c fails them).
    Nothing happens until the functions at the end are called, from Python by ctypes; a child process started by fork
-   inherits the settings. Folders must be real paths, without links.
+   inherits the settings. The folder must be a real path, without links.
 
    cc -shared -fPIC -o system_calls.so system_calls.c -ldl; LD_PRELOAD=./system_calls.so python
 */
@@ -31,24 +31,21 @@
 enum kind { READS = 1, CHANGES = 2, GROWS = 4 };  /* GROWS: needs space on the disk */
 enum action { NOTHING, KILL, FAIL_ONCE, FAIL_FROM_THEN_ON, MOVE_AWAY };
 
-static char roots[4][PATH_MAX];
-static int root_count, kinds, action, error_number, log_descriptor = -1;
+static char root[PATH_MAX];
+static int kinds, action, error_number, log_descriptor = -1;
 static long calls, at;
 static char moved_from[PATH_MAX], moved_to[PATH_MAX];
 static pthread_mutex_t recording = PTHREAD_MUTEX_INITIALIZER;
 
 static int is_below(const char *path) {
-    for (int i = 0; i < root_count; i++) {
-        size_t length = strlen(roots[i]);
-        if (!strncmp(path, roots[i], length) && (!path[length] || path[length] == '/')) return 1;
-    }
-    return 0;
+    size_t length = strlen(root);
+    return !strncmp(path, root, length) && (!path[length] || path[length] == '/');
 }
 
-/* The absolute path of an open file, or of a path relative to an open folder; 0 if it is not below a watched folder. */
+/* The absolute path of an open file, or of a path relative to an open folder; 0 if it is not below the watched folder. */
 static int open_path(int descriptor, char *path) {
     char link[64];
-    if (!root_count) return 0;
+    if (!root[0]) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t (*real)(const char *, char *, size_t) = dlsym(RTLD_NEXT, "readlink");
     ssize_t length = real(link, path, PATH_MAX - 1);
@@ -58,7 +55,7 @@ static int open_path(int descriptor, char *path) {
 }
 
 static int path_at(int folder, const char *path, char *full) {
-    if (!root_count || !path) return 0;
+    if (!root[0] || !path) return 0;
     if (path[0] == '/') {
         snprintf(full, PATH_MAX, "%s", path);
         return is_below(full);
@@ -313,7 +310,7 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to) {
 int rename(const char *from, const char *to) { return renameat(AT_FDCWD, from, AT_FDCWD, to); }
 
 /* For Python. */
-void torture_watch(const char *folder) { snprintf(roots[root_count++], PATH_MAX, "%s", folder); }
+void torture_watch(const char *folder) { snprintf(root, PATH_MAX, "%s", folder); }
 
 void torture_arm(int new_kinds, int new_action, long new_at, int new_error, const char *from, const char *to) {
     calls = 0;

@@ -81,7 +81,7 @@ def is_supported() -> bool:
 
 
 def watch(folder: Path) -> None:
-    """Watch the system calls on files below ``folder`` too."""
+    """Watch the system calls on files below ``folder``, and on no others."""
     _library().torture_watch(os.fsencode(folder.resolve()))
 
 
@@ -103,7 +103,7 @@ def mark(text: str) -> None:
 
 @contextmanager
 def recorded(log: Path) -> Iterator[None]:
-    """Record the changes in the watched folders into the file ``log``."""
+    """Record the changes in the watched folder into the file ``log``."""
     with log.open("wb") as file:
         _library().torture_record(file.fileno())
         try:

@@ -106,11 +106,8 @@ def _sizes(gallery: Path) -> tuple[int, int, int]:
 
 
 def _write(gallery: Path) -> int:
-    try:
-        with Gallery.open(gallery, load=load, writing=True) as opened:
-            opened.update()
-    except GalleryLockedError:
-        return 0
+    with suppress(GalleryLockedError), Gallery.open(gallery, load=load, writing=True) as opened:
+        opened.update()
     return 0
 
 

@@ -78,12 +78,8 @@ class Loader:
                 digest = sha256(opened)
                 if known(digest):
                     return Loaded(current, digest, other_format)
-                try:
-                    return self._decoded(opened, current, digest, other_format)
-                except ImageError as error:
-                    if error.kind in _DAMAGE and sha256(opened) != digest:
-                        raise image_error(SkipKind.UNREADABLE, "changed while it was read") from error
-                    raise
+                pixels, share = self._decoded(opened, file.path, digest)
+                return Loaded(current, digest, other_format, pixels, share)
         except ImageError as error:
             return Skipped(file.path, SkipKind(error.kind), error.reason, current.stat)
         except MemoryError:
@@ -91,12 +87,17 @@ class Loader:
         except OSError as error:
             return Skipped(file.path, SkipKind.UNREADABLE, unreadable_error(error).reason, current.stat)
 
-    def _decoded(self, opened: BinaryIO, file: FoundFile, digest: bytes, other_format: str | None) -> Loaded:
+    def _decoded(self, opened: BinaryIO, path: str, digest: bytes) -> tuple[NDArray[np.uint8], float | None]:
+        """The encoder's input, and the share of the image that could be decoded."""
         side = view_min_side(self.spec.preprocessing, self.spec.view)
-        image = open_image(opened, min_side=side, options=self.reading, name=file.path, keep_profile=True)
+        try:
+            image = open_image(opened, min_side=side, options=self.reading, name=path, keep_profile=True)
+        except ImageError as error:
+            if error.kind in _DAMAGE and sha256(opened) != digest:
+                raise image_error(SkipKind.UNREADABLE, "changed while it was read") from error
+            raise
         check_not_blank(image)
-        pixels = prepare_views(image, self.spec.preprocessing, self.spec.view)
-        return Loaded(file, digest, other_format, pixels, image.share)
+        return prepare_views(image, self.spec.preprocessing, self.spec.view), image.share
 
     def _other_format(self, opened: BinaryIO, path: str) -> str | None:
         """The format of a file whose extension belongs to another one.

@@ -31,9 +31,9 @@ _ROUND_SECONDS: Final = 0.4
 class Speed:
     """The speed of one combination.
 
-    ``images_per_second`` is the median of several rounds in which all combinations take turns; images are decoded and
-    resized beforehand. ``lowest_cosine`` and ``mean_cosine`` compare the embeddings of the 16 probe images with those
-    of the first combination: fp32 on the CPU.
+    ``images_per_second`` is the median of up to five rounds in which all combinations take turns; images are
+    decoded and resized beforehand. ``lowest_cosine`` and ``mean_cosine`` compare the embeddings of the 16 probe
+    images with those of the first combination: fp32 on the CPU.
     """
 
     runtime: str
@@ -75,13 +75,13 @@ def measure_speeds(
     images = [variants[0][1].prepare(from_pillow(Image.fromarray(image))) for image in probe_images()]
     contestants = [(variant, encoder, batch) for variant, encoder in variants for batch in batches]
     rounds: list[list[float]] = []
-    count = min(_MOST_ROUNDS, max(1, int(seconds / _ROUND_SECONDS)))
-    for number in range(count):
+    total = min(_MOST_ROUNDS, max(1, int(seconds / _ROUND_SECONDS)))
+    for number in range(total):
         rounds.append([])
         for _, encoder, batch in contestants:
-            rounds[-1].append(_images_per_second(encoder, images, batch, seconds / count))
+            rounds[-1].append(_images_per_second(encoder, images, batch, seconds / total))
             if progress is not None:
-                progress(number * len(contestants) + len(rounds[-1]), count * len(contestants))
+                progress(number * len(contestants) + len(rounds[-1]), total * len(contestants))
     reference = variants[0][1].embed_prepared(images)
     cosines = {variant: (reference * encoder.embed_prepared(images)).sum(axis=1) for variant, encoder in variants}
     return [

@@ -92,7 +92,7 @@ class LocalReplacement:
             self._connection.execute("UPDATE stamps SET serving = 1")
         self._on_activate()
         with self._session.exclusive():
-            Summary.of(self._connection).write(self._session.folder)
+            Summary.of(self._connection).write_if_possible(self._session.folder)
             delete_other_vector_files(self._session)
 
     def _resume(self, stamp: EncoderSpec) -> int | None:

@@ -175,7 +175,7 @@ class LocalStore(LocalReader):
 
     def _write_summary(self) -> None:
         with self._session.exclusive():
-            Summary.of(self._session.connection).write(self.folder)
+            Summary.of(self._session.connection).write_if_possible(self.folder)
 
     def _settle_rows(self) -> None:
         """Bring the database in line with the rows that are there, of each stamp.

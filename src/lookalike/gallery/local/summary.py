@@ -75,15 +75,16 @@ class Summary:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def write(self, folder: Path, *, required: bool = False) -> None:
-        """Replace the file in ``folder`` if it says something else.
-
-        Unless that is ``required``, an ``OSError`` is ignored: the next writer tries again.
-        """
+    def write(self, folder: Path) -> None:
+        """Replace the file in ``folder`` if it says something else; raises ``OSError``."""
         text = json.dumps(asdict(self), indent=1)
-        with suppress(*(() if required else (OSError,))):
-            with suppress(OSError, ValueError):
-                if read_text(folder / NAME) == text:
-                    return
-            with atomic_writer(folder / NAME, unfinished=folder / f"{NAME}-new") as file:
-                file.write(text.encode())
+        with suppress(OSError, ValueError):
+            if read_text(folder / NAME) == text:
+                return
+        with atomic_writer(folder / NAME, unfinished=folder / f"{NAME}-new") as file:
+            file.write(text.encode())
+
+    def write_if_possible(self, folder: Path) -> None:
+        """As :meth:`write`, but errors are ignored: the next writer tries again."""
+        with suppress(OSError):
+            self.write(folder)

@@ -41,7 +41,7 @@ def back_up(folder: Path, destination: Path) -> None:
             source.backup(copy)
             _set_root(copy, folder)
             _copy_rows(copy, folder, destination)
-            Summary.of(copy).write(destination, required=True)
+            Summary.of(copy).write(destination)
         unfinished.replace(destination / DATABASE)
         sync_folder(destination)
 

@@ -107,7 +107,7 @@ class _Rebuilding:
             counts = "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM embeddings)"
             rebuilt = Rebuilt(*connection.execute(counts).fetchone())
         self._replace_database()
-        self._summary.write(self._folder)
+        self._summary.write_if_possible(self._folder)
         return rebuilt
 
     def _fill(self, connection: sqlite3.Connection) -> None:
