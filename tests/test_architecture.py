@@ -40,9 +40,10 @@ ROOMS = {
     "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery care",
     "gallery.searching": "calibration terms searcher",
     "gallery.updating": "root listed missing comparison update reencode",
-    "gallery.local": "locks database sql rows older session settling summary replacement scan reader store care",
+    "gallery.local": "locks database sql rows older session summary stamps scan active reader store care",
+    "gallery.local.stamps": "settling replacement compaction",
     "gallery.local.care": "check salvage rebuild backup",
-    "gallery.local.rows": "vector_file records stamp_rows",
+    "gallery.local.rows": "held_file vector_file records stamp_rows",
     "gallery.local.sql": "schema tables entry_table embedding_table revisions",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (

@@ -17,7 +17,7 @@ from PIL import Image
 
 from fakes import SPEC, FakeEncoder
 from lookalike.embedding import process as process_module
-from lookalike.embedding.files import EmbeddedFile, embed_files
+from lookalike.embedding.files import EmbeddedFile, Loading, embed_files
 from lookalike.embedding.limits import FileLimits
 from lookalike.embedding.load import Loaded, Loader
 from lookalike.embedding.process import ReaderProcess
@@ -396,3 +396,22 @@ def test_a_process_that_was_killed_from_outside_costs_its_file(folder: Path):
         assert not reader.is_alive
     finally:
         reader.close()
+
+
+@pytest.mark.skipif(
+    not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="child processes are listed on Linux only"
+)
+def test_the_processes_start_while_the_encoder_is_loaded(folder: Path):
+    """When the encoder is there, so are they: one for each thread."""
+    image(folder / "a.png", 1)
+    found = []
+
+    def load() -> FakeEncoder:
+        tasks = Path("/proc/self/task").iterdir()
+        found.extend(child for task in tasks for child in (task / "children").read_text().split())
+        return FakeEncoder()
+
+    files = find_images(folder).files
+    (batch,) = embed_files(Loading(FakeEncoder().spec, load), folder, files, limits=FileLimits(), threads=3)
+    assert len(found) == 3
+    assert [outcome for outcome in batch if isinstance(outcome, EmbeddedFile)]

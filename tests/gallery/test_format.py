@@ -111,7 +111,7 @@ def test_the_next_writer_repairs_the_header(count: int, tmp_path: Path):
 def test_the_header_never_counts_rows_that_are_not_on_disk(tmp_path: Path):
     """Publishing more rows than the file has leaves the header as it is."""
     file = VectorFile(tmp_path / "vectors-1.npy", SPEC.dimension)
-    file.create(vectors_of("a.jpg"))
+    file.create(1, [vectors_of("a.jpg")])
     file.publish(2)
     assert len(loaded(file.path)) == 1
 

@@ -71,11 +71,11 @@ def test_a_commit_that_fails_half_way_changes_nothing(tmp_path: Path, monkeypatc
 def test_rows_are_never_reused(tmp_path: Path):
     """A deleted content's row stays unused, so an older view of the vector file stays valid."""
     with closing(make_store(tmp_path, "a.jpg", "b.jpg")) as store:
-        older = store._scan.index().vectors
+        older = store._active.scan.index().vectors
         store.commit(Changes(removed=["a.jpg", "b.jpg"]))
         store.delete_unused(store.unused())
         store.commit(Changes(upserts=[upsert("c.jpg")]))
-        assert store._scan.index().vectors.rows.tolist() == [2]
+        assert store._active.scan.index().vectors.rows.tolist() == [2]
         assert store.vector_count() == 3
         assert np.array_equal(older.matrix[1], vector_of(digest_of("b.jpg")))
 

@@ -464,7 +464,8 @@ def test_the_root_and_the_weights_can_be_moved(place: Place, store: Store, tmp_p
     store = reopen(place, store)
     assert store.root == tmp_path / "moved"
     assert store.weights_path == tmp_path / "weights"
-    assert place.open().address == store.address
+    with closing(place.open()) as reader:
+        assert reader.address == store.address
     store.close()
 
 

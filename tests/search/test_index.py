@@ -122,16 +122,16 @@ def test_a_commit_does_not_reload_the_index(tmp_path: Path):
             )
         )
         for store in (writer, reader):
-            before = store._scan.index()
+            before = store._active.scan.index()
             paths = check_store(store)
             assert len(paths) == 99
             assert "new.jpg" in paths
             assert not {"7.jpg", "99.jpg"} & set(paths)
-            assert store._scan.index() is before
+            assert store._active.scan.index() is before
         writer.delete_unused(writer.unused())
-        before = [store._scan.index() for store in (writer, reader)]
+        before = [store._active.scan.index() for store in (writer, reader)]
         writer.set_root(tmp_path)
-        assert [store._scan.index() for store in (writer, reader)] == before
+        assert [store._active.scan.index() for store in (writer, reader)] == before
         assert [loads(log) for log in logs] == [0, 0]
 
 
@@ -189,8 +189,8 @@ def test_an_approximate_index_can_be_used(tmp_path: Path):
     ):
         found = sloppy.search(query, 4)
         assert found == [match for match in exact.search(query, 20) if match.entry.id % 2 == 1][:4]
-        assert not sloppy._scan.index().is_exact
-        assert exact._scan.index().is_exact
+        assert not sloppy._active.scan.index().is_exact
+        assert exact._active.scan.index().is_exact
 
 
 @pytest.mark.parametrize("rows", [1, 5, 5000])

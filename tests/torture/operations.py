@@ -24,10 +24,13 @@ from lookalike.gallery.care import check
 from lookalike.gallery.local.database import DATABASE, has_database
 from lookalike.gallery.local.rows.vector_file import VectorFile
 from lookalike.gallery.local.sql.tables import vector_file_name
-from lookalike.images.files import open_file, sha256
+from lookalike.gallery.local.store import LocalStore
+from lookalike.gallery.records import Changes, EntryChange
+from lookalike.images.files import FileStat, open_file, sha256
 from old_galleries import make_old_gallery
 
 _IMAGES: Final = 36
+_DELETED: Final = 300
 _NEW_NAME: Final = "backwards"
 
 # The image whose embedding is damaged before a repair, and the second of two with the same bytes: only the database
@@ -136,6 +139,8 @@ class Case:
             self._check_backup()
         _, findings = check(self.gallery, deep=True)
         _promise(not findings, f"after the next run: {findings}")
+        if operation == "compact":
+            _promise(self._row_count() == len(set(self.after[operation].digests.values())), "rows are unused")
         state, expected = self.state(), self.after[operation]
         _promise(state.encoder == expected.encoder, f"encoded with {state.encoder}")
         _promise(state.digests == expected.digests, f"other images: {state.digests.keys() ^ expected.digests.keys()}")
@@ -152,6 +157,10 @@ class Case:
                 {image.path: image.id for image, _ in images},
                 [(hit.path, hit.score, hit.percentile) for hit in gallery.search(draw(999), 100).hits],
             )
+
+    def _row_count(self) -> int:
+        with closing(LocalStore.open(self.gallery)) as store:
+            return store.vector_count()
 
     def _check_embeddings(self, gallery: Gallery, *, damaged: bool = False) -> dict[str, str]:
         """The ids by path; if the gallery was ``damaged``, one image may lack its embedding."""
@@ -189,8 +198,9 @@ class Case:
         self._index_into("update")
         self._change_photos()
         self._index_into("reencode")
-        for operation in ("repair", "backup"):
+        for operation in ("compact", "repair", "backup"):
             shutil.copytree(self._templates / "reencode", self._templates / operation)
+        _add_deleted_embeddings(self._templates / "compact" / "gallery")
         self._make_old_gallery()
         damage(self._templates / "repair" / "gallery")
 
@@ -245,6 +255,7 @@ class Case:
 OPERATIONS: Final[dict[str, Callable[[Case], Sequence[str]]]] = {
     "index": lambda case: ["index", str(case.photos), "--gallery", str(case.gallery)],
     "update": lambda case: ["index", "--gallery", str(case.gallery)],
+    "compact": lambda case: ["index", "--gallery", str(case.gallery)],
     "reencode": lambda case: ["index", "--gallery", str(case.gallery), "--reencode", _NEW_NAME],
     "migrate": lambda case: ["index", "--gallery", str(case.gallery)],
     "repair": lambda case: ["repair", "--gallery", str(case.gallery)],
@@ -259,6 +270,18 @@ def call(*arguments: str) -> Result:
     with redirect_stdout(io.StringIO()), redirect_stderr(messages):
         code = main(list(arguments), FakeSource(load=load))
     return Result(code, messages.getvalue())
+
+
+def _add_deleted_embeddings(gallery: Path) -> None:
+    """Leave so many unused rows in the vector file that the next update compacts it."""
+    digests = [sha256(io.BytesIO(b"%d" % number)) for number in range(_DELETED)]
+    vectors = FakeEncoder().embed([draw(number) for number in range(_DELETED)])
+    paths = [f"deleted{number}.png" for number in range(_DELETED)]
+    changes = zip(paths, digests, vectors, strict=True)
+    with closing(LocalStore.open(gallery, writing=True)) as store:
+        store.commit(Changes(upserts=[EntryChange(path, FileStat(1, 2, 3), *change) for path, *change in changes]))
+        store.commit(Changes(removed=paths))
+        store.delete_unused(digests)
 
 
 def damage(gallery: Path) -> None:

@@ -15,11 +15,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not is_supported(), reason="n
 @pytest.mark.parametrize(
     ("kind", "trials", "words"),
     [
-        ("kills", 48, "48 kills"),
+        ("kills", 49, "49 kills"),
         ("disk-errors", 60, "60 input/output errors"),
         ("full-disks", 24, "24 full disks"),
         ("failing-photos", 48, "48 disks"),
-        ("power-cuts", 60, "60 power cuts"),
+        ("power-cuts", 63, "63 power cuts"),
         ("left-out-syncs", 6, "the syncs of 13 files"),
         ("bit-flips", 200, "200 bit flips"),
         ("mutated-images", 170, "170 mutated images"),

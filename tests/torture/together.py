@@ -28,6 +28,8 @@ _CYCLES: Final = 2000
 _WARM_UP: Final = 0.25
 """The share of the cycles after which memory, handles and disk must not grow any more."""
 _ALLOWED_BYTES: Final = 8 << 20
+_ALLOWED_DISK_BYTES: Final = 200_000
+"""Unused rows are given back at 256 of them; how many there are at the start and the end is chance."""
 
 
 def reader_and_writers(folder: Path, seed: int, trials: int | None) -> str:
@@ -83,7 +85,7 @@ def cycles(folder: Path, seed: int, trials: int | None) -> str:
         f"{total} cycles; from cycle {int(total * _WARM_UP)} on: memory {growth[0] / 1e6:+.1f} MB, "
         f"open files {growth[1]:+.0f}, disk {growth[2] / 1e6:+.2f} MB (now {values[-1][2] / 1e6:.2f} MB)"
     )
-    if growth[0] > _ALLOWED_BYTES or growth[1] > 0:
+    if growth[0] > _ALLOWED_BYTES or growth[1] > 0 or growth[2] > _ALLOWED_DISK_BYTES:
         raise BrokenPromiseError(figures)
     return figures
 
@@ -99,9 +101,9 @@ def _change(photos: Path, number: int) -> None:
 
 
 def _sizes(gallery: Path) -> tuple[int, int, int]:
-    """Memory in bytes, open files, and the size of the gallery in bytes."""
+    """Memory in bytes, open files, and the bytes of the gallery without SQLite's log, which soon has its full size."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    disk = sum(path.stat().st_size for path in gallery.iterdir())
+    disk = sum(path.stat().st_size for path in gallery.iterdir() if not path.name.endswith("-wal"))
     return pages * resource.getpagesize(), sum(1 for _ in Path("/proc/self/fd").iterdir()), disk
 
 

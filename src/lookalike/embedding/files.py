@@ -17,8 +17,10 @@ from lookalike.embedding.isolated import open_reader
 from lookalike.embedding.limits import FileLimits
 from lookalike.embedding.load import Loaded, Loader
 from lookalike.encoders.encoder import Encoder
+from lookalike.encoders.spec import EncoderSpec
 from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FoundFile, Skipped
+from lookalike.machine import processors
 
 # The number of batches decoded ahead of the encoder, and the largest output batch where most contents are already
 # known. It bounds memory: a prepared image takes a few hundred kilobytes.
@@ -27,6 +29,14 @@ _BATCHES_AHEAD: Final = 4
 # After so many seconds without one, a batch is yielded as it is: what is done of slow files is kept and shown, and it
 # is noticed early that a disk doesn't answer any more.
 _BATCH_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """An encoder that is still to be loaded, by ``load``; its specification is known."""
+
+    spec: EncoderSpec
+    load: Callable[[], Encoder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class EmbeddedFile:
 
 
 def embed_files(
-    encoder: Encoder,
+    encoder: Encoder | Loading,
     root: Path,
     files: Iterable[FoundFile],
     *,
@@ -58,16 +68,20 @@ def embed_files(
 ) -> Generator[list[EmbeddedFile | Skipped], None, None]:
     """Embed ``files`` (relative to ``root``) in order, and yield the results in batches.
 
+    An encoder that is still to be loaded is loaded while the processes that read start.
     A file whose digest is ``known`` is neither decoded nor encoded; ``known`` is called on the reading threads. A file
     that can't be used becomes a :class:`~lookalike.images.files.Skipped` instead of raising. ``threads`` read, by
     default one per processor, each with a process of its own unless ``limits`` say otherwise. Memory use doesn't depend
     on the number of files.
     """
     reader = open_reader(Loader(encoder.spec, reading or ReadOptions()), root, known, limits)
-    batch: list[Loaded | Skipped] = []
-    to_encode, limit = 0, _BATCHES_AHEAD * encoder.batch
-    started = time.monotonic()
     with closing(reader):
+        if isinstance(encoder, Loading):
+            reader.start(threads or processors())
+            encoder = encoder.load()
+        batch: list[Loaded | Skipped] = []
+        to_encode, limit = 0, _BATCHES_AHEAD * encoder.batch
+        started = time.monotonic()
         for item in map_ahead(reader.read, files, limit, threads=threads, cancel=reader.close):
             batch.append(item)
             to_encode += isinstance(item, Loaded) and item.pixels is not None

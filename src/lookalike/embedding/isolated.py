@@ -19,6 +19,10 @@ _CHECK_SECONDS: Final = 0.25
 class Reader(Protocol):
     """Reads files; any number of threads may share it."""
 
+    def start(self, count: int) -> None:
+        """Start ``count`` processes, if this reader has any, while other work is done; files start them otherwise."""
+        ...
+
     def read(self, file: FoundFile) -> Loaded | Skipped:
         """Read one file."""
         ...
@@ -42,6 +46,9 @@ class _Reader:
         self._root = root
         self._known = known
 
+    def start(self, count: int) -> None:
+        pass
+
     def read(self, file: FoundFile) -> Loaded | Skipped:
         return self._loader.load(self._root, file, self._known)
 
@@ -63,6 +70,10 @@ class _IsolatedReader:
         self._closed = threading.Event()
         self._watch = threading.Thread(target=self._end_late_ones, name="reading time", daemon=True)
         self._watch.start()
+
+    def start(self, count: int) -> None:
+        for process in [self._borrow() for _ in range(count)]:
+            self._give_back(process)
 
     def read(self, file: FoundFile) -> Loaded | Skipped:
         process = self._borrow()

@@ -149,7 +149,8 @@ class Store(Protocol):
     def iter_vectors(self, added_after: int = 0) -> Iterator[VectorBatch]:
         """The embeddings of all contents that entries refer to, in the order in which they were added.
 
-        Contents added while :meth:`vector_count` was below ``added_after`` are left out. Memory is bounded.
+        Contents added while :meth:`vector_count` was below ``added_after`` are left out. Memory is bounded. Raises
+        :class:`~lookalike.errors.GalleryError` if the store was compacted meanwhile.
         """
         ...
 
@@ -158,7 +159,7 @@ class Store(Protocol):
         ...
 
     def vector_count(self) -> int:
-        """The number of embeddings ever added, including deleted ones."""
+        """The number of embeddings ever added, including deleted ones; :meth:`compact` leaves those out."""
         ...
 
     def search(
@@ -213,6 +214,10 @@ class Store(Protocol):
 
     def delete_unused(self, digests: Collection[bytes]) -> None:
         """Delete those of these contents that no entry refers to, with their embeddings."""
+        ...
+
+    def compact(self) -> None:
+        """Give back the space of deleted embeddings, if that is worth the effort."""
         ...
 
     def set_root(self, root: Path) -> None:

@@ -95,7 +95,7 @@ def migrate_vectors(
         )
     for stamp_id, dimension, count in files:
         rows = old_vector_file(folder, stamp_id, dimension).rows(count)
-        VectorFile(folder / tables.vector_file_name(stamp_id), dimension).create(rows)
+        VectorFile(folder / tables.vector_file_name(stamp_id), dimension).create(count, [rows])
 
 
 def write_records(folder: Path, connection: sqlite3.Connection) -> None:
@@ -105,7 +105,7 @@ def write_records(folder: Path, connection: sqlite3.Connection) -> None:
         stamp = EncoderSpec.from_json(spec)
         vectors = VectorFile(folder / tables.vector_file_name(stamp_id), stamp.dimension)
         owner = Owner(bytes(gallery), bytes.fromhex(stamp.fingerprint))
-        RowRecords(records_path(vectors.path), owner).create(_records_of(connection, stamp_id, vectors.rows(count)))
+        RowRecords(records_path(vectors.path), owner).create([_records_of(connection, stamp_id, vectors.rows(count))])
 
 
 def _records_of(connection: sqlite3.Connection, stamp_id: int, rows: NDArray[np.float32]) -> NDArray[np.void]:

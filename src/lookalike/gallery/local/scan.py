@@ -145,10 +145,9 @@ class Scan:
         return VectorBatch(digests, matrix[numbers[present]])
 
     def close(self) -> None:
-        """Release the mapped files, once no search uses them any more."""
+        """Release the index and the files, once no search uses them any more."""
         self._index = None
-        if self._rows.records is not None:
-            self._rows.records.close()
+        self._rows.close()
 
     def _matrix(self) -> NDArray[np.float32]:
         """The committed rows that are there, float32 (n, dimension): all, but in an incomplete copy of a gallery."""

@@ -22,12 +22,13 @@ from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local import older
 from lookalike.gallery.local.database import BUSY_SECONDS, DATABASE, damage_error, has_database
 from lookalike.gallery.local.reader import LocalReader
-from lookalike.gallery.local.replacement import LocalReplacement, delete_other_vector_files, discard_unfinished
 from lookalike.gallery.local.rows.stamp_rows import open_rows, write_rows
 from lookalike.gallery.local.session import Session
-from lookalike.gallery.local.settling import settle_rows
 from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, schema, tables
 from lookalike.gallery.local.sql.embedding_table import NewEmbedding
+from lookalike.gallery.local.stamps.compaction import compact
+from lookalike.gallery.local.stamps.replacement import LocalReplacement, delete_other_vector_files, discard_unfinished
+from lookalike.gallery.local.stamps.settling import settle_rows
 from lookalike.gallery.local.summary import NAME as SUMMARY
 from lookalike.gallery.local.summary import Summary
 from lookalike.gallery.records import Calibration, Changes
@@ -49,7 +50,7 @@ class LocalStore(LocalReader):
                     self._settle_rows()
                     self._write_summary()
             except BaseException:
-                session.close()
+                self.close()
                 raise
 
     @classmethod
@@ -101,9 +102,9 @@ class LocalStore(LocalReader):
     def set_weights_path(self, path: Path) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self._session.transaction():
-            values = (tables.encode_weights_path(path), self._stamp_id)
+            values = (tables.encode_weights_path(path), self._active.id)
             self._session.connection.execute("UPDATE stamps SET location = ? WHERE id = ?", values)
-        self._weights_path = path.absolute()
+        self._active.weights_path = path.absolute()
         self._write_summary()
 
     def set_root(self, root: Path) -> None:
@@ -111,7 +112,7 @@ class LocalStore(LocalReader):
         with self._session.transaction():
             stored = tables.encode_root(self.folder, root)
             self._session.connection.execute("UPDATE meta SET value = ? WHERE key = 'root'", (stored,))
-        self._root = root
+        self._active.root = root
         self._write_summary()
 
     def set_metadata(self, key: str, text: str) -> None:
@@ -123,7 +124,7 @@ class LocalStore(LocalReader):
     def save_calibration(self, calibration: Calibration) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self._session.transaction():
-            embedding_table.replace_calibration(self._session.connection, self._stamp_id, calibration)
+            embedding_table.replace_calibration(self._session.connection, self._active.id, calibration)
 
     def commit(self, changes: Changes) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -132,8 +133,8 @@ class LocalStore(LocalReader):
             embedded = self._new_embeddings(changes)
             first_row = self.vector_count()
             with self._session.transaction():
-                embedding_table.add_embeddings(connection, self._stamp_id, list(embedded), first_row)
-                embedding_table.confirm_embeddings(connection, self._stamp_id, changes.confirmed, changes.rules)
+                embedding_table.add_embeddings(connection, self._active.id, list(embedded), first_row)
+                embedding_table.confirm_embeddings(connection, self._active.id, changes.confirmed, changes.rules)
                 if changes.upserts or changes.removed:
                     self._change_entries(changes, [one.digest for one in embedded])
                 entry_table.set_offline(connection, changes.offline, time.time_ns())
@@ -143,9 +144,9 @@ class LocalStore(LocalReader):
                     entry_table.upsert_skip(connection, skipped, changes.rules)
                 if embedded:  # last, when the ids of new entries are known, but before the transaction is committed
                     vectors = np.stack(list(embedded.values()))
-                    write_rows(connection, self._rows, first_row, list(embedded), vectors)
+                    write_rows(connection, self._active.rows, first_row, list(embedded), vectors)
             if embedded:
-                self._rows.vectors.publish(first_row + len(embedded))
+                self._active.rows.vectors.publish(first_row + len(embedded))
 
     def _change_entries(self, changes: Changes, embedded: list[bytes]) -> None:
         connection = self._session.connection
@@ -165,13 +166,25 @@ class LocalStore(LocalReader):
             with self._session.transaction():
                 embedding_table.delete_unused(self._session.connection, digests)
 
+    def compact(self) -> None:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        if compact(self._session, self._active.rows, self._active.id, self._active.stamp):
+            self._reload_active()
+            self._write_summary()
+            with self._session.exclusive():
+                delete_other_vector_files(self._session)
+
     def open_replacement(self, stamp: EncoderSpec, weights_path: Path | None) -> LocalReplacement:
         """See :class:`~lookalike.gallery.store.Store`."""
-        return LocalReplacement(self._session, stamp, weights_path, on_activate=self._reload)
+        return LocalReplacement(self._session, stamp, weights_path, on_activate=self._reload_active)
 
     def discard_replacement(self) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
-        discard_unfinished(self._session, self._stamp_id)
+        discard_unfinished(self._session, self._active.id)
+
+    def _reload_active(self) -> None:
+        with self._session.snapshot():
+            self._active.reload()
 
     def _write_summary(self) -> None:
         with self._session.exclusive():
@@ -196,7 +209,7 @@ class LocalStore(LocalReader):
             for change in changes.upserts
             if change.vector is not None
             and not embedding_table.has_embedding(
-                self._session.connection, self._stamp_id, change.digest, changes.rules
+                self._session.connection, self._active.id, change.digest, changes.rules
             )
         }
         return {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from lookalike.embedding.files import EmbeddedFile, embed_files
+from lookalike.embedding.files import EmbeddedFile, Loading, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError, UnreachedImagesError
 from lookalike.gallery.options import GalleryOptions, record_passed_over
@@ -143,7 +143,8 @@ class _Run:
             return
         started = time.monotonic()
         known = partial(self.store.has_content, rules=self.changes.rules)
-        batches = embed_files(encoder(), self.store.root, files, known=known, reading=self.reading)
+        loading = Loading(self.store.stamp, encoder)
+        batches = embed_files(loading, self.store.root, files, known=known, reading=self.reading)
         # Closed also after an error, so that decoding threads have ended before the store is closed.
         with closing(batches):
             for batch in batches:
@@ -175,12 +176,13 @@ class _Run:
         record_passed_over(self.store, self.contents.passed_over)
 
     def finish(self) -> None:
-        """Complete the report, and recalibrate."""
+        """Complete the report, recalibrate, and give back the space of embeddings that were deleted."""
         self._commit()
         self.report.skipped = len(self.store.skips())
         self.report.noted = len({note.path for note in self.store.notes()})
         self.report.offline = self.store.count_offline()
         recalibrate(self.store)
+        self.store.compact()
 
     def _process_batch(self, batch: list[EmbeddedFile | Skipped]) -> None:
         self.report.stopped_at = self.folders.lost_with(batch)

@@ -19,6 +19,7 @@ from lookalike.system_files import real_path
 from lookalike.text import printable
 
 _CHUNK: Final = 1 << 20
+_ATTEMPTS: Final = 5
 
 
 def back_up(folder: Path, destination: Path) -> None:
@@ -35,15 +36,36 @@ def back_up(folder: Path, destination: Path) -> None:
         source, _ = connect_to_read(folder)
     with closing(source), convert_errors(destination):
         make_folder(destination)
-        # Vectors are only ever added, so those that this copy of the database refers to are there from here on.
         unfinished = destination / f"{DATABASE}-new"
         with closing(connect_new(unfinished)) as copy:
-            source.backup(copy)
+            _copy(source, copy, folder, destination)
             _set_root(copy, folder)
-            _copy_rows(copy, folder, destination)
             Summary.of(copy).write(destination)
         unfinished.replace(destination / DATABASE)
         sync_folder(destination)
+
+
+def _copy(source: sqlite3.Connection, copy: sqlite3.Connection, folder: Path, destination: Path) -> None:
+    """Copy the database, and then the rows that it refers to.
+
+    They are there from then on, since rows are only ever added, unless a writer moves all to new files at that moment.
+    """
+    for attempt in range(_ATTEMPTS):
+        source.backup(copy)
+        try:
+            _copy_rows(copy, folder, destination)
+        except FileNotFoundError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            _delete_rows(destination)
+        else:
+            return
+
+
+def _delete_rows(destination: Path) -> None:
+    for path in destination.iterdir():
+        if tables.is_vector_file_name(path.name):
+            path.unlink()
 
 
 def _check_empty(destination: Path) -> None:

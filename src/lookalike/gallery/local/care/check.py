@@ -16,7 +16,7 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local.database import DATABASE, connect_to_read, convert_errors
 from lookalike.gallery.local.locks import LOCK
-from lookalike.gallery.local.rows.stamp_rows import Rows, open_rows
+from lookalike.gallery.local.rows.stamp_rows import Rows, open_rows, vector_files
 from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
 from lookalike.gallery.local.summary import NAME as SUMMARY
 from lookalike.gallery.local.summary import Summary
@@ -50,10 +50,20 @@ def check_files(folder: Path) -> list[Finding]:
                 return [Finding(DATABASE, "missing")]
             connection, _ = connect_to_read(folder)
             with closing(connection):
-                connection.execute("BEGIN")  # all reads see the same commit
-                return list(_Check(folder, connection).findings())
+                return _check_until_at_rest(folder, connection)
     except GalleryDamagedError as error:
         return [Finding(error.file or DATABASE, error.problem)]
+
+
+def _check_until_at_rest(folder: Path, connection: sqlite3.Connection) -> list[Finding]:
+    """What is wrong; checked again if files seem to be wrong that a writer has deleted meanwhile."""
+    while True:
+        connection.execute("BEGIN")  # all reads see the same commit
+        findings = list(_Check(folder, connection).findings())
+        names = {finding.file for finding in findings if tables.is_vector_file_name(finding.file)}
+        connection.rollback()
+        if not names or names <= {path.name for path in vector_files(connection, folder)}:
+            return findings
 
 
 class _Check:

@@ -166,7 +166,7 @@ class _Rebuilding:
                 vector = np.array(vectors[row : row + 1])
                 if are_unit(vector).all():
                     records[row] = make_records(vector, [digest], [ids.get(digest, 0)], [rules], [share])[0]
-        file.create(records)
+        file.create([records])
 
     def _fill_rows(self, connection: sqlite3.Connection, rows: Rows, stamp_id: int) -> dict[bytes, int]:
         """Add the embeddings at all sound rows; returns the ids of images that they record, by digest."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from lookalike.atomic import atomic_writer
 from lookalike.gallery.local.database import damage_error, unreadable_error
+from lookalike.gallery.local.rows.held_file import HeldFile
 
 RECORD: Final = np.dtype(
     [
@@ -51,13 +53,14 @@ class RowRecords:
     def __init__(self, path: Path, owner: Owner) -> None:
         self.path = path
         self.owner = owner
+        self.held = HeldFile(path)
         self._mapped: NDArray[np.void] = np.empty(0, RECORD)
 
-    def create(self, records: NDArray[np.void] | None = None) -> None:
-        """Create the file with ``records`` (n,), by default none, durably; replaces an existing file."""
+    def create(self, parts: Iterable[NDArray[np.void]] = ()) -> None:
+        """Create the file with the records of ``parts`` (n,), durably; replaces an existing file."""
         with atomic_writer(self.path, unfinished=self.path.with_name(f"{self.path.name}-new")) as file:
             file.write(_HEADER.pack(_MAGIC, self.owner.gallery, self.owner.stamp))
-            if records is not None:
+            for records in parts:
                 file.write(np.ascontiguousarray(records).tobytes())
 
     def write(self, first: int, records: NDArray[np.void]) -> None:
@@ -78,7 +81,8 @@ class RowRecords:
         """The number of complete records in the file; raises as :meth:`check_owner`."""
         self.check_owner()
         try:
-            size = self.path.stat().st_size
+            with self.held.reading() as file:
+                size = os.fstat(file.fileno()).st_size
         except OSError as error:
             raise unreadable_error(self.path, error) from error
         return (size - _HEADER.size) // RECORD.itemsize
@@ -91,16 +95,18 @@ class RowRecords:
         if count > len(self._mapped):
             available = self.count()
             if available > len(self._mapped):
-                self._mapped = np.memmap(self.path, RECORD, "r", offset=_HEADER.size, shape=(available,))
+                with self.held.reading() as file:
+                    self._mapped = np.memmap(file, RECORD, "r", offset=_HEADER.size, shape=(available,))
         return self._mapped[:count]
 
     def close(self) -> None:
-        """Release the mapped file, once what was read is no longer used."""
+        """Release the file, once what was read is no longer used."""
         self._mapped = np.empty(0, RECORD)
+        self.held.release()
 
     def check_owner(self) -> None:
         """Raise :class:`~lookalike.errors.GalleryDamagedError` unless the file belongs to this gallery and stamp."""
-        found = read_owner(self.path)
+        found = _owner_in(self.held, self.path)
         if found is None:
             raise damage_error(self.path, "missing or not a file of records")
         if found.gallery != self.owner.gallery:
@@ -114,8 +120,12 @@ def read_owner(path: Path) -> Owner | None:
 
     Raises :class:`~lookalike.errors.GalleryWriteError` if it can't be read.
     """
+    return _owner_in(HeldFile(path), path)
+
+
+def _owner_in(held: HeldFile, path: Path) -> Owner | None:
     try:
-        with path.open("rb") as file:
+        with held.reading() as file:
             magic, gallery, stamp = _HEADER.unpack(file.read(_HEADER.size))
     except (FileNotFoundError, struct.error):
         return None

@@ -64,6 +64,18 @@ class Rows:
         if self.records is not None:
             self.records.create()
 
+    def hold(self) -> None:
+        """Keep both files open until :meth:`close`: they can then be read even if another process deletes them."""
+        self.vectors.held.hold()
+        if self.records is not None:
+            self.records.held.hold()
+
+    def close(self) -> None:
+        """Release both files, once what was read is no longer used."""
+        self.vectors.held.release()
+        if self.records is not None:
+            self.records.close()
+
     def write(self, first: int, vectors: NDArray[np.float32], records: NDArray[np.void]) -> None:
         """Write ``vectors`` (n, dimension) and their ``records`` (n,) at row ``first`` and after, durably."""
         self.vectors.write(first, vectors)
@@ -135,6 +147,13 @@ def write_rows(
         [one.share for one in embedded],
     )
     rows.write(first, vectors, records)
+
+
+def vector_files(connection: sqlite3.Connection, folder: Path) -> list[Path]:
+    """The files of rows that the database of the gallery in ``folder`` refers to."""
+    stamps = connection.execute("SELECT id FROM stamps").fetchall()
+    vectors = [folder / tables.vector_file_name(stamp_id) for (stamp_id,) in stamps]
+    return [*vectors, *map(records_path, vectors)]
 
 
 def records_path(vectors: Path) -> Path:

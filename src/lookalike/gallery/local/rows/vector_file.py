@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from lookalike.atomic import atomic_writer
 from lookalike.gallery.local.database import damage_error, unreadable_error
+from lookalike.gallery.local.rows.held_file import HeldFile
 
 _HEADER_SIZE: Final = 128
 """A multiple of 64 keeps rows aligned, and the header within the first sector, which disks write at once."""
@@ -40,12 +42,13 @@ class VectorFile:
     def __init__(self, path: Path, dimension: int) -> None:
         self.path = path
         self.dimension = dimension
+        self.held = HeldFile(path)
 
-    def create(self, vectors: NDArray[np.float32] | None = None) -> None:
-        """Create the file with ``vectors`` (n, dimension), by default none, durably; replaces an existing file."""
+    def create(self, count: int = 0, parts: Iterable[NDArray[np.float32]] = ()) -> None:
+        """Create the file with the ``count`` vectors of ``parts`` (n, dimension), durably; an old one is replaced."""
         with atomic_writer(self.path, unfinished=self.path.with_name(f"{self.path.name}-new")) as file:
-            file.write(_header(0 if vectors is None else len(vectors), self.dimension))
-            if vectors is not None:
+            file.write(_header(count, self.dimension))
+            for vectors in parts:
                 file.write(np.ascontiguousarray(vectors, "<f4").data)
 
     def write(self, first: int, vectors: NDArray[np.float32]) -> None:
@@ -86,7 +89,7 @@ class VectorFile:
         :class:`~lookalike.errors.GalleryWriteError` if it can't be read.
         """
         try:
-            with self.path.open("rb") as file:
+            with self.held.reading() as file:
                 header = file.read(self.header_size)
                 size = os.fstat(file.fileno()).st_size
         except FileNotFoundError as error:
@@ -105,7 +108,8 @@ class VectorFile:
         self._check(count)
         if count == 0:
             return np.empty((0, self.dimension), np.float32)
-        return np.memmap(self.path, "<f4", "r", offset=self.header_size, shape=(count, self.dimension))
+        with self.held.reading() as file:
+            return np.memmap(file, "<f4", "r", offset=self.header_size, shape=(count, self.dimension))
 
     def _check(self, count: int) -> None:
         """Raise :class:`~lookalike.errors.GalleryDamagedError` unless the file has at least ``count`` rows."""

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.local.rows.stamp_rows import open_rows, records_path, write_rows
+from lookalike.gallery.local.rows.stamp_rows import open_rows, vector_files, write_rows
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, tables
 from lookalike.gallery.local.summary import Summary
@@ -134,9 +134,7 @@ def _delete_stamps(connection: sqlite3.Connection, condition: str, stamp_id: int
 def delete_other_vector_files(session: Session) -> None:
     """Delete the vector files that belong to no stamp, as after a migration or an interrupted replacement."""
     with session.snapshot():
-        stamps = session.connection.execute("SELECT id FROM stamps").fetchall()
-    vectors = [session.folder / tables.vector_file_name(stamp_id) for (stamp_id,) in stamps]
-    used = {path.name for path in (*vectors, *map(records_path, vectors))}
+        used = {path.name for path in vector_files(session.connection, session.folder)}
     for file in session.folder.iterdir():
         if tables.is_vector_file_name(file.name) and file.name not in used:
             with contextlib.suppress(OSError):  # in use by a reader, on Windows; the next writer tries again

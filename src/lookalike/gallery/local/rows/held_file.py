@@ -1,0 +1,37 @@
+"""A file that can be kept open: a process that did so can read it to the end, even if another one has deleted it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+
+class HeldFile:
+    """A file to be read, at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held: BinaryIO | None = None
+
+    def hold(self) -> None:
+        """Keep the file open until :meth:`release`. If it can't be opened, the next reader gets the error."""
+        with suppress(OSError):
+            self._held = self._path.open("rb", buffering=0)
+
+    @contextmanager
+    def reading(self) -> Iterator[BinaryIO]:
+        """The file that is kept open, otherwise the one that is at the path now; raises ``OSError``."""
+        if self._held is None:
+            with self._path.open("rb", buffering=0) as file:
+                yield file
+        else:
+            self._held.seek(0)
+            yield self._held
+
+    def release(self) -> None:
+        """Close the file; what was mapped of it stays readable."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
