@@ -28,7 +28,7 @@ ROOMS = {
     "images.pixels": "levels samples colour rgb",
     "images.readers": "opened animation pillow png jpeg jpeg_damage tiff webp boxed netpbm raw choice",
     "images.readers.boxed": "boxes iso_media heif jpeg2000 jpegxl",
-    "search": "query similarity ranking index",
+    "search": "match_words query similarity ranking index",
     "encoders": (
         "spec catalog preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden benchmark"
     ),
@@ -38,7 +38,7 @@ ROOMS = {
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
     "embedding": "ahead limits load messages worker process isolated files",
     "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery care",
-    "gallery.searching": "calibration terms searcher",
+    "gallery.searching": "copies calibration terms searcher",
     "gallery.updating": "root listed missing comparison update reencode",
     "gallery.local": "locks database sql rows older session summary stamps scan active reader store care",
     "gallery.local.stamps": "settling replacement compaction",
@@ -73,9 +73,10 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "cli": (
-        "arguments output terminal encoder_source encoder_options file_limits index search status remove formats "
+        "arguments output terminal encoder_source encoder_options file_limits index searching status remove formats "
         "encoders measuring care main"
     ),
+    "cli.searching": "narrowing answers search",
     "cli.terminal": "native_output progress interrupt unexpected",
     "cli.care": "check repair backup",
     "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",

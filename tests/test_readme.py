@@ -43,6 +43,8 @@ def reader_folder(tmp_path, isolated_cache):
     for name in ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png"):
         shutil.copy(source / name, tmp_path / "photos")
     shutil.copy(source / "rocket.jpg", tmp_path / "photos" / "old.jpg")
+    (tmp_path / "photos" / "2023").mkdir()
+    shutil.copy(source / "coffee.png", tmp_path / "photos" / "2023")
     shutil.copy(source / "rocket.jpg", tmp_path / "query.jpg")
     shutil.copy(source / "retina.jpg", tmp_path / "another.jpg")
     _make_dataset(source, tmp_path / "PetImages", {"Cat": "chelsea.png", "Dog": "coffee.png"})
@@ -110,7 +112,7 @@ def test_the_programs_run(reader_folder, program):
         [sys.executable, "-c", program], cwd=reader_folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "UpdateReport(added=5" in done.stdout or "precision@1" in program
+    assert "UpdateReport(added=6" in done.stdout or "precision@1" in program
 
 
 def test_linked_files_exist():

@@ -73,24 +73,26 @@ def test_indexing_prints_one_line_and_no_bar(folder: Path, call: Cli):
     assert call("index", folder).out == "0 added, 0 updated, 0 moved, 0 removed, 0 skipped; 0.0 images/s\n"
 
 
-def test_searching_prints_rank_score_percentile_and_path(gallery_folder: Path, call: Cli):
-    """Each hit is a line; the gallery is found from the current folder, and -k and --k mean the same."""
+def test_searching_prints_rank_match_score_and_path(gallery_folder: Path, call: Cli):
+    """Each hit is a line below a heading; the gallery is found from the current folder; -k and --k mean the same."""
     result = call("search", "0.png", "-k", "3", cwd=gallery_folder)
     assert (result.code, result.err) == (0, "")
     assert call("search", "0.png", "--k", "3", cwd=gallery_folder) == result
     lines = result.out.splitlines()
-    assert len(lines) == 3
-    for rank, line in enumerate(lines, start=1):
-        assert re.fullmatch(rf" {{3}}{rank}  [ -]\d\.\d{{3}}  [ \d]{{2}}\d %  (sub/)?\d\.png", line)
+    assert lines[:2] == [f"searched: {gallery_folder} (8 images)", "rank  match       score  path"]
+    assert len(lines) == 5
+    for rank, line in enumerate(lines[2:], start=1):
+        assert re.fullmatch(rf" {{3}}{rank}  (close|similar|weak) +[ -]\d\.\d{{3}}  (sub/)?\d\.png", line)
+        assert line.index(".") == lines[1].index("score") + 1
 
 
 def test_several_queries_are_answered_one_after_the_other(gallery_folder: Path, call: Cli):
     """Each ranking is headed by its query and separated from the next by an empty line."""
     result = call("search", "0.png", "sub/7.png", "-k", "2", cwd=gallery_folder)
     first, second = result.out.split("\n\n")
-    assert first.splitlines()[0] == "0.png"
+    assert first.splitlines()[1] == "0.png"
     assert second.splitlines()[0] == "sub/7.png"
-    assert len(first.splitlines()) == len(second.splitlines()) == 3
+    assert len(first.splitlines()[1:]) == len(second.splitlines()) == 4
 
 
 def test_json_has_exactly_the_documented_fields(gallery_folder: Path, call: Cli):
@@ -103,6 +105,7 @@ def test_json_has_exactly_the_documented_fields(gallery_folder: Path, call: Cli)
         "version": 1,
         "encoder": "colours",
         "gallery": str(gallery_folder / ".lookalike"),
+        "root": str(gallery_folder),
         "results": [
             {"query": {"kind": "image", "path": "0.png"}},
             {"query": {"kind": "image", "path": "1.png"}},
@@ -111,7 +114,7 @@ def test_json_has_exactly_the_documented_fields(gallery_folder: Path, call: Cli)
     for found in hits:
         assert [hit["rank"] for hit in found] == [1, 2]
         for hit in found:
-            assert list(hit) == ["rank", "id", "path", "score", "percentile", "offline"]
+            assert list(hit) == ["rank", "id", "path", "score", "percentile", "match", "offline"]
             assert isinstance(hit["id"], str)
             assert (gallery_folder / hit["path"]).is_file()
             assert -1 <= hit["score"] <= 1
@@ -133,19 +136,21 @@ def test_ids_stay_while_images_are_renamed(gallery_folder: Path, call: Cli):
     assert first() == {**before, "path": "renamed.png"}
 
 
-def test_a_gallery_of_one_image_has_no_percentiles(tmp_path: Path, call: Cli):
-    """An unknown percentile is null in JSON and blank in the table; a gallery with only the query has no hits."""
+def test_a_gallery_of_one_image_has_no_match_words(tmp_path: Path, call: Cli):
+    """What is unknown is null in JSON and blank in the table; a gallery with only the query has no hits."""
     drawn(tmp_path / "photos" / "only.png", 1)
     query = drawn(tmp_path / "query.png", 2)
     folder = tmp_path / "photos"
     call("index", folder)
     answer = json.loads(call("search", query, "--gallery", folder, "--json").out)
-    assert answer["results"][0]["hits"][0]["percentile"] is None
-    assert re.fullmatch(r"   1  [ -]\d\.\d{3}         only\.png\n", call("search", query, "--gallery", folder).out)
-    assert call("search", folder / "only.png").out.startswith("no hits")
+    (hit,) = answer["results"][0]["hits"]
+    assert hit["percentile"] is hit["match"] is None
+    last = call("search", query, "--gallery", folder, cwd=folder).out.splitlines()[-1]
+    assert re.fullmatch(r"   1 {12} [ -]\d\.\d{3}  only\.png", last)
+    assert call("search", folder / "only.png").out.splitlines()[1].startswith("no hits")
 
 
-def test_a_dissimilar_query_is_reported_as_no_close_match(tmp_path: Path, call: Cli):
+def test_it_is_said_that_nothing_is_like_the_query(tmp_path: Path, call: Cli):
     """A query less similar to every image than they are to one another gets a notice in the table and on the page."""
     for number in range(8):
         image = draw(1)
@@ -155,18 +160,18 @@ def test_a_dissimilar_query_is_reported_as_no_close_match(tmp_path: Path, call: 
     drawn(tmp_path / "dissimilar.png", 2)
     call("index", tmp_path / "photos")
     result = call("search", "../dissimilar.png", "--html", "../page.html", cwd=tmp_path / "photos")
-    assert result.out.splitlines()[0].startswith("no close match: ")
-    assert "No close match in this gallery" in (tmp_path / "page.html").read_text()
+    notice = "Nothing here looks much like this image."
+    assert result.out.splitlines()[1] == notice
+    assert notice in (tmp_path / "page.html").read_text()
     result = call("search", "3.png", "--html", "../page.html", cwd=tmp_path / "photos")
-    assert "no close match" not in result.out
-    assert "No close match" not in (tmp_path / "page.html").read_text()
+    assert notice not in result.out
+    assert notice not in (tmp_path / "page.html").read_text()
 
 
 def test_the_querys_own_entry_is_kept_if_asked_for(gallery_folder: Path, call: Cli):
     """With --include-self the first hit of an image of the gallery is that image."""
-    assert (
-        call("search", "0.png", "-k", "1", "--include-self", cwd=gallery_folder).out == "   1   1.000  100 %  0.png\n"
-    )
+    out = call("search", "0.png", "-k", "1", "--include-self", cwd=gallery_folder).out
+    assert out.splitlines()[-1] == "   1  identical   1.000  0.png"
 
 
 def test_status_shows_the_content_and_the_skipped_files(gallery_folder: Path, call: Cli):

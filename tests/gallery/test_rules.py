@@ -203,6 +203,7 @@ def downgrade(folder: Path) -> None:
             ALTER TABLE calibration DROP COLUMN checksum;
             DELETE FROM meta WHERE key = 'id';
             DROP TABLE former_ids;
+            ALTER TABLE stamps DROP COLUMN copies_from;
             PRAGMA user_version = 2;
             """
         )

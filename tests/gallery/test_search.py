@@ -66,13 +66,38 @@ def test_k_must_be_at_least_1(folder: Path, fake: FakeEncoder):
 
 
 def test_the_querys_own_entry_is_left_out_by_default(folder: Path, fake: FakeEncoder):
-    """An entry with the content of the query is left out wherever the query is, or comes first with include_self."""
-    outside = Path(shutil.copy(folder / "05.png", folder.parent / "query.png"))
+    """The query's own file is left out, however its path is written, or comes first with include_self."""
     with index(folder, fake) as gallery:
-        for query in (folder / "05.png", outside):
+        for query in (folder / "05.png", folder / ".." / folder.name / "05.png"):
             assert "05.png" not in ranked_paths(gallery, query, 100)
             first = gallery.search(query, include_self=True).hits[0]
             assert (first.path, first.score) == ("05.png", 1.0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows asks for a privilege to make links")
+def test_a_link_to_an_image_is_that_image(folder: Path, fake: FakeEncoder):
+    """A query by a link leaves out the file that it leads to."""
+    (folder.parent / "link.png").symlink_to(folder / "05.png")
+    with index(folder, fake) as gallery:
+        assert "05.png" not in ranked_paths(gallery, folder.parent / "link.png", 100)
+
+
+def test_the_querys_own_entry_is_left_out_after_the_file_changed(folder: Path, fake: FakeEncoder):
+    """The file is known by its path, although the gallery has its earlier content."""
+    with index(folder, fake) as gallery:
+        draw(6).save(folder / "05.png", compress_level=0)
+        assert "05.png" not in ranked_paths(gallery, folder / "05.png", 100)
+
+
+def test_an_image_from_elsewhere_is_found_if_it_is_here(folder: Path, fake: FakeEncoder):
+    """A file with the same bytes is identical and comes first, before others with the same embedding."""
+    outside = Path(shutil.copy(folder / "05.png", folder.parent / "query.png"))
+    draw(5).save(folder / "00 before.png", compress_level=0)
+    with index(folder, fake) as gallery:
+        for query in (outside, outside.read_bytes()):
+            first, second, *_ = gallery.search(query).hits
+            assert (first.path, first.match, first.score, first.rank) == ("05.png", "identical", 1.0, 1)
+            assert (second.path, second.match, second.score) == ("00 before.png", "copy", 1.0)
 
 
 def test_an_image_in_memory_has_no_own_entry(folder: Path, fake: FakeEncoder):
@@ -83,11 +108,13 @@ def test_an_image_in_memory_has_no_own_entry(folder: Path, fake: FakeEncoder):
         assert (pixels.query.terms[0].path, pixels.hits[0].path) == (None, "05.png")
 
 
-def test_copies_of_the_query_are_left_out_too(folder: Path, fake: FakeEncoder):
-    """Both entries of one content are left out, or both are found, next to each other."""
+def test_copies_of_the_query_are_found(folder: Path, fake: FakeEncoder):
+    """Another file with the same bytes is a hit, and tells that it is identical."""
     shutil.copy(folder / "05.png", folder / "z copy.png")
     with index(folder, fake) as gallery:
-        assert not {"05.png", "z copy.png"} & set(ranked_paths(gallery, folder / "05.png", 100))
+        found = gallery.search(folder / "05.png").hits
+        assert (found[0].path, found[0].match) == ("z copy.png", "identical")
+        assert "05.png" not in [hit.path for hit in found]
         assert ranked_paths(gallery, folder / "05.png", 2, include_self=True) == ["05.png", "z copy.png"]
         other = ranked_paths(gallery, folder / "00.png", 100)
         assert other.index("z copy.png") == other.index("05.png") + 1
@@ -152,17 +179,23 @@ def test_percentiles_match_a_brute_force_computation(folder: Path, fake: FakeEnc
                 assert hit.percentile == pytest.approx(100 * np.mean(best < hit.score - 5e-7))
 
 
-def test_an_unrelated_image_has_no_close_match(tmp_path: Path, fake: FakeEncoder):
-    """In a gallery of near-duplicates, an unrelated image has no close match, and one of them has."""
+def test_an_unrelated_image_is_weak_among_copies(tmp_path: Path, fake: FakeEncoder):
+    """In a gallery that has nothing but copies of one image, an unrelated image finds nothing like it."""
     base = np.asarray(draw(1)).astype(int)
     (tmp_path / "photos").mkdir()
     for number in range(30):
         noise = np.random.default_rng(number).integers(-20, 21, base.shape)
         Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8)).save(tmp_path / "photos" / f"{number}.png")
     with index(tmp_path / "photos", fake) as gallery:
-        assert gallery.search(draw(2)).no_close_match
-        assert not gallery.search(draw(1)).no_close_match
-        assert not gallery.search(tmp_path / "photos" / "3.png").no_close_match
+        assert gallery.search(draw(2)).is_weak
+        assert {hit.match for hit in gallery.search(draw(1)).hits} == {"copy"}
+        assert {hit.match for hit in gallery.search(tmp_path / "photos" / "3.png").hits} == {"copy"}
+        assert gallery.update().unchanged == 30
+        drawn(tmp_path / "photos" / "other.png", 3)
+        gallery.update()
+        drawn(tmp_path / "photos" / "another.png", 4)
+        gallery.update()
+        assert gallery.search(tmp_path / "photos" / "3.png", 40).hits[-1].match != "copy"
 
 
 def test_a_gallery_of_one_image_can_be_searched(tmp_path: Path, fake: FakeEncoder):
@@ -170,9 +203,9 @@ def test_a_gallery_of_one_image_can_be_searched(tmp_path: Path, fake: FakeEncode
     path = drawn(tmp_path / "photos" / "only.png", 1)
     with index(tmp_path / "photos", fake) as gallery:
         (hit,) = gallery.search(draw(2)).hits
-        assert (hit.path, hit.percentile) == ("only.png", None)
+        assert (hit.path, hit.percentile, hit.match) == ("only.png", None, None)
         assert gallery.search(path).hits == ()
-        assert not gallery.search(path).no_close_match
+        assert not gallery.search(path).is_weak
         assert gallery.update().unchanged == 1
 
 

@@ -1,4 +1,4 @@
-"""Rank order, percentiles, and the no-close-match rule."""
+"""Rank order, percentiles, and the words for matches."""
 
 from pathlib import Path
 
@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lookalike.search.match_words import MatchWord, match_word
 from lookalike.search.query import Query
 from lookalike.search.ranking import Hit, Ranking, percentile, rank_order
 
 FEW_VALUES = st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]), max_size=40)
 
 
-def ranking(*percentiles: float | None) -> Ranking:
-    """A ranking whose hits have these percentiles."""
-    hits = (Hit(n, "gallery", str(n), f"{n}.jpg", Path(), 0.5, p) for n, p in enumerate(percentiles, start=1))
+def ranking(*words: MatchWord | None) -> Ranking:
+    """A ranking whose hits have these matches."""
+    hits = (Hit(n, "gallery", str(n), f"{n}.jpg", Path(), 0.5, 50.0, word) for n, word in enumerate(words, start=1))
     return Ranking(Query.image("query.jpg"), tuple(hits))
 
 
@@ -42,9 +43,28 @@ def test_an_equal_score_is_not_below():
 
 
 @pytest.mark.parametrize(
-    ("percentiles", "expected"),
-    [((4.99, 3.0), True), ((5.0, 0.0), False), ((0.0,), True), ((None,), False), ((), False), ((80.0, 1.0), False)],
+    ("score", "percentile", "word"),
+    [
+        (0.95, None, "copy"),
+        (0.95, 0.0, "copy"),
+        (0.9499999, 100.0, "close"),
+        (0.5, 25.0, "close"),
+        (0.9, 24.99, "similar"),
+        (0.1, 5.0, "similar"),
+        (0.9, 4.99, "weak"),
+        (-1.0, 0.0, "weak"),
+        (0.9, None, None),
+    ],
 )
-def test_only_the_first_hit_decides_that_there_is_no_close_match(percentiles: tuple[float | None, ...], expected: bool):
-    """A ranking has no close match only if its first hit has a percentile below 5; unknown ones do not count."""
-    assert ranking(*percentiles).no_close_match is expected
+def test_a_match_is_told_in_a_word(score: float, percentile: float | None, word: MatchWord | None):
+    """From the threshold of the encoder on it is a copy; below, the percentile decides."""
+    assert match_word(score, percentile, 0.95) == word
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(("weak", "weak"), True), (("similar", "weak"), False), (("copy",), False), ((None,), False), ((), False)],
+)
+def test_a_ranking_is_weak_if_all_its_hits_are(words: tuple[MatchWord | None, ...], expected: bool):
+    """A hit without a word doesn't count as weak, and neither does a ranking without hits."""
+    assert ranking(*words).is_weak is expected

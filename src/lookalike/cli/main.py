@@ -16,11 +16,12 @@ from pathlib import Path
 
 from lookalike import __version__
 from lookalike.cli import encoders as encoder_commands
-from lookalike.cli import formats, index, remove, search, status
+from lookalike.cli import formats, index, remove, status
 from lookalike.cli.care import backup, check, repair
 from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
 from lookalike.cli.output import PARTLY_DONE
+from lookalike.cli.searching import search
 from lookalike.cli.terminal.interrupt import INTERRUPTED, MESSAGE, interrupts_end_soon
 from lookalike.cli.terminal.native_output import native_output_caught
 from lookalike.cli.terminal.unexpected import describe, wants_traceback

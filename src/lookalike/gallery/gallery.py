@@ -205,8 +205,8 @@ class Gallery:
         """The images most similar to ``query``, best first; ties are ordered by the bytes of their paths.
 
         ``query`` is an image (a file path, the bytes of a file, a Pillow image, an array) or a :class:`Query`. ``k`` is
-        the largest number of hits; None is that of the query, 10 for an image. Gallery images with the same content as
-        a query file are left out unless ``include_self`` is set. Any number of threads can search at the same time.
+        the largest number of hits; None is that of the query, 10 for an image. The query's own file, if it is in the
+        gallery, is left out unless ``include_self`` is set. Any number of threads can search at the same time.
 
         Raises :class:`~lookalike.errors.ImageError` if a query image can't be used,
         :class:`~lookalike.errors.EncoderError` for text if the encoder has no text input,

@@ -116,13 +116,15 @@ class Calibration:
 
     ``digests`` (m) are the sampled contents, ``best`` (m) the digests of their best matches (self excluded), and
     ``scores`` float64 (m,) the cosines, rounded to 6 digits. ``vector_count`` is :meth:`Store.vector_count` at the time
-    of the calibration.
+    of the calibration. Matches with a cosine from ``copies_from`` on are copies and left out; None if none were, as in
+    earlier versions.
     """
 
     digests: tuple[bytes, ...]
     best: tuple[bytes, ...]
     scores: NDArray[np.float64]
     vector_count: int
+    copies_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +11,10 @@ from lookalike.encoders.spec import EncoderSpec
 from lookalike.report.document.blocks import AnyBlock, Document, Heading, Rankings, Text
 from lookalike.report.document.elements import Frame, Phrase, Picture, RankedQuery
 from lookalike.report.document.html import page
-from lookalike.report.document.json import path_fields, utf8
+from lookalike.report.document.json import csv_text, path_fields, utf8
+from lookalike.search.match_words import CLOSE, SIMILAR
 from lookalike.search.query import Query, Term
-from lookalike.search.ranking import NO_CLOSE_MATCH, FailedQuery, Hit, Ranking
+from lookalike.search.ranking import FailedQuery, Hit, Ranking
 from lookalike.text import plural
 
 VERSION: Final = 1
@@ -27,9 +29,14 @@ _SCORE: Final = (
     "within one encoder."
 )
 _PERCENTILE: Final = (
-    "share of a sample of this gallery's images whose best match scores lower than this hit; a first hit below "
-    f"{NO_CLOSE_MATCH:g} is no close match."
+    "share of a sample of this gallery's images whose best match, copies left out, scores lower than this hit."
 )
+_MATCH: Final = (
+    "identical: the same bytes; copy: the same image saved again, resized or little changed, or the next frame; close, "
+    f"similar and weak: by the percentile, from {CLOSE:g} on, from {SIMILAR:g} on, and below."
+)
+NOTHING_ALIKE: Final = "Nothing here looks much like this image."
+"""What is said when all hits are weak."""
 
 
 def results_page(stamp: EncoderSpec, images: int, root: Path, rankings: Sequence[Ranking]) -> str:
@@ -45,7 +52,13 @@ def search_document(stamp: EncoderSpec, images: int, root: Path, rankings: Seque
         title=str(rankings[0].query) if one else f"{len(rankings):,} queries",
         lead="" if one else f"In a gallery of {plural(images, 'image')}.",
         blocks=tuple(block for number in range(len(rankings)) for block in _result(images, root, rankings, number)),
-        made_with=(("Score", _SCORE), ("Percentile", _PERCENTILE), ("Encoder", str(stamp)), ("Images", f"in {root}")),
+        made_with=(
+            ("Match", _MATCH),
+            ("Score", _SCORE),
+            ("Percentile", _PERCENTILE),
+            ("Encoder", str(stamp)),
+            ("Images", f"in {root}"),
+        ),
     )
 
 
@@ -55,8 +68,8 @@ def _result(images: int, root: Path, rankings: Sequence[Ranking], number: int) -
     if len(rankings) > 1:
         yield Heading(str(ranking.query), remark=f"Query {number + 1} of {len(rankings)}")
     yield Text(f"{len(ranking.hits)} most similar of {plural(images, 'image')}", kind="normal")
-    if ranking.no_close_match:
-        yield Text("No close match in this gallery", kind="notice")
+    if ranking.is_weak:
+        yield Text(NOTHING_ALIKE, kind="notice")
     query = Frame(_picture(first, _QUERY_SIDE, "query"))
     hits = (_hit(root, hit) for hit in ranking.hits)
     yield Rankings((RankedQuery(query, tuple(hits), tuple(map(_term_frame, others))),), large=True)
@@ -74,21 +87,47 @@ def _term_frame(term: Term) -> Frame:
 
 
 def _hit(root: Path, hit: Hit) -> Frame:
-    percentile = [] if hit.percentile is None else [Phrase(f"percentile {hit.percentile:.0f}", "soft")]
+    match = [] if hit.match is None else [Phrase(hit.match, "soft")]
     return Frame(
         Picture(root / hit.path, _HIT_SIDE, f"hit {hit.rank}: {hit.path}"),
         caption=(Phrase(hit.path, "path"), *([Phrase("offline", "soft")] if hit.offline else [])),
-        head=(Phrase(str(hit.rank), "mark"), Phrase(f"{hit.score:.3f}", "strong"), *percentile),
+        head=(Phrase(str(hit.rank), "mark"), Phrase(f"{hit.score:.3f}", "strong"), *match),
         bar=min(max(hit.score, 0.0), 1.0),
     )
 
 
-def search_json(encoder: str, gallery: Path, answers: Iterable[Ranking | FailedQuery]) -> dict[str, Any]:
-    """One result for each of ``answers``, with hits or an error; paths of hits are relative to the gallery's root."""
+def search_csv(rankings: Iterable[Ranking]) -> str:
+    r"""A line for each hit; ``file`` is its full path. Bytes of paths that aren't UTF-8 appear as ``\xff``."""
+    header = ("query", "rank", "match", "score", "percentile", "path", "file", "offline")
+    return csv_text(header, (_csv_row(ranking.query, hit) for ranking in rankings for hit in ranking.hits))
+
+
+def _csv_row(query: Query, hit: Hit) -> list[object]:
+    share = None if hit.percentile is None else round(hit.percentile, 2)
+    files = (utf8(hit.path), utf8(str(hit.file)))
+    return [utf8(str(query)), hit.rank, hit.match, hit.score, share, *files, "yes" if hit.offline else "no"]
+
+
+def search_lines(answers: Iterable[Ranking | FailedQuery]) -> str:
+    """A line of JSON for each hit, with its query, and for each query without an answer."""
+    return "".join(json.dumps(fields, ensure_ascii=False) + "\n" for answer in answers for fields in _lines(answer))
+
+
+def _lines(answer: Ranking | FailedQuery) -> Iterator[dict[str, Any]]:
+    start = {"version": VERSION, "query": _query_json(answer.query)}
+    if isinstance(answer, FailedQuery):
+        yield {**start, **_answer_json(answer)}
+    else:
+        yield from ({**start, **_hit_json(hit), "root": path_fields(hit.root)["path"]} for hit in answer.hits)
+
+
+def search_json(encoder: str, gallery: Path, root: Path, answers: Iterable[Ranking | FailedQuery]) -> dict[str, Any]:
+    """One result for each of ``answers``, with hits or an error; paths of hits are relative to ``root``."""
     return {
         "version": VERSION,
         "encoder": encoder,
         "gallery": path_fields(gallery)["path"],
+        "root": path_fields(root)["path"],
         "results": [{"query": _query_json(answer.query), **_answer_json(answer)} for answer in answers],
     }
 
@@ -100,11 +139,12 @@ def _answer_json(answer: Ranking | FailedQuery) -> dict[str, Any]:
 
 
 def _query_json(query: Query) -> dict[str, Any]:
-    """The first term; ``plus`` and ``minus`` are the others with their weights, if there are any."""
+    """The first term; the others with their weights in ``plus`` and ``minus``, and the folder in ``under``, if any."""
     first, *others = query.terms
     plus = [{**_term_json(term), "weight": term.weight} for term in others if term.weight >= 0]
     minus = [{**_term_json(term), "weight": -term.weight} for term in others if term.weight < 0]
-    return {**_term_json(first), **({"plus": plus} if plus else {}), **({"minus": minus} if minus else {})}
+    fields = {"plus": plus, "minus": minus, "under": query.where.under and utf8(query.where.under)}
+    return {**_term_json(first), **{name: value for name, value in fields.items() if value}}
 
 
 def _term_json(term: Term) -> dict[str, Any]:
@@ -122,5 +162,6 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         **path_fields(hit.path),
         "score": hit.score,
         "percentile": None if hit.percentile is None else round(hit.percentile, 2),
+        "match": hit.match,
         "offline": hit.offline,
     }

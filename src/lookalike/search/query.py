@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.errors import QueryError
+from lookalike.search.match_words import MatchWord
 from lookalike.text import printable
 
 ImageLike = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
@@ -110,8 +111,8 @@ class Filter:
 class Query:
     """What to search for: the weighted sum of the terms' embeddings, normalised to length 1, so scores are cosines.
 
-    ``where`` limits which images are searched. Hits score at least ``min_score`` (a cosine), and there are at most
-    ``k``. Raises ValueError if there are no terms or ``k`` is less than 1, and
+    ``where`` limits which images are searched. Hits score at least ``min_score`` (a cosine), their match is at least
+    ``min_match``, and there are at most ``k``. Raises ValueError if there are no terms or ``k`` is less than 1, and
     :class:`~lookalike.errors.QueryError` if ``min_score`` is NaN.
     """
 
@@ -119,6 +120,7 @@ class Query:
     where: Filter = Filter()
     min_score: float | None = None
     k: int = DEFAULT_K
+    min_match: MatchWord | None = None
 
     def __post_init__(self) -> None:
         if not self.terms:
@@ -167,9 +169,12 @@ class Query:
         """This query, limited to images in ``folder`` and its subfolders, relative to the gallery's root."""
         return replace(self, where=Filter(folder))
 
-    def at_least(self, min_score: float | None) -> Query:
-        """This query, limited to hits that score at least ``min_score``."""
-        return replace(self, min_score=min_score)
+    def at_least(self, min_score: float | None = None, min_match: MatchWord | None = None) -> Query:
+        """This query, limited to hits that score at least ``min_score`` and match at least as ``min_match``.
+
+        Hits without a match, as of text queries, don't fulfil the latter.
+        """
+        return replace(self, min_score=min_score, min_match=min_match)
 
     @property
     def has_text(self) -> bool:

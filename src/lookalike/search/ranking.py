@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.search.match_words import MatchWord
 from lookalike.search.query import Query
-
-NO_CLOSE_MATCH: Final = 5.0
-"""A ranking has no close match if its first hit's percentile is below this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +19,10 @@ class Hit:
 
     ``gallery`` is the gallery's address, ``root`` its folder of images, and ``path`` is relative to that. ``id`` is an
     opaque string that stays the same when the image is renamed or moved. ``score`` is the cosine of the two
-    embeddings, -1 to 1. ``percentile`` is the percentage (0 to 100) of sampled gallery images whose own best match
-    scores below this hit: at 99, the hit is closer than the best match of 99 % of them. It is None if the gallery has a
-    single image, and for queries with text, whose cosines to images lie in another range. ``offline``
+    embeddings, -1 to 1. ``percentile`` is the percentage (0 to 100) of sampled gallery images whose own best match,
+    copies left out, scores below this hit: at 99, the hit is closer than the best match of 99 % of them. It is None if
+    the gallery has a single image, and for queries with text, whose cosines to images lie in another range. ``match``
+    says the same in a word, or that the hit is a copy; it is None where there is no percentile to tell. ``offline``
     tells that the last update could not find the file.
     """
 
@@ -35,6 +33,7 @@ class Hit:
     root: Path
     score: float
     percentile: float | None
+    match: MatchWord | None = None
     offline: bool = False
 
     @property
@@ -51,13 +50,9 @@ class Ranking:
     hits: tuple[Hit, ...]
 
     @property
-    def no_close_match(self) -> bool:
-        """Whether more than 95 % of the sampled gallery images have a best match at least as close as the first hit.
-
-        That is, the first hit's percentile is below ``NO_CLOSE_MATCH``. False without a hit or a percentile.
-        """
-        first = self.hits[0].percentile if self.hits else None
-        return first is not None and first < NO_CLOSE_MATCH
+    def is_weak(self) -> bool:
+        """Whether nothing that was found looks much like the query: there are hits, and all are ``weak``."""
+        return bool(self.hits) and all(hit.match == "weak" for hit in self.hits)
 
 
 def rank_order(scores: NDArray[np.float64]) -> NDArray[np.intp]:

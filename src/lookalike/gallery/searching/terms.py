@@ -20,14 +20,20 @@ from lookalike.images.decode import DecodedImage, ReadOptions, check_not_blank, 
 from lookalike.images.files import open_file, sha256, with_path
 from lookalike.search.query import Query, Region, Term
 from lookalike.search.similarity import combine
+from lookalike.system_files import real_path
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedQuery:
-    """A query's embedding, float32 (dimension,), and the SHA-256 digests of its image files."""
+    """A query's embedding, float32 (dimension,), and what the gallery has of its images.
+
+    ``own`` are the ids of the entries that are the query itself: the same files. ``identical`` is the SHA-256 of the
+    content, if the query is a single image as a whole.
+    """
 
     vector: NDArray[np.float32]
-    digests: tuple[bytes, ...]
+    own: frozenset[int]
+    identical: bytes | None
 
 
 def embed_query(store: Store, encoder: Encoder, query: Query, reading: ReadOptions | None = None) -> EmbeddedQuery:
@@ -42,7 +48,30 @@ def embed_query(store: Store, encoder: Encoder, query: Query, reading: ReadOptio
     embedder = _Embedder(store, encoder, reading or ReadOptions())
     embedded = [embedder.embed(term) for term in query.terms]
     vector = combine([(vector, term.weight) for (vector, _), term in zip(embedded, query.terms, strict=True)])
-    return EmbeddedQuery(vector, tuple(digest for _, digest in embedded if digest is not None))
+    own = (_own_ids(store, term, digest) for (_, digest), term in zip(embedded, query.terms, strict=True))
+    return EmbeddedQuery(vector, frozenset().union(*own), embedded[0][1] if _is_whole_image(query) else None)
+
+
+def is_one_image(query: Query) -> bool:
+    """Whether a query is a single image or a region of one, so that a hit can be a copy of it."""
+    return len(query.terms) == 1 and query.terms[0].text is None
+
+
+def _is_whole_image(query: Query) -> bool:
+    return is_one_image(query) and query.terms[0].region is None
+
+
+def _own_ids(store: Store, term: Term, digest: bytes | None) -> set[int]:
+    """The ids of the entries that are the file of ``term``, whose content is ``digest``."""
+    if term.id is not None:
+        return {find_entry(store, term.id).id}
+    if term.path is None or digest is None:
+        return set()
+    file, root = real_path(term.path), real_path(store.root)
+    entries = list(store.entries_by_id(store.ids_of_digest(digest)).values())
+    if file.is_relative_to(root):  # it may have changed since it was indexed
+        entries += store.entries_by_path([file.relative_to(root).as_posix()]).values()
+    return {entry.id for entry in entries if real_path(root / entry.path) == file}
 
 
 def find_entry(store: Store, image_id: str) -> Entry:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from lookalike.gallery.local.sql.schema import WITHOUT_RECORDS, score_checksum, version
+from lookalike.gallery.local.sql.schema import WITH_COPIES, WITHOUT_RECORDS, score_checksum, version
 from lookalike.gallery.local.sql.tables import chunks, marks
 from lookalike.gallery.records import Calibration
 
@@ -157,7 +157,9 @@ def sample(connection: sqlite3.Connection, stamp_id: int, size: int) -> list[byt
 
 def read_calibration(connection: sqlite3.Connection, stamp_id: int) -> Calibration | None:
     """The calibration of a stamp, of contents and best matches of entries only; None if there is none."""
-    stamp = connection.execute("SELECT calibrated_through FROM stamps WHERE id = ?", (stamp_id,)).fetchone()
+    copies_from = "copies_from" if version(connection) > WITH_COPIES else "NULL"
+    statement = f"SELECT calibrated_through, {copies_from} FROM stamps WHERE id = ?"
+    stamp = connection.execute(statement, (stamp_id,)).fetchone()
     if stamp is None or stamp[0] is None:
         return None
     checksum = "checksum" if version(connection) > WITHOUT_RECORDS else "NULL"
@@ -171,7 +173,7 @@ def read_calibration(connection: sqlite3.Connection, stamp_id: int) -> Calibrati
         if written is not None and written != score_checksum(digest, other, score):
             raise sqlite3.DatabaseError("wrong checksum of a score of the calibration")
     digests, best, scores, _ = zip(*records, strict=True) if records else ((), (), (), ())
-    return Calibration(digests, best, np.array(scores, float), stamp[0])
+    return Calibration(digests, best, np.array(scores, float), *stamp)
 
 
 def replace_calibration(connection: sqlite3.Connection, stamp_id: int, calibration: Calibration) -> None:
@@ -183,7 +185,10 @@ def replace_calibration(connection: sqlite3.Connection, stamp_id: int, calibrati
         "SELECT ?, c.id, best.id, ?, ? FROM contents c, contents best WHERE c.digest = ? AND best.digest = ?",
         [(stamp_id, score, score_checksum(digest, other, score), digest, other) for digest, other, score in records],
     )
-    connection.execute("UPDATE stamps SET calibrated_through = ? WHERE id = ?", (calibration.vector_count, stamp_id))
+    connection.execute(
+        "UPDATE stamps SET calibrated_through = ?, copies_from = ? WHERE id = ?",
+        (calibration.vector_count, calibration.copies_from, stamp_id),
+    )
 
 
 def _sample_key(digest: bytes) -> int:

@@ -22,6 +22,9 @@ _WITHOUT_PATH_TEXTS: Final = 1
 WITHOUT_RECORDS: Final = 3
 """The last version without records beside the vector files, an id of the gallery, and checksums of entries."""
 
+WITH_COPIES: Final = 5
+"""The last version whose calibration takes copies for matches."""
+
 WITHOUT_RULES: Final = 2
 """The last version that doesn't record decoding rules, and which images are offline."""
 
@@ -38,7 +41,8 @@ WITHOUT_RULES: Final = 2
 # entries.offline_since is when its file could first not be found. entries.checksum is the CRC-32 of the digest of the
 # content and the path, calibration.checksum of the two digests and the score. meta.id, 16 bytes, is also in the files
 # of records. former_ids, in a database that was written anew after the old one was lost, has the ids that contents had:
-# an image found anew with such a content takes its id back.
+# an image found anew with such a content takes its id back. stamps.copies_from is the cosine from which on matches are
+# copies, which the calibration leaves out.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -161,6 +165,9 @@ MIGRATIONS: Final = (
     """,
     """
     CREATE TABLE former_ids (digest BLOB PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE stamps ADD COLUMN copies_from REAL;
     """,
 )
 """Each script migrates from the version before it to the next; version 0 is an empty file."""

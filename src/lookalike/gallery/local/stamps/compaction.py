@@ -32,9 +32,9 @@ _DATABASE_BYTES: Final = 128
 _AT_ONCE: Final = 4096
 
 _RENUMBER: Final = """
-    INSERT INTO stamps (id, spec, location, serving, next_row, calibrated_through)
+    INSERT INTO stamps (id, spec, location, serving, copies_from, next_row, calibrated_through)
         SELECT
-            :new, spec, location, serving, :used,
+            :new, spec, location, serving, copies_from, :used,
             -- the number of rows that the calibration knows: of those that are still there
             iif(
                 calibrated_through IS NULL, NULL,

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.cli.arguments import add_command, add_gallery, parse_number, positive_integer
+from lookalike.cli.arguments import add_command, add_gallery, parse_number
 from lookalike.cli.encoder_options import add_encoder, loader
-from lookalike.cli.output import PARTLY_DONE, print_json, warn_if_incomplete
-from lookalike.errors import EncoderError, ImageError, QueryError
+from lookalike.cli.output import PARTLY_DONE, warn_if_incomplete
+from lookalike.cli.searching.answers import add_formats, print_answers, print_existence
+from lookalike.cli.searching.narrowing import add_narrowing, folder_to_search, narrow
+from lookalike.errors import EncoderError, ImageError, LookalikeError, QueryError
 from lookalike.images.formats import EXTENSIONS
 from lookalike.text import printable
 
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
     from lookalike.search.ranking import FailedQuery, Ranking
 
 _DETAILS = """\
-Each hit has a rank, a score (the cosine of the two embeddings), a percentile and a path. The percentile is the share of
-the gallery's images (or of a sample of them) whose own best match scores lower: at 99 %, the best matches of 99 in 100
-images are less similar than this hit is to the query. A first hit below 5 % is reported as "no close match". Text
-queries have no percentile. Without --gallery, the nearest gallery at or above the current folder is used, or else the
+Each hit has a rank, a match, a score (the cosine of the two embeddings) and a path. The match is one word: identical
+(the same bytes), copy (saved again, resized, or the next frame), close, similar or weak. The last three compare the
+score with those that the gallery's images reach among themselves; text queries have no such word. Only the query's own
+file is left out. Without --gallery, the nearest gallery at or above the current folder is used, or else the
 nearest one at or above the folder of the first image. If some of several queries can't be used, the others are
 answered, and the exit code is 3.
 
@@ -70,22 +72,28 @@ def add_to(commands: Commands) -> None:
         "--weight", metavar="W", type=_weight, action=_ModifierAction, help="weight of the option before it"
     )
     add_gallery(parser)
-    parser.add_argument(
-        "-k", "--k", metavar="N", type=positive_integer, default=10, help="number of hits (default: %(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON only")
+    add_narrowing(parser)
+    add_formats(parser)
     parser.add_argument(
         "--html", metavar="FILE", type=_page_file, help="write a page of the results, with thumbnails embedded"
     )
-    parser.add_argument(
-        "--include-self", action="store_true", help="include images with the same content as the query among the hits"
-    )
+    parser.add_argument("--include-self", action="store_true", help="include the query's own file among the hits")
     add_encoder(parser, "path of the gallery's checkpoint, if it has been moved")
     parser.set_defaults(usage=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    try:
+        return _search(options)
+    except LookalikeError as error:
+        if options.format != "exists":
+            raise
+        print(f"lookalike: {error}", file=sys.stderr)
+        return 2
+
+
+def _search(options: argparse.Namespace) -> int:
     from lookalike.images.decode import limit_frames
     from lookalike.search.ranking import Ranking
 
@@ -96,14 +104,15 @@ def run(options: argparse.Namespace) -> int:
         warn_if_incomplete(gallery.shortfall(), gallery.path)
         _check_text_input(gallery, options)
         limit_frames(gallery.options.reading)
+        under = folder_to_search(gallery, options)
+        queries = [narrow(query, gallery, options, under) for query in queries]
         answers = [_answer(gallery, query, options) for query in queries]
         rankings = [answer for answer in answers if isinstance(answer, Ranking)]
         if options.html and rankings:
             _write_page(gallery, rankings, options.html)
-        if options.json:
-            _print_json(gallery, answers)
-        else:
-            _print_table(rankings, several=len(answers) > 1)
+        if options.format == "exists":
+            return max(print_existence(rankings), 2 if _report_failures(answers) else 0)
+        print_answers(gallery, answers, options.format, under)
     return _report_failures(answers)
 
 
@@ -112,7 +121,7 @@ def _answer(gallery: Gallery, query: Query, options: argparse.Namespace) -> Rank
     from lookalike.search.ranking import FailedQuery
 
     try:
-        return gallery.search(query, options.k, include_self=options.include_self)
+        return gallery.search(query, include_self=options.include_self or options.format == "exists")
     except (ImageError, QueryError) as error:
         return FailedQuery(query, str(error), getattr(error, "kind", "query"))
 
@@ -200,26 +209,6 @@ def _check_text_input(gallery: Gallery, options: argparse.Namespace) -> None:
         f"This gallery's encoder has no text input. To search by text: lookalike encoders pull {PREFERRED[0]}, then "
         f"lookalike index {printable(shlex.join(target))} --reencode {PREFERRED[0]}"
     )
-
-
-def _print_json(gallery: Gallery, answers: list[Ranking | FailedQuery]) -> None:
-    from lookalike.report.search import search_json
-
-    print_json(search_json(gallery.stamp.name, gallery.path, answers))
-
-
-def _print_table(rankings: list[Ranking], *, several: bool) -> None:
-    for number, ranking in enumerate(rankings):
-        if several:
-            print(f"{'' if number == 0 else chr(10)}{printable(str(ranking.query))}")
-        if ranking.no_close_match:
-            print("no close match: nearly all images here have a closer match within the gallery")
-        if not ranking.hits:
-            print("no hits: the gallery contains no image other than the query")
-        for hit in ranking.hits:
-            percentile = "     " if hit.percentile is None else f"{hit.percentile:3.0f} %"
-            mark = " (offline)" if hit.offline else ""
-            print(f"{hit.rank:4d}  {hit.score:6.3f}  {percentile}  {printable(hit.path)}{mark}")
 
 
 def _write_page(gallery: Gallery, rankings: list[Ranking], file: Path) -> None:

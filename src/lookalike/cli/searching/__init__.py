@@ -1,0 +1,1 @@
+"""The command ``lookalike search``: what it asks for, where, and how the answers are printed."""
