@@ -135,10 +135,28 @@ def test_all_of_the_gallery_can_be_searched_from_a_subfolder(photos: Path, tmp_p
 
 def test_a_folder_that_is_not_in_the_gallery_is_an_error(photos: Path, call: Cli):
     """The error says where the gallery's images are."""
-    for name in ("2025", "..", "0.png"):
+    for name in ("2025", "..", "0.png", "/"):
         result = call("search", "0.png", "--under", name, cwd=photos)
         assert result.code == 1
         assert str(photos) in result.err
+
+
+def test_a_folder_that_is_offline_can_be_searched(photos: Path, tmp_path: Path, call: Cli):
+    """Its images are still in the gallery, although the folder is gone."""
+    (photos / "2023").rename(tmp_path / "away")
+    result = call("search", "0.png", "--under", "2023", "-k", "all", "--paths", cwd=photos)
+    assert sorted(found(result)) == [
+        str(Path(path)) for path in ("2023/1.png", "2023/5.png", "2023/may/2.png", "2023/may/6.png")
+    ]
+
+
+def test_a_gallery_kept_in_a_folder_of_its_images_is_searched_as_a_whole(tmp_path: Path, call: Cli):
+    """The gallery's own folder is not taken for a folder of images."""
+    for number in range(3):
+        drawn(tmp_path / "photos" / f"{number}.png", number)
+    call("index", tmp_path / "photos", "--gallery", tmp_path / "photos" / "index")
+    query = drawn(tmp_path / "query.png", 9)
+    assert len(found(call("search", query, "--gallery", tmp_path / "photos" / "index", "--paths"))) == 3
 
 
 def test_hits_can_be_limited_by_score_and_match(photos: Path, tmp_path: Path, call: Cli):

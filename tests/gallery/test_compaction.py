@@ -151,6 +151,9 @@ def test_reading_vectors_page_by_page_does_not_skip_any_in_silence(tmp_path: Pat
     """Rows have other numbers after a compaction: reading goes on in a snapshot only."""
     many = [f"{number}.jpg" for number in range(5000)]
     with closing(make_store(tmp_path, *many)) as store, closing(LocalStore.open(store.folder)) as reader:
+        add_and_delete(store, 2000, "before")
+        store.compact()
+        assert sum(len(page.digests) for page in reader.iter_vectors()) == 5000
         pages = reader.iter_vectors()
         next(pages)
         add_and_delete(store, 2000)

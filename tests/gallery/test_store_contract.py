@@ -334,6 +334,7 @@ def test_a_folder_limits_a_search(store: Store):
     for under in ("a", "a/", "./a"):
         assert sorted(found(store, "query", 10, where=Filter(under))) == ["a/1.jpg", "a/b.jpg", "a/b/2.jpg"]
         assert len(found(store, "query", 2, where=Filter(under))) == 2
+        assert store.count(Filter(under)) == 3
     assert found(store, "query", where=Filter("a/b")) == ["a/b/2.jpg"]
     assert found(store, "query", where=Filter("nowhere")) == []
     assert len(found(store, "query", where=Filter(""))) == len(names)

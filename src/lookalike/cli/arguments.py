@@ -40,7 +40,7 @@ def add_near(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--near",
         metavar="COSINE",
-        type=_cosine,
+        type=cosine,
         default=0.97,
         help="two images with a cosine above this are near duplicates (default: %(default)s)",
     )
@@ -73,7 +73,8 @@ def parse_number(text: str, expected: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number; use {expected}") from None
 
 
-def _cosine(text: str) -> float:
+def cosine(text: str) -> float:
+    """Parse a cosine, -1 to 1."""
     value = parse_number(text, "a cosine from -1 to 1")
     if not -1 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a cosine; use a number from -1 to 1")

@@ -48,5 +48,11 @@ def print_json(answer: dict[str, Any]) -> None:
     """Print ``answer`` as JSON, always in UTF-8; print nothing if standard output is closed."""
     from lookalike.report.document.json import as_text
 
+    print_bytes(as_text(answer).encode())
+
+
+def print_bytes(content: bytes) -> None:
+    """Print ``content`` as it is; nothing if standard output is closed."""
     if sys.stdout is not None:
-        sys.stdout.buffer.write(as_text(answer).encode())
+        sys.stdout.flush()  # what was printed as text comes first
+        sys.stdout.buffer.write(content)

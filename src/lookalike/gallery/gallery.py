@@ -30,7 +30,7 @@ from lookalike.gallery.updating.update import UpdateReport, update
 from lookalike.images.decode import ReadOptions
 from lookalike.images.thumbnails import thumbnail
 from lookalike.progress import Progress
-from lookalike.search.query import Query, QueryImage
+from lookalike.search.query import Filter, Query, QueryImage
 from lookalike.search.ranking import Ranking
 from lookalike.text import printable
 
@@ -228,6 +228,13 @@ class Gallery:
         reading = self.options.reading
         embedded = [(query, embed_query(self._store, self.encoder, query, reading)) for query in values]
         return self._searcher.search_many(embedded, include_self=include_self)
+
+    def count(self, under: str | None = None) -> int:
+        """The number of images in the folder ``under`` and its subfolders, relative to the root; None for all.
+
+        Raises :class:`~lookalike.errors.QueryError` if ``under`` is absolute or contains ``..``.
+        """
+        return self._store.count(Filter(under))
 
     def __len__(self) -> int:
         """The number of images, without those that are offline."""

@@ -100,8 +100,8 @@ class Store(Protocol):
         """The storage used by the gallery, in bytes."""
         ...
 
-    def count(self) -> int:
-        """The number of entries, including those that are offline."""
+    def count(self, where: Filter | None = None) -> int:
+        """The number of entries that fulfil ``where``, including those that are offline; None stands for all."""
         ...
 
     def count_offline(self) -> int:

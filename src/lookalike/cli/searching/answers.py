@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lookalike.cli.output import print_json
+from lookalike.cli.output import print_bytes, print_json
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from lookalike.gallery.gallery import Gallery
     from lookalike.search.ranking import FailedQuery, Hit, Ranking
 
-FORMATS: Final = ("table", "json", "jsonl", "csv", "paths")
+_FORMATS: Final = ("table", "json", "jsonl", "csv", "paths")
 
 _HERE: Final = ("identical", "copy")
 
@@ -24,7 +23,7 @@ _HERE: Final = ("identical", "copy")
 def add_formats(parser: argparse.ArgumentParser) -> None:
     """Add ``--format`` and its short forms, ``-0`` and ``--exists``."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--format", choices=FORMATS, default="table", help="how the hits are printed (default: table)")
+    group.add_argument("--format", choices=_FORMATS, default="table", help="how the hits are printed (default: table)")
     for name, help_text in (
         ("json", "print JSON: everything about the queries and their hits"),
         ("jsonl", "print one line of JSON for each hit"),
@@ -54,12 +53,14 @@ def print_answers(gallery: Gallery, answers: Sequence[Ranking | FailedQuery], fo
     if form == "json":
         print_json(search_json(gallery.stamp.name, gallery.path, gallery.root, answers))
     elif form == "jsonl":
-        _write(search_lines(answers).encode())
+        print_bytes(search_lines(answers).encode())
     elif form == "csv":
-        _write(search_csv(rankings).encode("utf-8-sig"))
+        print_bytes(search_csv(rankings).encode("utf-8-sig"))
     elif form in ("paths", "nul"):
         end = b"\0" if form == "nul" else b"\n"
-        _write(b"".join(os.fsencode(path_from_here(hit.file)) + end for ranking in rankings for hit in ranking.hits))
+        print_bytes(
+            b"".join(os.fsencode(path_from_here(hit.file)) + end for ranking in rankings for hit in ranking.hits)
+        )
     else:
         _print_table(gallery, rankings, under, several=len(answers) > 1)
 
@@ -93,7 +94,7 @@ def _print_table(gallery: Gallery, rankings: Sequence[Ranking], under: str | Non
 
     if rankings:
         size = plural(len(gallery), "image")
-        part = f"{size}" if under is None else f"only this folder of a gallery of {size}"
+        part = size if under is None else f"only this folder of a gallery of {size}"
         print(f"searched: {printable(gallery.root / (under or ''))} ({part})")
     for number, ranking in enumerate(rankings):
         if several:
@@ -121,10 +122,3 @@ def _mark(hit: Hit) -> str:
     if hit.offline:
         return " (offline)"
     return "" if os.path.lexists(hit.file) else " (gone)"
-
-
-def _write(content: bytes) -> None:
-    """Write bytes to standard output; nothing if it is closed."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from lookalike.cli.arguments import parse_number, positive_integer
+from lookalike.cli.arguments import cosine, positive_integer
 from lookalike.errors import QueryError
 from lookalike.search.match_words import MatchWord
 from lookalike.system_files import real_path
@@ -29,7 +29,7 @@ def add_narrowing(parser: argparse.ArgumentParser) -> None:
         help="search only this folder of the gallery and those below it (default: the current folder, if it is in one)",
     )
     parser.add_argument(
-        "--min-score", metavar="COSINE", type=_score, help="leave out hits with a lower score, from -1 to 1"
+        "--min-score", metavar="COSINE", type=cosine, help="leave out hits with a lower score, from -1 to 1"
     )
     parser.add_argument(
         "--match", choices=get_args(MatchWord), help="leave out hits with a weaker match: with close, similar and weak"
@@ -46,38 +46,30 @@ def folder_to_search(gallery: Gallery, options: argparse.Namespace) -> str | Non
     """The folder that is meant, relative to the gallery's root; None for all of it.
 
     That is ``--under``, from the current folder or from the root, or else where ``--gallery`` or the current folder is
-    in the gallery. Raises :class:`~lookalike.errors.QueryError` if there is no such folder in the gallery.
+    in the gallery. Raises :class:`~lookalike.errors.QueryError` if no images of the gallery are in ``--under``.
     """
     root = real_path(gallery.root)
     if options.under is None:
-        start = Path.cwd() if options.gallery is None else Path(options.gallery)
-        return _relative(start, root)
+        start = real_path(Path.cwd() if options.gallery is None else options.gallery)
+        is_own = start.is_relative_to(real_path(gallery.path))  # of the gallery's own files, not of images
+        return None if is_own or not start.is_dir() else _relative(start, root)
     for start in (Path.cwd(), root):
         folder = real_path(start / options.under)
         if folder == root:
             return None
-        if (relative := _relative(folder, root)) is not None:
+        relative = _relative(folder, root)
+        if relative is not None and gallery.count(relative):
             return relative
     raise QueryError(
-        f"{printable(options.under)}: no folder of this gallery, whose images are in {printable(gallery.root)}"
+        f"{printable(options.under)}: no images of this gallery are in this folder. Its images are in "
+        f"{printable(gallery.root)}"
     )
 
 
 def _relative(folder: Path, root: Path) -> str | None:
-    """The path of a visible folder inside ``root``; None for others, and for ``root`` itself."""
-    folder = real_path(folder)
-    if folder == root or not folder.is_relative_to(root) or not folder.is_dir():
-        return None
-    path = folder.relative_to(root)
-    return None if any(part.startswith(".") for part in path.parts) else path.as_posix()
+    """The path of ``folder`` if it is inside ``root``; None if it is not, or is ``root`` itself."""
+    return folder.relative_to(root).as_posix() if folder != root and folder.is_relative_to(root) else None
 
 
 def _number_of_hits(text: str) -> int | None:
     return None if text == "all" else positive_integer(text)
-
-
-def _score(text: str) -> float:
-    score = parse_number(text, "a cosine from -1 to 1")
-    if not -1 <= score <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a cosine; use a number from -1 to 1")
-    return score

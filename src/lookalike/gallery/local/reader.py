@@ -104,10 +104,12 @@ class LocalReader:
                     total += file.stat().st_size if file.is_file() else 0
         return total
 
-    def count(self) -> int:
+    def count(self, where: Filter | None = None) -> int:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            return entry_table.count_entries(self._connection)
+            if where is None or where.under is None:
+                return entry_table.count_entries(self._connection)
+            return len(entry_table.ids_under(self._connection, where.under))
 
     def count_offline(self) -> int:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -184,9 +186,10 @@ class LocalReader:
 
     def iter_vectors(self, added_after: int = 0) -> Iterator[VectorBatch]:
         """See :class:`~lookalike.gallery.store.Store`."""
-        first, stamp_id = added_after, self._active.id
+        first, stamp_id = added_after, None
         while True:
             with self.snapshot():
+                stamp_id = stamp_id or self._active.id
                 if self._active.id != stamp_id:
                     raise GalleryError(f"{printable(self.folder)}: changed while it was read. Run the command again")
                 rows = embedding_table.read_rows_from(self._connection, self._active.id, first, _VECTORS_AT_ONCE)
@@ -230,9 +233,8 @@ class LocalReader:
             with self.snapshot():
                 if self._active.scan is scan:
                     raise
-        return self._active.scan.search(
-            vectors, k, where, excluded
-        )  # another process migrated or compacted the gallery
+        # Another process has migrated or compacted the gallery.
+        return self._active.scan.search(vectors, k, where, excluded)
 
     def unused(self) -> list[bytes]:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -263,10 +265,9 @@ class LocalReader:
                 rows, known = self._active.rows, self._active.scan.row_count()
             available = rows.available()
             with self.snapshot():
-                if (
-                    self._active.rows is rows and self._active.scan.row_count() == known
-                ):  # nothing was committed meanwhile
-                    break
+                was_committed = self._active.rows is not rows or self._active.scan.row_count() != known
+            if not was_committed:  # otherwise the two numbers may belong to different commits
+                break
         if available > known and not self.is_writable and file_locks.is_locked(self.folder / LOCK):
             return Shortfall()
         return Shortfall(max(0, available - known), max(0, known - available))

@@ -20,6 +20,9 @@ from lookalike.search.similarity import cosines, similarity_matrix
 SAMPLE_SIZE: Final = 2000
 """The largest number of contents sampled."""
 
+_TOLERANCE: Final = 1e-5
+"""Stored scores are rounded: one of a match that is no copy may seem to be this much above the threshold."""
+
 DIGITS: Final = 6
 """Scores are rounded to this many digits before they are compared; hits' scores already have 7."""
 
@@ -75,7 +78,7 @@ class _BestMatches:
             if digest in by_digest:
                 self.known[number] = True
                 best, score = by_digest[digest]
-                if score < self._copies_from:
+                if score < self._copies_from + _TOLERANCE:
                     self._best[number], self._scores[number] = best, score
 
     def missing(self) -> NDArray[np.bool_]:
