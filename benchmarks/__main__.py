@@ -14,7 +14,7 @@ from benchmarks.report import headings
 _SUBJECTS = {
     "encoder": "the included encoder, compared with torch and the arithmetic limit",
     "networks": "CLIP, ResNet and VGG at full size (random weights), compared with torch, ONNX Runtime and the limit",
-    "start": "time from process start to the first vector of CLIP ViT-B/32",
+    "start": "the start of the program, and the time to the first vector of CLIP ViT-B/32",
     "indexing": "indexing large and small JPEGs",
     "search": "the scan of 100,000 vectors, and the whole lookalike search command",
     "checks": "what the checksums of a gallery cost",

@@ -37,8 +37,11 @@ ROOMS = {
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
     "embedding": "ahead limits load messages worker process isolated files",
-    "gallery": "records store options stamp_check own_encoder contents local stores searching updating gallery care",
-    "gallery.searching": "copies calibration terms searcher",
+    "gallery": (
+        "records store options last_update stamp_check own_encoder contents duplicates local stores searching updating "
+        "gallery care"
+    ),
+    "gallery.searching": "copies calibration terms folding searcher",
     "gallery.updating": "root listed missing comparison update reencode",
     "gallery.local": "locks database sql rows older session summary stamps scan active reader store care",
     "gallery.local.stamps": "settling replacement compaction",
@@ -59,7 +62,8 @@ ROOMS = {
     "evaluation.robustness": "grid donors results jobs runner scoring examples robustness",
     "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
     "report": (
-        "document drawings sections evaluation comparison robustness angles dataset matrix search status reproduction"
+        "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
+        "reproduction"
     ),
     "report.document": "elements blocks numbering values definitions json html_table html markdown terminal files",
     "report.drawings": (
@@ -73,13 +77,15 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "cli": (
-        "arguments output terminal encoder_source encoder_options file_limits index searching status remove formats "
-        "encoders measuring care main"
+        "terminal encoder_source options output galleries indexing searching status remove formats encoders measuring "
+        "care completion program main"
     ),
-    "cli.searching": "narrowing answers search",
-    "cli.terminal": "native_output progress interrupt unexpected",
+    "cli.options": "command shared encoder file_limits",
+    "cli.indexing": "kept_options opening summary index",
+    "cli.searching": "queries modifiers narrowing galleries answers taking search duplicates",
+    "cli.terminal": "messages links native_output progress interrupt unexpected wrong_usage",
     "cli.care": "check repair backup",
-    "cli.measuring": "experiment dataset evaluate compare robustness angles matrix reproduce",
+    "cli.measuring": "options experiment dataset evaluate compare robustness angles matrix reproduce",
 }
 """The modules of each room, in import order: each may import only those listed before it."""
 

@@ -32,7 +32,9 @@ def test_libraries_print_nothing(tmp_path: Path):
     command = [sys.executable, "-c", INDEX, str(tmp_path / "photos")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run(command, env=environment, check=True, text=True, capture_output=True)
-    assert result.stderr == "python prints\n and later"
+    *notes, last, later = result.stderr.splitlines()
+    assert all(line.startswith("lookalike: ") for line in notes)
+    assert (last, later) == ("python prints", " and later")
     assert "1 added" in result.stdout
 
 

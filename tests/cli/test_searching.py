@@ -5,12 +5,14 @@ import io
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from drawing import draw, drawn
+from fakes import FakeEncoder, FakeSource
 from galleries import Result
 
 Cli = Callable[..., Result]
@@ -64,7 +66,7 @@ def test_a_csv_opens_in_a_spreadsheet(tmp_path: Path, call: Cli):
     call("index", folder)
     shutil.copy(folder / "=1+1.png", tmp_path / "query.png")
     result = call("search", tmp_path / "query.png", "--gallery", folder, "--csv")
-    assert result.out.startswith("\N{BYTE ORDER MARK}query,rank,match,score,percentile,path,file,offline\n")
+    assert result.out.startswith("\N{BYTE ORDER MARK}query,rank,match,score,percentile,path,file,offline,copies\n")
     first, second = csv.DictReader(io.StringIO(result.out[1:]))
     assert (first["rank"], first["match"], first["score"], first["path"]) == ("1", "identical", "1.0", "'=1+1.png")
     assert (second["path"], second["file"], second["offline"]) == ("ä, b.png", str(folder / "ä, b.png"), "no")
@@ -200,3 +202,176 @@ def test_files_that_are_gone_are_marked(photos: Path, call: Cli):
     out = call("search", "0.png", "-k", "all", cwd=photos).out
     marked = [line for line in out.splitlines() if line.endswith(" (gone)")]
     assert [line.split()[-2] for line in marked] == [str(Path("2024/3.png"))]
+
+
+def test_images_come_from_folders_lists_and_standard_input(
+    photos: Path, tmp_path: Path, call: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """A folder stands for the images in it, - for standard input, and a list for the paths in it."""
+
+    def queries(*arguments: str | Path, stdin: bytes = b"") -> list[str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        result = call("search", *arguments, "--gallery", photos, "-k", "1", "--json")
+        assert result.code == 0, result.err
+        return [one["query"]["path"] for one in json.loads(result.out)["results"]]
+
+    two = [str(photos / "0.png"), str(photos / "2023" / "1.png")]
+    assert queries(photos / "2023") == [
+        str(photos / "2023" / name) for name in ("1.png", "5.png", "may/2.png", "may/6.png")
+    ]
+    assert queries("--files-from", "-", stdin="\n".join(two).encode() + b"\n\n") == two
+    assert queries("--files-from", "-", stdin="\0".join(two).encode() + b"\0") == two
+    (tmp_path / "list.txt").write_text(two[0])
+    assert queries(two[1], "--files-from", tmp_path / "list.txt") == [two[1], two[0]]
+    assert queries("-", stdin=(photos / "0.png").read_bytes()) == [None]
+
+
+def test_several_galleries_are_searched_together(photos: Path, tmp_path: Path, call: Cli):
+    """The hits are those of one gallery with all the images; the JSON tells where each is."""
+    for number in range(10, 16):
+        drawn(tmp_path / "others" / f"{number}.png", number)
+    shutil.copytree(photos, tmp_path / "all" / "photos", ignore=shutil.ignore_patterns(".lookalike"))
+    shutil.copytree(tmp_path / "others", tmp_path / "all" / "others")
+    for folder in ("others", "all"):
+        call("index", tmp_path / folder)
+    query = drawn(tmp_path / "query.png", 12)
+    galleries = ("--gallery", photos, "--gallery", tmp_path / "others")
+    together = call("search", query, *galleries, "-k", "9", "--json")
+    answer, whole = json.loads(together.out), call("search", query, "--gallery", tmp_path / "all", "-k", "9", "--json")
+    assert [one["root"] for one in answer["galleries"]] == [str(photos), str(tmp_path / "others")]
+    found = [(Path(hit["root"]) / hit["path"], hit["rank"]) for hit in answer["results"][0]["hits"]]
+    expected = json.loads(whole.out)["results"][0]["hits"]
+    assert found == [(tmp_path / hit["path"], hit["rank"]) for hit in expected]
+    table = call("search", query, *galleries, "-k", "3").out.splitlines()
+    assert table[:2] == [f"searched: {photos} (8 images)", f"searched: {tmp_path / 'others'} (6 images)"]
+    assert call("search", query, *galleries, "--exists").code == 0
+
+
+def test_galleries_of_different_encoders_are_not_searched_together(photos: Path, tmp_path: Path, call: Cli):
+    """Their scores can't be compared, so that is an error that names the gallery."""
+    drawn(tmp_path / "others" / "1.png", 1)
+    call("index", tmp_path / "others", encoders=FakeSource(FakeEncoder("shapes")))
+    result = call("search", photos / "0.png", "--gallery", photos, "--gallery", tmp_path / "others")
+    assert (result.code, result.out) == (1, "")
+    assert str(tmp_path / "others") in result.err
+
+
+def test_files_can_be_taken_away(photos: Path, tmp_path: Path, call: Cli):
+    """--copy-to copies them in order, and never over others; what is gone is told."""
+    (photos / "2024" / "3.png").unlink()
+    command = ("search", photos / "0.png", "--gallery", photos, "-k", "all", "--copy-to", tmp_path / "taken")
+    result = call(*command)
+    assert "3.png: can't be copied (No such file or directory)" in result.err
+    names = sorted(path.name for path in (tmp_path / "taken").iterdir())
+    assert len(names) == 6
+    hits = [line.split("/")[-1] for line in call(*command[:-2], "--paths").out.splitlines()]
+    assert names == [f"{rank} {name}" for rank, name in enumerate(hits, 1) if name != "3.png"]
+    before = {path: path.read_bytes() for path in (tmp_path / "taken").iterdir()}
+    call(*command)
+    after = {path: path.read_bytes() for path in (tmp_path / "taken").iterdir()}
+    assert before.items() <= after.items()
+    assert len(after) == 12
+    assert f"{names[0].removesuffix('.png')} (2).png" in {path.name for path in after}
+
+
+def test_a_page_can_be_opened(photos: Path, tmp_path: Path, call: Cli, monkeypatch: pytest.MonkeyPatch):
+    """--open opens the page that --html wrote, or a temporary one; without a browser, the page is named."""
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or len(opened) < 3)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    query = ("search", photos / "0.png", "--gallery", photos)
+    assert call(*query, "--html", tmp_path / "page.html", "--open").err == ""
+    assert call(*query, "--open").err == ""
+    assert opened[0] == (tmp_path / "page.html").as_uri()
+    assert opened[1].startswith(f"{tmp_path.as_uri()}/lookalike-")
+    assert all("most similar of 8 images" in Path(address.removeprefix("file://")).read_text() for address in opened)
+    assert "no browser could be opened; the page is " in call(*query, "--open").err
+
+
+def test_an_unfinished_index_is_told(photos: Path, tmp_path: Path, call: Cli):
+    """After an interruption, status and search say how far it is, until an update completes it."""
+    for number in range(20, 60):
+        drawn(photos / f"{number}.png", number)
+
+    batches: list[int] = []
+
+    def interrupt(count: int) -> None:
+        batches.append(count)
+        if len(batches) > 3:
+            raise KeyboardInterrupt
+
+    assert call("index", photos, encoders=FakeSource(FakeEncoder(before=interrupt))).code == 130
+    told = "of 48 files indexed; unless lookalike index is running now, run it to finish"
+    assert told in call("status", "--gallery", photos).out
+    assert told in call("search", photos / "0.png", "--gallery", photos).err
+    status = json.loads(call("status", "--json", "--gallery", photos).out)
+    assert (status["unfinished_files"], 8 < status["images"] < 48) == (48, True)
+    assert call("index", photos).code == 0
+    assert told not in call("status", "--gallery", photos).out
+    assert call("search", photos / "0.png", "--gallery", photos).err == ""
+
+
+def test_a_gallery_in_the_folder_of_another_one(photos: Path, tmp_path: Path, call: Cli):
+    """It is said before it is made; from inside, the inner one is searched, and the answer says so."""
+    call("index", tmp_path)
+    result = call("index", photos / "2023")
+    assert "is inside the folder of another gallery" in result.err.splitlines()[0]
+    answer = call("search", "1.png", cwd=photos / "2023")
+    assert answer.out.splitlines()[0] == f"searched: {photos / '2023'} (4 images)"
+
+
+def test_the_galleries_of_a_user_are_listed(photos: Path, tmp_path: Path, call: Cli, monkeypatch: pytest.MonkeyPatch):
+    """Those that were made or updated, as long as they are there; one that can't be opened has a reason."""
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
+    assert call("galleries").out.startswith("no galleries yet")
+    for folder in (photos, photos / "2024"):
+        call("index", folder)
+    call("index", photos)
+    listed = call("galleries").out.splitlines()
+    assert listed == [f"{photos}/.lookalike: 8 images", f"{photos}/2024/.lookalike: 2 images"]
+    (photos / "2024" / ".lookalike" / "gallery.sqlite3").write_bytes(b"damaged")
+    first, second = json.loads(call("galleries", "--json").out)["galleries"]
+    assert (first["folder"], first["images"], first["problem"]) == (str(photos), 8, None)
+    assert second["problem"]
+    shutil.rmtree(photos / "2024")
+    assert len(call("galleries").out.splitlines()) == 1
+    (tmp_path / "cache" / "galleries.json").write_text("{")
+    assert call("galleries").out.startswith("no galleries yet")
+
+
+def test_lists_are_complete_and_tables_are_folded(photos: Path, tmp_path: Path, call: Cli):
+    """Copies are folded in the table, the page and JSON, and are lines of their own in lists, unless asked for."""
+    for number in range(3):
+        shutil.copy(photos / "0.png", photos / f"copy {number}.png")
+    call("index", photos)
+    query = ("search", drawn(tmp_path / "query.png", 0), "--gallery", photos, "-k", "6")
+    assert call(*query).out.count(".png") == 6
+    assert "0.png  +3 copies" in call(*query).out
+    assert "copies" not in call(*query, "--no-fold").out
+    paths = call(*query, "--paths").out
+    assert sum(1 for path in paths.splitlines() if "copy" in path) == 3
+    assert "copy" not in call(*query, "--paths", "--fold").out
+    (first, *_) = json.loads(call(*query, "--json").out)["results"][0]["hits"]
+    assert [copy["path"] for copy in first["copies"]] == ["copy 0.png", "copy 1.png", "copy 2.png"]
+    call(*query, "--html", tmp_path / "page.html")
+    assert "+3 copies" in (tmp_path / "page.html").read_text()
+
+
+def test_duplicates_as_table_csv_and_page(photos: Path, tmp_path: Path, call: Cli):
+    """Each group begins with its largest file; the page shows all of them."""
+    shutil.copy(photos / "0.png", photos / "2024" / "copy.png")
+    call("index", photos)
+    table = call("duplicates", "--gallery", photos).out
+    assert table.splitlines()[2].startswith("    1  largest")
+    assert table.splitlines()[3].startswith("       identical  1.000")
+    assert "1 group of 2 files; the files beside the largest of each group take" in table
+    rows = list(csv.DictReader(io.StringIO(call("duplicates", "--csv", "--gallery", photos).out.lstrip("\ufeff"))))
+    assert [(row["group"], row["match"], row["path"]) for row in rows] == [
+        ("1", "largest", "0.png"),
+        ("1", "identical", "2024/copy.png"),
+    ]
+    page = tmp_path / "page.html"
+    assert call("duplicates", "--gallery", photos, "--html", page).out == f"1 group: {page}\n"
+    assert page.read_text().count("data:image/jpeg") == 2
+    (group,) = json.loads(call("duplicates", "--json", "--gallery", photos).out)["groups"]
+    assert group["spare_bytes"] == (photos / "0.png").stat().st_size

@@ -49,4 +49,4 @@ with (
     if exists
     else Gallery.create(folder, gallery_path, encoder=encoder) as gallery
 ):
-    gallery.update(progress=lambda done, total: sys.stdout.write(f"{done}\n") and sys.stdout.flush())
+    gallery.update(progress=lambda done, total, _: sys.stdout.write(f"{done}\n") and sys.stdout.flush())

@@ -85,7 +85,7 @@ def test_text_queries_are_ranked_by_cosine(checkpoint, photos):
     assert [hit.path for hit in ranking.hits] == [f"{number}.png" for number in np.argsort(-cosines)]
     assert ranking.hits[0].score == pytest.approx(cosines.max(), abs=1e-6)
     assert {hit.percentile for hit in ranking.hits} == {None}
-    (result,) = search_json("rail-clip", photos, photos, [ranking])["results"]
+    (result,) = search_json("rail-clip", [(photos, photos)], [ranking])["results"]
     assert result["query"] == {"kind": "text", "text": "a cracked sleeper"}
 
 
@@ -102,7 +102,7 @@ def test_combined_queries_are_normalised_sums(checkpoint, photos):
     others = encoder.embed(sorted(photos.glob("*.png"))[2:]) @ total
     assert [hit.path for hit in ranking.hits] == [f"{2 + n}.png" for n in np.argsort(-others)]  # 0 and 1 are its own
     assert ranking.hits[0].score == pytest.approx(others.max(), abs=1e-5)
-    (result,) = search_json("rail-clip", photos, photos, [ranking])["results"]
+    (result,) = search_json("rail-clip", [(photos, photos)], [ranking])["results"]
     assert result["query"]["plus"] == [{"kind": "text", "text": "night", "weight": 0.5}]
     assert result["query"]["minus"] == [{"kind": "image", "path": str(photos / "1.png"), "weight": 0.25}]
     assert str(query) == f"{photos / '0.png'} + night - {photos / '1.png'}"
@@ -278,11 +278,11 @@ def test_a_reader_of_a_reencoded_gallery_has_to_reopen_it(checkpoint, checkpoint
 def test_the_command_line_does_all_of_it(checkpoint, checkpoint_folder, photos, cli):
     """Index by path, search, and re-encode from the command line."""
     made = cli("index", photos, "--encoder", checkpoint_folder("resnet"), "--view", "whole")
-    assert (made.code, made.err) == (0, "")
+    assert made.code == 0
     assert "resnet" in cli("status", "--gallery", photos).out
     moved = cli("index", photos, "--reencode", checkpoint)
-    assert (moved.code, moved.err) == (0, "")
-    assert moved.out.startswith("switched to rail-clip: 6 images encoded; 0 added, 0 updated, 0 moved, 0 removed, 0 ")
+    assert moved.code == 0
+    assert moved.out.startswith("switched to rail-clip: 6 images encoded\nUp to date: 6 images")
     answer = json.loads(cli("search", photos / "0.png", "--plus", photos / "1.png", "--weight", "0.5", "--json").out)
     assert answer["encoder"] == "rail-clip"
     assert answer["results"][0]["query"]["plus"][0]["weight"] == 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
@@ -18,7 +17,8 @@ import hub_server
 from drawing import drawn
 from fakes import FakeSource
 from lookalike import load_encoder
-from lookalike.cli.encoder_options import resolve_encoder
+from lookalike.cli.options.command import Options
+from lookalike.cli.options.encoder import resolve_encoder
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +132,9 @@ def test_pull_downloads_once_and_list_and_verify_agree(run, hub, weights):
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith(f"{NAME} is ready: ")
     assert Path(first.stdout.strip().partition(": ")[2]).read_bytes() == weights.read_bytes()
-    assert first.stderr.splitlines()[0] == f"downloading {NAME}: {len(weights.read_bytes()) / 1e6:.1f} MB, MIT"
+    assert (
+        first.stderr.splitlines()[0] == f"lookalike: downloading {NAME}: {len(weights.read_bytes()) / 1e6:.1f} MB, MIT"
+    )
     assert all("/resolve/" in path for _, path, _ in hub.requests), "there were requests for other paths"
     requests = len(hub.body_requests())
     assert run("encoders", "pull", NAME).stdout == first.stdout
@@ -173,7 +175,7 @@ def test_auto_passes_over_a_damaged_file(run, hub, photos):
     file.write_bytes(damaged)
     done = run("index", photos)
     assert done.returncode == 0, done.stderr
-    warning, using = done.stderr.splitlines()
+    warning, using, *_ = done.stderr.splitlines()
     assert file.parents[1].name in warning
     assert f"lookalike encoders pull {NAME}" in warning
     assert "using efficientnet-lite2" in using
@@ -231,7 +233,7 @@ def test_a_second_pull_waits_for_the_first(start, hub):
     with start("encoders", "pull", NAME) as one:
         assert hub.asked.wait(60)
         with start("encoders", "pull", NAME) as other:
-            assert other.stderr.readline().startswith("downloading")
+            assert other.stderr.readline().startswith("lookalike: downloading")
             assert "another process that is downloading" in other.stderr.readline()
             hub.open.set()
             for process in (one, other):
@@ -269,10 +271,10 @@ def test_without_a_terminal_nothing_is_downloaded(run, hub, photos):
     done = run("index", photos)
     assert done.returncode == 0
     assert hub.requests == []
-    (line,) = done.stderr.splitlines()
+    line = done.stderr.splitlines()[0]
     assert line == (
-        "lookalike: using efficientnet-lite2, the encoder included with Lookalike. To use CLIP: lookalike encoders "
-        f"pull {NAME}, then lookalike index --reencode {NAME}"
+        "lookalike: using efficientnet-lite2, the encoder included with Lookalike. To use CLIP, which finds more: "
+        f"lookalike encoders pull {NAME}, then lookalike index --reencode {NAME}"
     )
     assert encoder_of(run, photos) == "efficientnet-lite2"
 
@@ -283,14 +285,14 @@ def test_yes_on_the_command_line_is_consent(run, hub, photos):
     assert done.returncode == 0, done.stderr
     assert encoder_of(run, photos) == NAME
     requests = len(hub.requests)
-    assert run("index", photos, "--gallery", photos.parent / "another").stderr == ""
+    assert run("index", photos, "-q", "--gallery", photos.parent / "another").stderr == ""
     assert encoder_of(run, photos.parent / "another") == NAME
     assert len(hub.requests) == requests
 
 
 def choose(source, encoder, *, yes):
     """The result of ``resolve_encoder`` for ``encoder``."""
-    return resolve_encoder(argparse.Namespace(yes=yes, encoders=source), encoder)
+    return resolve_encoder(Options(yes=yes, encoders=source), encoder)
 
 
 @pytest.fixture
@@ -339,9 +341,12 @@ def test_the_question_names_the_size(at_terminal, run, hub, photos, weights, ans
     code, out, screen = at_terminal(answer, "index", photos)
     assert code == 0, screen
     size = f"{len(weights.read_bytes()) / 1e6:,.0f} MB"
-    assert f"Download {NAME} ({size}, MIT) from the Hugging Face hub now? [y/N]" in screen
+    question = " ".join(screen.split())
+    assert "CLIP finds what images show, also by words" in question
+    assert f"Download {NAME} ({size}, MIT) from the Hugging Face hub now? It is downloaded once" in question
+    assert "Without it, efficientnet-lite2 is used, which finds images that look alike. [y/N]" in question
     assert "100%" in screen
-    assert out.startswith("3 added")
+    assert out.startswith("3 images: 3 added")
     assert encoder_of(run, photos) == NAME
 
 
@@ -351,7 +356,7 @@ def test_anything_but_yes_is_no(at_terminal, run, hub, photos, answer):
     code, out, screen = at_terminal(answer, "index", photos)
     assert code == 0
     assert "using efficientnet-lite2" in screen
-    assert out.startswith("3 added")
+    assert out.startswith("3 images: 3 added")
     assert hub.requests == []
     assert encoder_of(run, photos) == "efficientnet-lite2"
 

@@ -173,7 +173,7 @@ def test_a_disk_full_error_leaves_a_valid_gallery(
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, sometimes)
-        result = call("index", folder, "--gallery", gallery_path)
+        result = call("index", folder, "-q", "--gallery", gallery_path)
     assert result == Result(1, "", f"lookalike: {gallery_path}: the disk is full. {ADVICE}\n")
     assert_completes(gallery_path, folder, stored_paths(gallery_path, folder), expected_answer)
 
@@ -202,7 +202,7 @@ def test_a_really_full_disk_leaves_a_valid_gallery(
     """With any amount of free space the error is clear, and with more space the next run completes the gallery."""
     gallery_path, ballast = small_disk / "gallery", small_disk / "ballast"
     ballast.write_bytes(bytes(1024 * (1024 - 8 - free)))
-    result = call("index", folder, "--gallery", gallery_path)
+    result = call("index", folder, "-q", "--gallery", gallery_path)
     if result.code:
         assert result == Result(1, "", f"lookalike: {gallery_path}: the disk is full. {ADVICE}\n")
     before = stored_paths(gallery_path, folder)

@@ -558,11 +558,12 @@ def test_progress_counts_the_files_to_read(gallery: Gallery, folder: Path):
     """The callback is called with increasing counts up to the number of files to read."""
     for number in range(20):
         drawn(folder / f"more {number}.png", 200 + number)
-    calls: list[tuple[int, int]] = []
-    gallery.update(progress=lambda done, total: calls.append((done, total)))
+    calls: list[tuple[int, int, str]] = []
+    gallery.update(progress=lambda *call: calls.append(call))
     assert calls == sorted(calls)
-    assert calls[-1] == (20, 20)
-    assert {total for _, total in calls} == {20}
+    assert calls[-1][:2] == (20, 20)
+    assert {total for _, total, _ in calls} == {20}
+    assert all((folder / path).is_file() for *_, path in calls)
 
 
 def test_an_interrupted_update_resumes(folder: Path):
@@ -570,7 +571,7 @@ def test_an_interrupted_update_resumes(folder: Path):
     for number in range(40):
         drawn(folder / f"more {number}.png", 300 + number)
 
-    def stop(done: int, total: int) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     encoder = FakeEncoder()

@@ -268,7 +268,7 @@ def call(*arguments: str) -> Result:
     """Run the command line in this process with the encoders of :func:`load`."""
     messages = io.StringIO()
     with redirect_stdout(io.StringIO()), redirect_stderr(messages):
-        code = main(list(arguments), FakeSource(load=load))
+        code = main(["-q", *arguments], FakeSource(load=load))
     return Result(code, messages.getvalue())
 
 

@@ -30,9 +30,9 @@ from lookalike import (
 )
 
 
-def show(done: int, total: int) -> None:
+def show(done: int, total: int, path: str) -> None:
     """Print the progress of a long call."""
-    print(f"{done} of {total}")
+    print(f"{done} of {total}: {path}")
 
 
 def index(folder: Path, encoder: Encoder) -> UpdateReport:

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from lookalike.cli.terminal.messages import note, problem
 from lookalike.errors import DownloadError, WeightsError
 
 if TYPE_CHECKING:
@@ -32,17 +33,18 @@ class EncoderSource:
         if available.name != catalog.DEFAULT:
             return available.name
         preferred = catalog.find(catalog.PREFERRED[0])
-        if confirm_download(preferred, "No CLIP encoder is available on this machine.", yes=yes):
+        reason = "CLIP finds what images show, also by words, and is not on this machine."
+        otherwise = f"Without it, {available.name} is used, which finds images that look alike."
+        if confirm_download(preferred, reason, otherwise, yes=yes):
             try:
                 self.pull(preferred)
             except (DownloadError, WeightsError) as error:
-                print(f"lookalike: {error}", file=sys.stderr)
+                problem(str(error))
             else:
                 return preferred.name
-        print(
-            f"lookalike: using {available.name}, the encoder included with Lookalike. To use CLIP: lookalike encoders "
-            f"pull {preferred.name}, then lookalike index --reencode {preferred.name}",
-            file=sys.stderr,
+        note(
+            f"using {available.name}, the encoder included with Lookalike. To use CLIP, which finds more: lookalike "
+            f"encoders pull {preferred.name}, then lookalike index --reencode {preferred.name}"
         )
         return available.name
 
@@ -62,13 +64,13 @@ class EncoderSource:
                 super().__init__(*arguments, **options | {"disable": not sys.stderr.isatty(), "desc": row.name})
 
         def announce_wait() -> None:
-            print(f"lookalike: waiting for another process that is downloading {row.name}", file=sys.stderr)
+            note(f"waiting for another process that is downloading {row.name}")
 
         path = locate.fetch(row, bar=Bar, on_wait=announce_wait)
         try:
             locate.fetch_tokenizer(row)
         except DownloadError as error:
-            print(f"lookalike: downloaded the weights of {row.name}, but not their tokenizer: {error}", file=sys.stderr)
+            problem(f"downloaded the weights of {row.name}, but not their tokenizer: {error}")
         return path
 
 
@@ -76,11 +78,14 @@ def _best_available() -> CatalogRow:
     """The best encoder on this machine; prints a warning for each damaged file that is ignored."""
     from lookalike.encoders.weights import locate
 
-    return locate.best_available(on_damaged=lambda error: print(f"lookalike: {error}", file=sys.stderr))
+    return locate.best_available(on_damaged=lambda error: problem(str(error)))
 
 
-def confirm_download(row: CatalogRow, problem: str, *, yes: bool) -> bool:
-    """Whether to download the weights of ``row``: if ``yes``, or if the user agrees at a terminal after ``problem``."""
+def confirm_download(row: CatalogRow, reason: str, otherwise: str, *, yes: bool) -> bool:
+    """Whether to download the weights of ``row``: if ``yes``, or if the user agrees at a terminal.
+
+    There, the question says the ``reason``, and what happens ``otherwise``.
+    """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
     if yes:
@@ -88,8 +93,8 @@ def confirm_download(row: CatalogRow, problem: str, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(
-        f"{problem} Download {row.name} ({row.size / 1e6:,.0f} MB, {row.licence}) from the Hugging Face hub now? "
-        "[y/N] ",
+        f"{reason} Download {row.name} ({row.size / 1e6:,.0f} MB, {row.licence}) from the Hugging Face hub now? It is "
+        f"downloaded once, and your images stay here. {otherwise} [y/N] ",
         end="",
         file=sys.stderr,
         flush=True,

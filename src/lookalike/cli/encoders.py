@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, positive_number
-from lookalike.cli.encoder_options import add_threads
+import rich_click as click
+
+from lookalike.cli.options.command import Options, command, group
+from lookalike.cli.options.encoder import threads_option
+from lookalike.cli.options.shared import json_option, positive_number
 from lookalike.cli.output import print_json
-from lookalike.cli.status import megabytes
+from lookalike.cli.terminal.messages import note
 from lookalike.cli.terminal.progress import progress_bar
 from lookalike.errors import WeightsError
-from lookalike.text import printable
+from lookalike.text import megabytes, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lookalike.cli.arguments import Commands
     from lookalike.encoders.catalog import CatalogRow
+    from lookalike.encoders.encoder import Encoder
+    from lookalike.encoders.golden import Golden
 
 _DETAILS = """\
 Your own CLIP ViT, ResNet or VGG checkpoint in safetensors format works too. Pass its path, or the folder that open_clip
@@ -32,62 +34,52 @@ The cosine compares the embeddings of 16 fixed images with those in fp32 on the 
 it was made with."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(
-        commands, "encoders", "list the encoders, download their weights and verify them", run_list, _DETAILS
-    )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    add_command(actions, "list", "list the encoders and where their weights are on this machine (default)", run_list)
-    pull_parser = add_command(
-        actions, "pull", "download the weights of an encoder into the Hugging Face cache", run_pull
-    )
-    pull_parser.add_argument("name", metavar="NAME", help="the encoder")
-    verify_parser = add_command(
-        actions, "verify", "check the weights of an encoder, and its embeddings against published ones", run_verify
-    )
-    verify_parser.add_argument("name", metavar="NAME", help="the encoder")
-    bench_parser = add_command(
-        actions,
-        "bench",
-        "measure how fast an encoder is here, by runtime, device, precision and batch size",
-        run_bench,
-        _BENCH_DETAILS,
-    )
-    bench_parser.add_argument(
-        "name", metavar="NAME|PATH", nargs="?", default="auto", help="the encoder (default: the best on this machine)"
-    )
-    bench_parser.add_argument(
-        "--seconds", metavar="S", type=positive_number, default=2.0, help="time per combination (default: %(default)g)"
-    )
-    bench_parser.add_argument("--json", action="store_true", help="print JSON only")
-    add_threads(bench_parser)
+@group("encoders", details=_DETAILS)
+@json_option
+def encoders(options: Options) -> int:
+    """List the encoders, download their weights and verify them."""
+    return _list(options)
 
 
-def run_list(_: argparse.Namespace) -> int:
-    """List the encoders."""
+@command("list", parent=encoders)
+@json_option
+def list_encoders(options: Options) -> int:
+    """List the encoders and where their weights are on this machine (the default)."""
+    return _list(options)
+
+
+def _list(options: Options) -> int:
     from lookalike.encoders.catalog import CATALOG
     from lookalike.encoders.weights import locate
 
+    rows = [(row, locate.weights_path(row)) for row in CATALOG]
+    if options.json:
+        print_json({"version": 1, "encoders": [_row_json(row, path) for row, path in rows]})
+        return 0
     line = "{:<20} {:<7} {:>11} {:>6} {:>6}  {:<13} {}"
     print(line.format("NAME", "READY", "SIZE", "PIXELS", "DIM", "LICENCE", "DESCRIPTION, FILE"))
-    for row in CATALOG:
-        path = locate.weights_path(row)
+    for row, path in rows:
         size = f"{'~' if row.size_is_rounded else ''}{megabytes(row.size)}".replace(".0 MB", " MB")
         file = f"\n{'':<20} {printable(path)}" if path else ""
-        licence = row.licence.split(" (")[0]
-        print(
-            line.format(
-                row.name,
-                _readiness(row, path),
-                size,
-                row.preprocessing.crop,
-                row.dimension,
-                licence,
-                row.summary + file,
-            )
-        )
+        licence, description = row.licence.split(" (")[0], row.summary + file
+        pixels = row.preprocessing.crop
+        print(line.format(row.name, _readiness(row, path), size, pixels, row.dimension, licence, description))
     return 0
+
+
+def _row_json(row: CatalogRow, path: Path | None) -> dict[str, object]:
+    from lookalike.report.document.json import path_fields
+
+    return {
+        "name": row.name,
+        "ready": _readiness(row, path),
+        "bytes": row.size,
+        "pixels": row.preprocessing.crop,
+        "dimension": row.dimension,
+        "licence": row.licence,
+        "description": row.summary,
+        "file": None if path is None else path_fields(path)["path"],
+    }
 
 
 def _readiness(row: CatalogRow, path: Path | None) -> str:
@@ -99,8 +91,11 @@ def _readiness(row: CatalogRow, path: Path | None) -> str:
     return "yes" if locate.has_expected_size(row, path) else "damaged"
 
 
-def run_pull(options: argparse.Namespace) -> int:
-    """Download the weights of an encoder, or replace damaged ones."""
+@command("pull", parent=encoders)
+@click.argument("name", metavar="NAME")
+@json_option
+def pull(options: Options) -> int:
+    """Download the weights of an encoder into the Hugging Face cache."""
     from lookalike.encoders import catalog
     from lookalike.encoders.weights import locate
 
@@ -108,38 +103,67 @@ def run_pull(options: argparse.Namespace) -> int:
     if locate.needs_download(row):
         damaged = locate.weights_path(row)
         reason = f"{printable(damaged)} is damaged and will be replaced; " if damaged else ""
-        print(f"{reason}downloading {row.name}: {megabytes(row.size)}, {row.licence}", file=sys.stderr)
-    print(f"{row.name} is ready: {printable(options.encoders.pull(row))}")
+        note(f"{reason}downloading {row.name}: {megabytes(row.size)}, {row.licence}")
+    path = options.encoders.pull(row)
+    if options.json:
+        from lookalike.report.document.json import path_fields
+
+        print_json({"version": 1, "encoder": row.name, **path_fields(path)})
+    else:
+        print(f"{row.name} is ready: {printable(path)}")
     return 0
 
 
-def run_verify(options: argparse.Namespace) -> int:
-    """Check the weights of an encoder and its embeddings; the results of earlier runs are not used."""
+@command("verify", parent=encoders)
+@click.argument("name", metavar="NAME")
+@json_option
+def verify(options: Options) -> int:
+    """Check the weights of an encoder, and its embeddings against published ones."""
     from lookalike.encoders import catalog
     from lookalike.encoders.golden import GOLDEN, load_recompiled
     from lookalike.encoders.weights import locate
 
     row = catalog.find(options.name)
-    path = locate.verified_path(row, reread=True)
-    print(f"{row.name}: the SHA-256 of {printable(path)} is correct")
+    path = locate.verified_path(row, reread=True)  # the results of earlier runs are not used
     checks = GOLDEN.get(row.name, ())
+    encoder = load_recompiled(row, path) if checks else None
+    differences = {golden.name: _difference(row, golden, encoder) for golden in checks if encoder is not None}
+    if options.json:
+        differs = [{"image": name, "largest_difference": value} for name, value in differences.items()]
+        print_json({"version": 1, "encoder": row.name, "sha256": row.sha256, "embeddings": differs})
+        return 0
+    print(f"{row.name}: the SHA-256 of {printable(path)} is correct")
+    for name, difference in differences.items():
+        print(f"{row.name}: {name} matches the published embedding (largest difference {difference:.1e})")
     if not checks:
         print(f"{row.name}: there are no published embeddings to compare with")
-        return 0
-    encoder = load_recompiled(row, path)
-    for golden in checks:
-        difference = golden.difference(encoder)
-        if difference > golden.tolerance:
-            raise WeightsError(
-                f"{row.name}: {golden.name} differs from the published embedding by {difference:.2g} (tolerance "
-                f"{golden.tolerance:g}): the runtime on this machine computes wrong results; please report it"
-            )
-        print(f"{row.name}: {golden.name} matches the published embedding (largest difference {difference:.1e})")
     return 0
 
 
-def run_bench(options: argparse.Namespace) -> int:
-    """Measure the speed of an encoder in every supported combination."""
+def _difference(row: CatalogRow, golden: Golden, encoder: Encoder) -> float:
+    """How much an embedding differs from the published one; raises :class:`WeightsError` if it is too much."""
+    difference = golden.difference(encoder)
+    if difference > golden.tolerance:
+        raise WeightsError(
+            f"{row.name}: {golden.name} differs from the published embedding by {difference:.2g} (tolerance "
+            f"{golden.tolerance:g}): the runtime on this machine computes wrong results; please report it"
+        )
+    return difference
+
+
+@command("bench", parent=encoders, details=_BENCH_DETAILS)
+@click.argument("name", metavar="[NAME|PATH]", default="auto")
+@click.option(
+    "--seconds",
+    metavar="S",
+    type=positive_number,
+    default=2.0,
+    help="Time per combination (default: 2).",
+)
+@threads_option
+@json_option
+def bench(options: Options) -> int:
+    """Measure how fast an encoder is here, by runtime, device, precision and batch size (default: the best encoder)."""
     from lookalike.encoders.benchmark import measure_speeds
     from lookalike.encoders.encoder import find_checkpoint
 

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.shared import json_option
 from lookalike.cli.output import print_json
-
-if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
 
 _DETAILS = """\
 A file is read if its name has one of the extensions below; its format is then told from its content. Everything else is
 passed over and counted. RAW photos are read, by the previews in them, after: pip install "lookalike[raw]"."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "formats", "list the formats that are read, and what is passed over", run, _DETAILS)
-    parser.add_argument("--json", action="store_true", help="print JSON only")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run the command."""
+@command("formats", details=_DETAILS)
+@json_option
+def formats(options: Options) -> int:
+    """List the formats that are read, and what is passed over."""
     from lookalike.images.formats import EXTENSIONS, FORMATS
     from lookalike.images.kinds import KIND_BY_EXTENSION
 

@@ -6,7 +6,6 @@ Exit codes: 0 success; 1 an error that the user can fix (one line on standard er
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
@@ -14,28 +13,19 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from lookalike import __version__
-from lookalike.cli import encoders as encoder_commands
-from lookalike.cli import formats, index, remove, status
-from lookalike.cli.care import backup, check, repair
+from click.exceptions import Exit, UsageError
+
+from lookalike.cli.completion import VARIABLE
 from lookalike.cli.encoder_source import EncoderSource
-from lookalike.cli.measuring import angles, compare, dataset, evaluate, matrix, reproduce, robustness
-from lookalike.cli.output import PARTLY_DONE
-from lookalike.cli.searching import search
+from lookalike.cli.output import PARTLY_DONE, print_json
+from lookalike.cli.program import program
 from lookalike.cli.terminal.interrupt import INTERRUPTED, MESSAGE, interrupts_end_soon
 from lookalike.cli.terminal.native_output import native_output_caught
 from lookalike.cli.terminal.unexpected import describe, wants_traceback
+from lookalike.cli.terminal.wrong_usage import describe_usage
 from lookalike.errors import LookalikeError, UnreachedImagesError
-from lookalike.machine import limit_threads
 
-_EPILOG = """\
-everyday use:
-  lookalike index photos                  make photos searchable; run it again after adding or changing images
-  lookalike search query.jpg              run from inside photos: the ten images most similar to query.jpg
-  lookalike search query.jpg --html page.html
-  lookalike status                        what is in the gallery, and which files were skipped and why
-
-Your images never leave this machine."""
+_WRONG_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None, encoders: EncoderSource | None = None) -> int:
@@ -50,21 +40,19 @@ def main(arguments: Sequence[str] | None = None, encoders: EncoderSource | None 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may not fit the terminal's encoding
     with native_output_caught(), interrupts_end_soon():
-        code = _run(arguments, encoders or EncoderSource())
+        code = _run(list(sys.argv[1:] if arguments is None else arguments), encoders or EncoderSource())
     return code if _flush() else 1
 
 
-def _run(arguments: Sequence[str] | None, encoders: EncoderSource) -> int:
+def _run(arguments: list[str], encoders: EncoderSource) -> int:
+    """Run the program; errors become messages and exit codes."""
     try:
-        options = _parser().parse_args(arguments)
-        options.encoders = encoders
-        if getattr(options, "threads", None) is not None:
-            limit_threads(options.threads)
-        return int(options.run(options))
-    except SystemExit as leaving:  # from argparse, which has printed its message
-        return int(leaving.code or 0)
+        return _run_program(arguments, encoders)
+    except UsageError as error:
+        _tell(arguments, describe_usage(error), error)
+        return _WRONG_USAGE
     except LookalikeError as error:
-        print(f"lookalike: {error}", file=sys.stderr)
+        _tell(arguments, f"lookalike: {error}", error)
         return PARTLY_DONE if isinstance(error, UnreachedImagesError) else 1
     except KeyboardInterrupt:
         print(MESSAGE, file=sys.stderr)
@@ -75,8 +63,29 @@ def _run(arguments: Sequence[str] | None, encoders: EncoderSource) -> int:
         if not is_output_error:
             if wants_traceback():
                 raise
-            print(f"lookalike: {describe(error)}", file=sys.stderr)
+            _tell(arguments, f"lookalike: {describe(error)}", error)
         return 1
+
+
+def _run_program(arguments: list[str], encoders: EncoderSource) -> int:
+    if instruction := os.environ.get(VARIABLE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {}, "lookalike", VARIABLE, instruction)
+    try:
+        with program.make_context("lookalike", arguments, obj=encoders) as context:
+            code: int = program.invoke(context)
+    except Exit as leaving:  # after --help and --version
+        return leaving.exit_code
+    return code
+
+
+def _tell(arguments: Sequence[str], text: str, error: Exception) -> None:
+    """Say what is wrong on standard error, and also as JSON on standard output if ``--json`` was given."""
+    print(text, file=sys.stderr)
+    if "--json" in arguments:
+        message = text.partition(": ")[2].partition("\n")[0]
+        print_json({"version": 1, "error": {"kind": type(error).__name__, "message": message}})
 
 
 def _flush() -> bool:
@@ -91,21 +100,6 @@ def _flush() -> bool:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lookalike",
-        description="Image-to-image search: find the images that look like this one. Works offline, without a GPU.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"lookalike {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    experiments = (dataset, evaluate, compare, robustness, angles, matrix, reproduce)
-    for command in (index, search, status, remove, check, repair, backup, formats, *experiments, encoder_commands):
-        command.add_to(commands)
-    return parser
 
 
 if __name__ == "__main__":

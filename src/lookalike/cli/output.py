@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lookalike.cli.terminal.messages import problem
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
+    from lookalike.gallery.gallery import Gallery
+    from lookalike.gallery.last_update import LastUpdate
     from lookalike.gallery.records import Shortfall
     from lookalike.gallery.updating.update import UpdateReport
 
@@ -16,10 +20,21 @@ PARTLY_DONE: Final = 3
 """The exit code of a command that did what it could, but not all."""
 
 
-def warn_if_incomplete(shortfall: Shortfall, gallery: Path) -> None:
+def warn_if_incomplete(gallery: Gallery) -> None:
     """Say on standard error what a gallery lacks, if anything."""
-    if shortfall:
-        print(f"lookalike: {printable(gallery)}: {describe(shortfall)}", file=sys.stderr)
+    if shortfall := gallery.shortfall():
+        problem(f"{printable(gallery.path)}: {describe(shortfall)}")
+    elif unfinished := describe_unfinished(gallery.last_update(), len(gallery)):
+        problem(f"{printable(gallery.path)}: {unfinished}")
+
+
+def describe_unfinished(update: LastUpdate, images: int) -> str | None:
+    """What an unfinished update has still to do, and what to do; None if there is none."""
+    if update.files is None:
+        return None
+    return (
+        f"{images:,} of {plural(update.files, 'file')} indexed; unless lookalike index is running now, run it to finish"
+    )
 
 
 def describe(shortfall: Shortfall) -> str:
@@ -37,11 +52,19 @@ def tell_stop(report: UpdateReport) -> None:
     if report.stopped_at is not None:
         from lookalike.gallery.updating.listed import unanswered
 
-        print(
-            f"lookalike: {unanswered(report.stopped_at)}. The run ended early, and what was done is saved. Connect it "
-            "and run lookalike index",
-            file=sys.stderr,
+        problem(
+            f"{unanswered(report.stopped_at)}. The run ended early, and what was done is saved. Connect it and run "
+            "lookalike index"
         )
+
+
+def path_from_here(file: Path) -> str:
+    """A path that opens ``file`` from the current folder: relative if the file is in it or below, else absolute."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it was deleted
+        return os.fspath(file)
+    return os.fspath(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def print_json(answer: dict[str, Any]) -> None:

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-import argparse
-import shlex
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from lookalike.cli.arguments import add_command, add_gallery
-from lookalike.cli.output import describe, print_json
-from lookalike.text import printable
+import rich_click as click
+
+from lookalike.cli.indexing.kept_options import options_text
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.shared import gallery_option, json_option
+from lookalike.cli.output import describe, describe_unfinished, print_json
+from lookalike.text import megabytes, printable
 
 if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
-    from lookalike.gallery.gallery import Gallery
-    from lookalike.gallery.options import GalleryOptions
+    from lookalike.gallery.gallery import Gallery, Status
+    from lookalike.images.files import Skipped
+
+_MOST: Final = 20
+"""How many files of each list are printed."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "status", "show what a gallery contains, and which files were skipped and why", run)
-    add_gallery(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON only")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run the command."""
+@command("status")
+@gallery_option
+@click.option("--all", is_flag=True, help="List all skipped files and all notes, not only the first 20 of each.")
+@json_option
+def status(options: Options) -> int:
+    """Show what a gallery contains, and which files were skipped and why."""
     from lookalike.gallery.gallery import Gallery
 
     with Gallery.open(options.gallery or ".") as gallery:
         if options.json:
-            from lookalike.report.status import status_json
+            from lookalike.report.gallery import status_json
 
             print_json(status_json(gallery))
         else:
-            _print_status(gallery)
+            _print_status(gallery, None if options.all else _MOST)
     return 0
 
 
-def _print_status(gallery: Gallery) -> None:
-    from lookalike.images.kinds import in_words
-
+def _print_status(gallery: Gallery, most: int | None) -> None:
+    """Print the status; of each list of files the first ``most``."""
     status, stamp = gallery.status(), gallery.stamp
     print(f"gallery    {printable(gallery.path)}")
     if status.network is not None:
@@ -53,37 +55,39 @@ def _print_status(gallery: Gallery) -> None:
     print(f"images     {status.images:,}{offline}")
     if status.shortfall:
         print(f"incomplete: {describe(status.shortfall)}")
+    if status.last_update.finished is not None:
+        print(f"updated    {status.last_update.finished.astimezone():%Y-%m-%d %H:%M}")
+    if unfinished := describe_unfinished(status.last_update, status.images):
+        print(f"unfinished: {unfinished}")
     print(f"on disk    {megabytes(status.disk_bytes)}")
-    if options := _options(status.options):
+    if options := options_text(status.options):
         print(f"options    {printable(options)}")
-    print(f"skipped    {len(status.skipped):,}")
-    for skipped in status.skipped:
+    _print_files(status, most)
+
+
+def _print_files(status: Status, most: int | None) -> None:
+    """Print which files were skipped, passed over or noted; of each list the first ``most``."""
+    from lookalike.images.kinds import in_words
+
+    print(f"skipped    {len(status.skipped):,}{_by_kind(status.skipped)}")
+    for skipped in status.skipped[:most]:
         print(f"  {printable(skipped.path)}: {printable(skipped.reason)}")
+    _tell_rest(len(status.skipped), most)
     if passed_over := in_words(status.passed_over):
         print(f"passed over: {passed_over} (lookalike formats tells what is read)")
     if status.notes:
         print(f"notes      {len(status.notes):,}")
-    for note in status.notes:
+    for note in status.notes[:most]:
         print(f"  {printable(note.path)}: {note.text}")
+    _tell_rest(len(status.notes), most)
 
 
-def _options(options: GalleryOptions) -> str:
-    """The options of ``lookalike index`` that differ from the defaults."""
-    from lookalike.images.decode import DEFAULT_PIXEL_CAP
-
-    reading = options.reading
-    texts = []
-    if reading.strict:
-        texts.append("--strict")
-    if reading.pixel_cap != DEFAULT_PIXEL_CAP:
-        texts.append(f"--max-megapixels {reading.pixel_cap / 1e6:g}")
-    if reading.levels is not None:
-        texts.append(f"--levels {reading.levels}")
-    texts += [f"--exclude {shlex.quote(pattern)}" for pattern in options.selection.exclude]
-    texts += [f"--include {shlex.quote(pattern)}" for pattern in options.selection.include]
-    return " ".join(texts)
+def _by_kind(skipped: Sequence[Skipped]) -> str:
+    """How many files were skipped for which kind of reason, if there is more than one."""
+    counts = Counter(str(one.kind) for one in skipped).most_common()
+    return f" ({', '.join(f'{count:,} {kind}' for kind, count in counts)})" if len(counts) > 1 else ""
 
 
-def megabytes(size: int) -> str:
-    """``size`` in bytes as text: 1,234.5 MB."""
-    return f"{size / 1e6:,.1f} MB"
+def _tell_rest(count: int, most: int | None) -> None:
+    if most is not None and count > most:
+        print(f"  and {count - most:,} more: lookalike status --all")

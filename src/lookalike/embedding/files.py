@@ -55,6 +55,11 @@ class EmbeddedFile:
     share: float | None = None
     other_format: str | None = None
 
+    @property
+    def path(self) -> str:
+        """The path of the file, as that of a :class:`~lookalike.images.files.Skipped`."""
+        return self.file.path
+
 
 def embed_files(
     encoder: Encoder | Loading,

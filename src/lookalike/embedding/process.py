@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import signal
 import subprocess
 import sys
@@ -23,10 +25,15 @@ from lookalike.embedding.messages import receive, send
 from lookalike.errors import ImageError, ReadingProcessError
 from lookalike.images import memory
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
+from lookalike.text import printable
+
+_LOG: Final = logging.getLogger(__name__)
 
 _START: Final = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from lookalike.embedding.worker import main; main()"
 )
+_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""Linear algebra is no work of these processes, and the threads that it starts cost a third of their start."""
 _NEVER: Final = float("inf")
 _LAST_WAIT: Final = 0.5
 """The seconds that a killed process has to end. One that hangs in a read from a lost disk doesn't."""
@@ -121,6 +128,7 @@ class ReaderProcess:
 
     def _lost(self, file: FoundFile, *, was_read: bool) -> Skipped:
         """What becomes of the file at which the process ended."""
+        _LOG.info("the process that read %s ended", printable(file.path))
         self._set_deadline(_NEVER)
         if not self._is_late:
             return Skipped(file.path, SkipKind.CRASHED, f"its decoder crashed ({self._how_it_ended()})", file.stat)
@@ -151,6 +159,7 @@ def _start() -> subprocess.Popen[bytes]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=printed,
+                env=os.environ | _ENVIRONMENT,
             )
     except OSError as error:
         raise _not_started_error(error.strerror or str(error)) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -27,6 +29,8 @@ from lookalike.errors import EncoderError, UnknownEncoderError
 from lookalike.images.decode import DecodedImage, from_pillow, open_image
 from lookalike.images.files import SkipKind, image_error
 from lookalike.search.query import ImageLike
+
+_LOG: Final = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -203,9 +207,13 @@ def load_encoder(
         tokenizer = load_tokenizer(checkpoint.path, checkpoint.context, checkpoint.vocabulary)
         return TextEncoder(spec.name, tokenizer, load(checkpoint.text_network()))
 
+    started = time.monotonic()
+    network = load(checkpoint.image_network())
+    seconds = time.monotonic() - started
+    _LOG.info("loaded %s (%s, %s view) on %s in %.1f s", spec.name, spec.precision, view, network.backend, seconds)
     return Encoder(
         spec,
-        load(checkpoint.image_network()),
+        network,
         load_text_encoder=load_text_encoder if checkpoint.has_text else None,
         location=None if checkpoint.in_catalog else checkpoint.path,
         batch=checkpoint.batch,

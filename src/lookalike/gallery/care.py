@@ -19,7 +19,7 @@ from lookalike.gallery.store import Store
 from lookalike.gallery.stores import find_remains, open_store
 from lookalike.gallery.updating.update import UpdateReport
 from lookalike.images.files import FileStat, open_file, sha256
-from lookalike.progress import Progress
+from lookalike.progress import FileProgress
 from lookalike.text import printable
 
 __all__ = ["Finding", "RepairReport", "backup", "check", "repair"]
@@ -39,7 +39,7 @@ class RepairReport:
 
 
 def check(
-    path: str | os.PathLike[str] = ".", *, deep: bool = False, progress: Progress | None = None
+    path: str | os.PathLike[str] = ".", *, deep: bool = False, progress: FileProgress | None = None
 ) -> tuple[Path, list[Finding]]:
     """Check all files of the gallery at ``path``; returns its folder, and what is wrong.
 
@@ -60,7 +60,7 @@ def repair(
     *,
     load: Callable[..., Encoder] = load_encoder,
     weights: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
 ) -> RepairReport:
     """Repair the gallery at ``path``: keep all that is sound, and encode only what is missing or damaged.
 
@@ -101,7 +101,7 @@ def _folder_of(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def _check_images(store: Store, progress: Progress | None) -> list[Finding]:
+def _check_images(store: Store, progress: FileProgress | None) -> list[Finding]:
     """The images whose files have other bytes than when they were indexed, but the same size and time."""
     findings, total = [], store.count()
     for number, entry in enumerate(store.iter_entries(), 1):
@@ -115,5 +115,5 @@ def _check_images(store: Store, progress: Progress | None) -> list[Finding]:
         except (OSError, ImageError):
             findings.append(Finding(entry.path, "can't be read", is_damage=False))
         if progress is not None:
-            progress(number, total)
+            progress(number, total, entry.path)
     return findings

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
+from lookalike.gallery.last_update import LastUpdate
 from lookalike.gallery.options import GalleryOptions, read_options, read_passed_over
 from lookalike.gallery.records import Entry, Shortfall
 from lookalike.gallery.stamp_check import recorded_backends
@@ -35,7 +36,8 @@ class Status:
     ``offline`` that of images whose files could not be found, ``disk_bytes`` the size of the gallery's files.
     ``notes`` are on images that are used although something is wrong with their files. ``network`` is the type of the
     network file system that the gallery is on, if it is on one. ``passed_over`` counts what the last update did not
-    read because of what it is. ``shortfall`` is what the next update has to add to an incomplete copy.
+    read because of what it is. ``shortfall`` is what the next update has to add to an incomplete copy. ``last_update``
+    tells when the gallery was brought up to date, and whether that is complete.
     """
 
     stamp: EncoderSpec
@@ -49,6 +51,7 @@ class Status:
     network: str | None
     passed_over: Mapping[PassedOver, int]
     shortfall: Shortfall
+    last_update: LastUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +139,5 @@ def status_of(store: Store) -> Status:
             network=store.network,
             passed_over=read_passed_over(store),
             shortfall=store.shortfall(),
+            last_update=LastUpdate.read(store),
         )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import GalleryError, StampMismatchError
+from lookalike.errors import GalleryError, QueryError, StampMismatchError
 from lookalike.gallery.contents import GalleryImage, Status, all_embeddings, iter_embeddings, outdated_paths, status_of
+from lookalike.gallery.duplicates import DuplicateGroup, find_duplicates
+from lookalike.gallery.last_update import LastUpdate
 from lookalike.gallery.options import GalleryOptions, read_options, write_options
 from lookalike.gallery.own_encoder import OwnEncoder
 from lookalike.gallery.records import Shortfall
+from lookalike.gallery.searching.copies import copy_threshold
 from lookalike.gallery.searching.searcher import Searcher
 from lookalike.gallery.searching.terms import embed_query, find_entry
 from lookalike.gallery.store import Store
@@ -29,12 +33,14 @@ from lookalike.gallery.updating.root import check_root, check_writable, confirm_
 from lookalike.gallery.updating.update import UpdateReport, update
 from lookalike.images.decode import ReadOptions
 from lookalike.images.thumbnails import thumbnail
-from lookalike.progress import Progress
+from lookalike.progress import FileProgress, Progress
 from lookalike.search.query import Filter, Query, QueryImage
 from lookalike.search.ranking import Ranking
 from lookalike.text import printable
 
 __all__ = ["Gallery", "GalleryImage", "Status", "check_root", "find_gallery", "gallery_at"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Gallery:
@@ -93,7 +99,9 @@ class Gallery:
         :class:`~lookalike.errors.GalleryLockedError`, :class:`~lookalike.errors.GalleryDamagedError`, and
         :class:`~lookalike.errors.StampMismatchError` if the gallery was made with a different encoder.
         """
-        return cls(open_store(path, writing=writing), encoder, load=load)
+        store = open_store(path, writing=writing)
+        _LOG.info("opened the gallery %s of %s", store.address, store.root)
+        return cls(store, encoder, load=load)
 
     @property
     def path(self) -> Path:
@@ -143,7 +151,7 @@ class Gallery:
         *,
         verify: bool = False,
         prune: str | os.PathLike[str] | None = None,
-        progress: Progress | None = None,
+        progress: FileProgress | None = None,
     ) -> UpdateReport:
         """Add new images, re-encode changed ones, follow moved ones, and remove deleted ones.
 
@@ -151,7 +159,7 @@ class Gallery:
         rules or :attr:`options` apply to them than when they were encoded. Images that are gone in bulk, as when a disk
         is not mounted, stay and are marked offline; ``prune`` removes those that are gone below this folder, which is
         relative to the root ("" for all). Every batch is committed, so an interrupted update resumes where it stopped.
-        ``progress`` is called with the number of files done and their total. Raises
+        ``progress`` is called with the number of files done, their total, and the last one. Raises
         :class:`~lookalike.errors.GalleryWriteError` (full disk and the like; everything committed is kept), and
         :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only, or its folder can't be listed.
         """
@@ -172,7 +180,7 @@ class Gallery:
         verify: bool = False,
         accept_missing: bool = False,
         prune: str | os.PathLike[str] | None = None,
-        progress: Progress | None = None,
+        progress: FileProgress | None = None,
     ) -> UpdateReport:
         """Convert this gallery to another encoder, and update it.
 
@@ -228,6 +236,18 @@ class Gallery:
         reading = self.options.reading
         embedded = [(query, embed_query(self._store, self.encoder, query, reading)) for query in values]
         return self._searcher.search_many(embedded, include_self=include_self)
+
+    def duplicates(self, threshold: float | None = None, *, progress: Progress | None = None) -> list[DuplicateGroup]:
+        """The groups of identical and nearly identical images, those that take the most space first.
+
+        Images are linked by cosines from ``threshold`` on, by default that from which hits are called copies. Every
+        pair is compared; ``progress`` is called with the number of compared embeddings and of all. Nothing is changed.
+        Raises :class:`~lookalike.errors.QueryError` if ``threshold`` is not a cosine.
+        """
+        least = copy_threshold(self.stamp) if threshold is None else threshold
+        if not -1 <= least <= 1:
+            raise QueryError(f"the threshold {least:g} is no cosine, from -1 to 1")
+        return find_duplicates(self._store, least, progress)
 
     def count(self, under: str | None = None) -> int:
         """The number of images in the folder ``under`` and its subfolders, relative to the root; None for all.
@@ -292,6 +312,10 @@ class Gallery:
     def shortfall(self) -> Shortfall:
         """What is lacking in an incomplete copy of a gallery, by a quick look."""
         return self._store.shortfall()
+
+    def last_update(self) -> LastUpdate:
+        """When the gallery was last brought up to date, and whether that is complete."""
+        return LastUpdate.read(self._store)
 
     def status(self) -> Status:
         """The gallery's encoder, what it ran on, its size and skipped files."""

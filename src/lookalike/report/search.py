@@ -35,48 +35,58 @@ _MATCH: Final = (
     "identical: the same bytes; copy: the same image saved again, resized or little changed, or the next frame; close, "
     f"similar and weak: by the percentile, from {CLOSE:g} on, from {SIMILAR:g} on, and below."
 )
+_EXPLANATION: Final = (
+    "each with a score, 1 for the same content, and a match in a word, which compares the score with those of other "
+    "images here; an image opens its file."
+)
 NOTHING_ALIKE: Final = "Nothing here looks much like this image."
 """What is said when all hits are weak."""
 
 
-def results_page(stamp: EncoderSpec, images: int, root: Path, rankings: Sequence[Ranking]) -> str:
-    """HTML with each query and its hits; ``images`` is the size of the gallery, ``root`` the folder of the hits."""
-    return page(search_document(stamp, images, root, rankings))
+def results_page(stamp: EncoderSpec, images: int, roots: Sequence[Path], rankings: Sequence[Ranking]) -> str:
+    """HTML with each query and its hits; ``images`` is the size of the galleries, ``roots`` are their folders."""
+    return page(search_document(stamp, images, roots, rankings))
 
 
-def search_document(stamp: EncoderSpec, images: int, root: Path, rankings: Sequence[Ranking]) -> Document:
+def search_document(stamp: EncoderSpec, images: int, roots: Sequence[Path], rankings: Sequence[Ranking]) -> Document:
     """Each query and its hits, as blocks."""
     one = len(rankings) == 1
     return Document(
         kind="Query" if one else "Search",
         title=str(rankings[0].query) if one else f"{len(rankings):,} queries",
         lead="" if one else f"In a gallery of {plural(images, 'image')}.",
-        blocks=tuple(block for number in range(len(rankings)) for block in _result(images, root, rankings, number)),
+        blocks=tuple(block for number in range(len(rankings)) for block in _result(images, rankings, number)),
         made_with=(
             ("Match", _MATCH),
             ("Score", _SCORE),
             ("Percentile", _PERCENTILE),
             ("Encoder", str(stamp)),
-            ("Images", f"in {root}"),
+            ("Images", f"in {', '.join(map(str, roots))}"),
         ),
     )
 
 
-def _result(images: int, root: Path, rankings: Sequence[Ranking], number: int) -> Iterator[AnyBlock]:
+def _result(images: int, rankings: Sequence[Ranking], number: int) -> Iterator[AnyBlock]:
     ranking = rankings[number]
     first, *others = ranking.query.terms
     if len(rankings) > 1:
         yield Heading(str(ranking.query), remark=f"Query {number + 1} of {len(rankings)}")
-    yield Text(f"{len(ranking.hits)} most similar of {plural(images, 'image')}", kind="normal")
+    yield Text(f"{len(ranking.hits)} most similar of {plural(images, 'image')}, {_EXPLANATION}", kind="normal")
     if ranking.is_weak:
         yield Text(NOTHING_ALIKE, kind="notice")
     query = Frame(_picture(first, _QUERY_SIDE, "query"))
-    hits = (_hit(root, hit) for hit in ranking.hits)
+    hits = (_hit(hit) for hit in ranking.hits)
     yield Rankings((RankedQuery(query, tuple(hits), tuple(map(_term_frame, others))),), large=True)
 
 
 def _picture(term: Term, side: int, description: str) -> Picture | None:
     return None if term.path is None else Picture(Path(term.path), side, f"{description}: {term.path}")
+
+
+def file_name(path: str) -> tuple[Phrase, ...]:
+    """A path for a caption: the name of the file, and its folder in small print."""
+    folder, _, name = path.rpartition("/")
+    return (Phrase(name, "strong"), *([Phrase(folder, "path")] if folder else []))
 
 
 def _term_frame(term: Term) -> Frame:
@@ -86,26 +96,37 @@ def _term_frame(term: Term) -> Frame:
     return Frame(_picture(term, _TERM_SIDE, "term"), (sign, Phrase(str(term), "path")))
 
 
-def _hit(root: Path, hit: Hit) -> Frame:
+def _hit(hit: Hit) -> Frame:
     match = [] if hit.match is None else [Phrase(hit.match, "soft")]
+    copies = [Phrase(f"+{plural(len(hit.copies), 'copy', 'copies')}", "soft")] if hit.copies else []
     return Frame(
-        Picture(root / hit.path, _HIT_SIDE, f"hit {hit.rank}: {hit.path}"),
-        caption=(Phrase(hit.path, "path"), *([Phrase("offline", "soft")] if hit.offline else [])),
-        head=(Phrase(str(hit.rank), "mark"), Phrase(f"{hit.score:.3f}", "strong"), *match),
+        Picture(hit.file, _HIT_SIDE, f"hit {hit.rank}: {hit.path}"),
+        caption=(*file_name(hit.path), *([Phrase("offline", "soft")] if hit.offline else [])),
+        head=(Phrase(str(hit.rank), "mark"), Phrase(f"{hit.score:.3f}", "strong"), *match, *copies),
         bar=min(max(hit.score, 0.0), 1.0),
+        file=hit.file,
     )
 
 
 def search_csv(rankings: Iterable[Ranking]) -> str:
     r"""A line for each hit; ``file`` is its full path. Bytes of paths that aren't UTF-8 appear as ``\xff``."""
-    header = ("query", "rank", "match", "score", "percentile", "path", "file", "offline")
+    header = ("query", "rank", "match", "score", "percentile", "path", "file", "offline", "copies")
     return csv_text(header, (_csv_row(ranking.query, hit) for ranking in rankings for hit in ranking.hits))
 
 
 def _csv_row(query: Query, hit: Hit) -> list[object]:
     share = None if hit.percentile is None else round(hit.percentile, 2)
     files = (utf8(hit.path), utf8(str(hit.file)))
-    return [utf8(str(query)), hit.rank, hit.match, hit.score, share, *files, "yes" if hit.offline else "no"]
+    return [
+        utf8(str(query)),
+        hit.rank,
+        hit.match,
+        hit.score,
+        share,
+        *files,
+        "yes" if hit.offline else "no",
+        len(hit.copies),
+    ]
 
 
 def search_lines(answers: Iterable[Ranking | FailedQuery]) -> str:
@@ -118,24 +139,37 @@ def _lines(answer: Ranking | FailedQuery) -> Iterator[dict[str, Any]]:
     if isinstance(answer, FailedQuery):
         yield {**start, **_answer_json(answer)}
     else:
-        yield from ({**start, **_hit_json(hit), "root": path_fields(hit.root)["path"]} for hit in answer.hits)
+        yield from ({**start, **_hit_json(hit), **_root(hit)} for hit in answer.hits)
 
 
-def search_json(encoder: str, gallery: Path, root: Path, answers: Iterable[Ranking | FailedQuery]) -> dict[str, Any]:
-    """One result for each of ``answers``, with hits or an error; paths of hits are relative to ``root``."""
+def search_json(
+    encoder: str, galleries: Sequence[tuple[Path, Path]], answers: Iterable[Ranking | FailedQuery]
+) -> dict[str, Any]:
+    """One result for each of ``answers``, with hits or an error.
+
+    ``galleries`` are those that were searched, each with its folder of images, the ``root`` of its hits' paths. If
+    there are several, each hit has its own.
+    """
+    places = [{"gallery": path_fields(path)["path"], "root": path_fields(root)["path"]} for path, root in galleries]
     return {
         "version": VERSION,
         "encoder": encoder,
-        "gallery": path_fields(gallery)["path"],
-        "root": path_fields(root)["path"],
-        "results": [{"query": _query_json(answer.query), **_answer_json(answer)} for answer in answers],
+        **(places[0] if len(places) == 1 else {"galleries": places}),
+        "results": [
+            {"query": _query_json(answer.query), **_answer_json(answer, with_root=len(places) > 1)}
+            for answer in answers
+        ],
     }
 
 
-def _answer_json(answer: Ranking | FailedQuery) -> dict[str, Any]:
+def _answer_json(answer: Ranking | FailedQuery, *, with_root: bool = False) -> dict[str, Any]:
     if isinstance(answer, FailedQuery):
         return {"error": {"kind": answer.kind, "message": utf8(answer.reason)}}
-    return {"hits": [_hit_json(hit) for hit in answer.hits]}
+    return {"hits": [_hit_json(hit) | (_root(hit) if with_root else {}) for hit in answer.hits]}
+
+
+def _root(hit: Hit) -> dict[str, str]:
+    return {"root": path_fields(hit.root)["path"]}
 
 
 def _query_json(query: Query) -> dict[str, Any]:
@@ -152,7 +186,7 @@ def _term_json(term: Term) -> dict[str, Any]:
         return {"kind": "text", "text": term.text}
     if term.id is not None:
         return {"kind": "id", "id": term.id}
-    return {"kind": "image", **path_fields(term.path or "")}
+    return {"kind": "image", **({"path": None} if term.path is None else path_fields(term.path))}
 
 
 def _hit_json(hit: Hit) -> dict[str, Any]:
@@ -164,4 +198,5 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "percentile": None if hit.percentile is None else round(hit.percentile, 2),
         "match": hit.match,
         "offline": hit.offline,
+        **({"copies": [_hit_json(copy) for copy in hit.copies]} if hit.copies else {}),
     }

@@ -112,7 +112,8 @@ class Query:
     """What to search for: the weighted sum of the terms' embeddings, normalised to length 1, so scores are cosines.
 
     ``where`` limits which images are searched. Hits score at least ``min_score`` (a cosine), their match is at least
-    ``min_match``, and there are at most ``k``. Raises ValueError if there are no terms or ``k`` is less than 1, and
+    ``min_match``, and there are at most ``k``. With ``fold``, near copies of a hit are not hits of their own but among
+    its copies. Raises ValueError if there are no terms or ``k`` is less than 1, and
     :class:`~lookalike.errors.QueryError` if ``min_score`` is NaN.
     """
 
@@ -121,6 +122,7 @@ class Query:
     min_score: float | None = None
     k: int = DEFAULT_K
     min_match: MatchWord | None = None
+    fold: bool = False
 
     def __post_init__(self) -> None:
         if not self.terms:
@@ -175,6 +177,10 @@ class Query:
         Hits without a match, as of text queries, don't fulfil the latter.
         """
         return replace(self, min_score=min_score, min_match=min_match)
+
+    def folded(self) -> Query:
+        """This query, with near copies of a hit folded under it, so that ``k`` hits are ``k`` things."""
+        return replace(self, fold=True)
 
     @property
     def has_text(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ class Hit:
     copies left out, scores below this hit: at 99, the hit is closer than the best match of 99 % of them. It is None if
     the gallery has a single image, and for queries with text, whose cosines to images lie in another range. ``match``
     says the same in a word, or that the hit is a copy; it is None where there is no percentile to tell. ``offline``
-    tells that the last update could not find the file.
+    tells that the last update could not find the file. ``copies`` are near copies that are folded under this hit, if
+    the query asks for that; their ``rank`` is that of this hit.
     """
 
     rank: int
@@ -35,6 +36,7 @@ class Hit:
     percentile: float | None
     match: MatchWord | None = None
     offline: bool = False
+    copies: tuple[Hit, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -53,6 +55,20 @@ class Ranking:
     def is_weak(self) -> bool:
         """Whether nothing that was found looks much like the query: there are hits, and all are ``weak``."""
         return bool(self.hits) and all(hit.match == "weak" for hit in self.hits)
+
+
+def merged(rankings: Sequence[Ranking]) -> Ranking:
+    """One ranking of the hits of several, which are answers to the same query from different galleries.
+
+    Identical images come first; equal scores keep the order of ``rankings``. There are as many hits as the query asks
+    for.
+    """
+    if len(rankings) == 1:
+        return rankings[0]
+    query = rankings[0].query
+    hits = [hit for ranking in rankings for hit in ranking.hits]
+    hits.sort(key=lambda hit: (hit.match != "identical", -hit.score))
+    return Ranking(query, tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[: query.k], 1)))
 
 
 def rank_order(scores: NDArray[np.float64]) -> NDArray[np.intp]:

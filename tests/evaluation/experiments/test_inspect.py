@@ -226,4 +226,4 @@ def test_help_exits_with_0(command: tuple[str, ...], call: Cli):
     """Every command here has a help text."""
     result = call(*command, "--help")
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith(f"usage: lookalike {' '.join(command)}")
+    assert result.out.startswith(f"Usage: lookalike {' '.join(command)}")

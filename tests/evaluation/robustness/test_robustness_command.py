@@ -104,7 +104,7 @@ def test_severities_are_numbers_and_ranges(text: str, meant: tuple[int, ...]):
         (["--severity", "6"], "go from 1 to 5"),
         (["--severity", "5-1"], "go from 1 to 5"),
         (["--severity", "some"], "write 3, 1,3,5 or 1-5"),
-        (["--target", "left"], "invalid choice"),
+        (["--target", "left"], "is not one of 'query'"),
         (["--limit", "0"], "positive integer"),
     ],
 )

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, add_gallery
+import rich_click as click
+
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.shared import gallery_option, json_option
+from lookalike.cli.output import print_json
 from lookalike.text import printable
-
-if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
 
 _DETAILS = """\
 The copy can be searched where it is: lookalike search QUERY --gallery DEST. To go back to it, copy its files to where
 the gallery was, or go on with it: lookalike index --gallery DEST."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "backup", "copy a gallery, also while it is in use", run, _DETAILS)
-    parser.add_argument("destination", metavar="DEST", help="a new or empty folder")
-    add_gallery(parser)
+@command("backup", details=_DETAILS)
+@click.argument("destination", metavar="DEST")
+@gallery_option
+@json_option
+def backup(options: Options) -> int:
+    """Copy a gallery to DEST, a new or empty folder, also while the gallery is in use."""
+    from lookalike.gallery import care
 
+    folder, copy = care.backup(options.gallery or ".", options.destination), Path(options.destination).absolute()
+    if options.json:
+        from lookalike.report.gallery import backup_json
 
-def run(options: argparse.Namespace) -> int:
-    """Run the command."""
-    from lookalike.gallery.care import backup
-
-    folder = backup(options.gallery or ".", options.destination)
-    print(f"{printable(folder)} copied to {printable(Path(options.destination).absolute())}")
+        print_json(backup_json(folder, copy))
+    else:
+        print(f"{printable(folder)} copied to {printable(copy)}")
     return 0

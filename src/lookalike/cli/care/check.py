@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, add_gallery
+import rich_click as click
+
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.shared import gallery_option, json_option
 from lookalike.cli.output import PARTLY_DONE, print_json
-from lookalike.cli.terminal.progress import progress_bar
+from lookalike.cli.terminal.progress import file_progress
 from lookalike.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lookalike.cli.arguments import Commands
     from lookalike.gallery.care import Finding
 
 _DETAILS = """\
@@ -21,22 +22,18 @@ Nothing is changed. The exit code is 0 if everything is sound, 1 if the gallery 
 missing that the next lookalike index adds."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "check", "check that a gallery's files are sound", run, _DETAILS)
-    add_gallery(parser)
-    parser.add_argument("--deep", action="store_true", help="read every image too, and compare it with the gallery")
-    parser.add_argument("--json", action="store_true", help="print JSON only")
+@command("check", details=_DETAILS)
+@gallery_option
+@click.option("--deep", is_flag=True, help="Read every image too, and compare it with the gallery.")
+@json_option
+def check(options: Options) -> int:
+    """Check that a gallery's files are sound."""
+    from lookalike.gallery import care
 
-
-def run(options: argparse.Namespace) -> int:
-    """Run the command."""
-    from lookalike.gallery.care import check
-
-    with progress_bar() as progress:
-        folder, findings = check(options.gallery or ".", deep=options.deep, progress=progress)
+    with file_progress() as progress:
+        folder, findings = care.check(options.gallery or ".", deep=options.deep, progress=progress)
     if options.json:
-        from lookalike.report.status import check_json
+        from lookalike.report.gallery import check_json
 
         print_json(check_json(folder, findings))
     else:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, add_gallery
-from lookalike.cli.encoder_options import add_encoder, loader
-from lookalike.cli.output import PARTLY_DONE, tell_stop
-from lookalike.cli.terminal.progress import progress_bar
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.encoder import encoder_options, loader
+from lookalike.cli.options.shared import gallery_option, json_option
+from lookalike.cli.output import PARTLY_DONE, print_json, tell_stop
+from lookalike.cli.terminal.progress import file_progress
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
     from lookalike.gallery.care import RepairReport
 
 _DETAILS = """\
@@ -20,23 +19,25 @@ All that is sound is kept: images with their ids, embeddings, the encoder and th
 missing or damaged are computed again. A damaged database is kept beside the new one."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "repair", "repair a damaged gallery, keeping all that is sound", run, _DETAILS)
-    add_gallery(parser)
-    add_encoder(parser, "path of the gallery's checkpoint, if it has been moved")
+@command("repair", details=_DETAILS)
+@gallery_option
+@encoder_options("Path of the gallery's checkpoint, if it has been moved.")
+@json_option
+def repair(options: Options) -> int:
+    """Repair a damaged gallery, keeping all that is sound."""
+    from lookalike.gallery import care
 
+    with file_progress() as progress:
+        report = care.repair(options.gallery or ".", load=loader(options), weights=options.encoder, progress=progress)
+    if options.json:
+        from lookalike.report.gallery import repair_json
 
-def run(options: argparse.Namespace) -> int:
-    """Run the command."""
-    from lookalike.gallery.care import repair
-
-    with progress_bar() as progress:
-        report = repair(options.gallery or ".", load=loader(options), weights=options.encoder, progress=progress)
-    print(printable(report.folder))
-    for finding in report.findings:
-        print(f"  {finding}")
-    print(_summary(report))
+        print_json(repair_json(report))
+    else:
+        print(printable(report.folder))
+        for finding in report.findings:
+            print(f"  {finding}")
+        print(_summary(report))
     if report.update is not None:
         tell_stop(report.update)
         if report.update.stopped_at is not None:

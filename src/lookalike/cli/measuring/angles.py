@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, add_near
-from lookalike.cli.encoder_options import add_encoder, add_view, loader
-from lookalike.cli.measuring.experiment import (
+from lookalike.cli.measuring.experiment import command_line, deliver, embed, own_or_named, read_dataset, with_notes
+from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
     OWN_OR_BEST,
-    add_dataset,
-    add_ranks,
-    add_report,
-    add_seed,
-    command_line,
-    deliver,
-    embed,
-    own_or_named,
-    read_dataset,
-    with_notes,
+    dataset_argument,
+    ranks_option,
+    report_options,
+    seed_option,
 )
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.encoder import encoder_options, loader, view_option
+from lookalike.cli.options.shared import near_option
 from lookalike.cli.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
     from lookalike.evaluation.experiments.angle_results import Angles
     from lookalike.report.document.files import Content
 
@@ -36,22 +30,16 @@ relevant, whatever their label, and all other images are wrong. Near duplicates 
 efficientnet-lite2 whatever encoder is measured, are junk."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(
-        commands, "angles", "measure how well other frames of the same scene are retrieved", run, _DETAILS
-    )
-    add_dataset(parser)
-    add_encoder(parser, OWN_OR_BEST)
-    add_view(parser)
-    add_ranks(parser)
-    add_near(parser)
-    add_seed(parser)
-    add_report(parser, "angles.html", "angles.json", "queries.csv")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+@command("angles", details=_DETAILS)
+@dataset_argument()
+@encoder_options(OWN_OR_BEST)
+@view_option()
+@ranks_option
+@near_option
+@seed_option()
+@report_options("angles.html", "angles.json", "queries.csv")
+def angles(options: Options) -> int:
+    """Measure how well other frames of the same scene are retrieved."""
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.angles import check_angles, measure_angles
     from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command
-from lookalike.cli.encoder_options import add_encoder, add_view, load
-from lookalike.cli.measuring.experiment import (
+from lookalike.cli.measuring.experiment import command_line, deliver, read_dataset
+from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
-    add_dataset,
-    add_junk,
-    add_ranks,
-    add_report,
-    add_seed,
-    command_line,
-    deliver,
-    read_dataset,
+    dataset_argument,
+    junk_option,
+    ranks_option,
+    report_options,
+    seed_option,
 )
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.encoder import encoder_options, load, view_option
+from lookalike.cli.options.shared import yes_option
 from lookalike.cli.terminal.progress import stage_progress
 
 if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
     from lookalike.encoders.encoder import Encoder
     from lookalike.evaluation.experiments.compare import Comparison
     from lookalike.report.document.files import Content
@@ -36,28 +33,21 @@ as missing, with the command that downloads them; --yes downloads them first. Th
 listed separately, because their metric and split aren't known."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(
-        commands, "compare", "compare encoders on labelled images, each tested against the first", run, _DETAILS
-    )
-    add_dataset(parser)
-    add_encoder(
-        parser,
-        "an encoder: a name (see lookalike encoders), or the path of a checkpoint; repeat it, the reference first "
-        "(default: all encoders of the catalogue, the best on this machine first)",
-        several=True,
-    )
-    add_view(parser)
-    add_ranks(parser)
-    add_junk(parser)
-    add_seed(parser)
-    parser.add_argument("--yes", action="store_true", help="download missing weights without asking")
-    add_report(parser, "comparison.html", "comparison.md", "comparison.json")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+@command("compare", details=_DETAILS)
+@dataset_argument()
+@encoder_options(
+    "An encoder: a name (see lookalike encoders), or the path of a checkpoint; repeat it, the reference first "
+    "(default: all encoders of the catalogue, the best on this machine first).",
+    several=True,
+)
+@view_option()
+@ranks_option
+@junk_option
+@seed_option()
+@yes_option("Download missing weights without asking.")
+@report_options("comparison.html", "comparison.md", "comparison.json")
+def compare(options: Options) -> int:
+    """Compare encoders on labelled images, each tested against the first."""
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.compare import compare, known_encoders
     from lookalike.report.comparison.document import comparison_document
@@ -87,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     )
 
 
-def _load(options: argparse.Namespace, name: str | os.PathLike[str]) -> Encoder:
+def _load(options: Options, name: str | os.PathLike[str]) -> Encoder:
     """The encoder ``name``; with --yes, its weights are downloaded first if they are missing."""
     from lookalike.encoders import catalog
     from lookalike.encoders.weights import locate

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, add_near
-from lookalike.cli.encoder_options import add_encoder, add_view, load
-from lookalike.cli.measuring.experiment import (
-    DATASET_DETAILS,
-    add_dataset,
-    add_report,
-    add_seed,
-    command_line,
-    deliver,
-    embed,
-    read_dataset,
-    with_notes,
-)
+from lookalike.cli.measuring.experiment import command_line, deliver, embed, read_dataset, with_notes
+from lookalike.cli.measuring.options import DATASET_DETAILS, dataset_argument, report_options, seed_option
+from lookalike.cli.options.command import Options, command, group, wrong_usage
+from lookalike.cli.options.encoder import encoder_options, load, view_option
+from lookalike.cli.options.shared import near_option
 
 if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
     from lookalike.evaluation.data.provenance import Provenance
     from lookalike.evaluation.experiments.inspect import DatasetInspection
     from lookalike.report.document.files import Content
@@ -34,33 +24,21 @@ Every image is opened and compared with all others. The page has a contact sheet
 _ENCODER = "efficientnet-lite2"
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "dataset", "inspect labelled images before measuring with them", _usage)
-    parser.set_defaults(usage=parser)
-    actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    show = add_command(
-        actions,
-        "show",
-        "show counts, sizes, orientation, groups, copies and a contact sheet of each class",
-        run,
-        _DETAILS,
-    )
-    add_dataset(show)
-    add_encoder(show, f"the encoder that finds near duplicates (default: {_ENCODER})")
-    add_view(show)
-    add_near(show)
-    add_seed(show, "the contact sheet's images")
-    add_report(show, "dataset.html", "dataset.json", "contact_sheet.jpg")
+@group("dataset")
+def dataset(_: Options) -> int:
+    """Inspect labelled images before measuring with them."""
+    wrong_usage("an action is missing: lookalike dataset show DATASET")
 
 
-def _usage(options: argparse.Namespace) -> int:
-    options.usage.error("an action is missing: show")
-    return 2
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+@command("show", parent=dataset, details=_DETAILS)
+@dataset_argument()
+@encoder_options(f"The encoder that finds near duplicates (default: {_ENCODER}).")
+@view_option()
+@near_option
+@seed_option("the contact sheet's images")
+@report_options("dataset.html", "dataset.json", "contact_sheet.jpg")
+def show(options: Options) -> int:
+    """Show counts, sizes, orientation, groups, copies and a contact sheet of each class."""
     from lookalike.evaluation.data.provenance import provenance
     from lookalike.evaluation.experiments.inspect import inspect_dataset
     from lookalike.report.dataset.document import dataset_document

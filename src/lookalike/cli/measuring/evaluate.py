@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command
-from lookalike.cli.encoder_options import add_encoder, add_view
-from lookalike.cli.measuring.experiment import (
+from lookalike.cli.measuring.experiment import command_line, deliver, own_or_named, read_dataset
+from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
     OWN_OR_BEST,
-    add_dataset,
-    add_junk,
-    add_ranks,
-    add_report,
-    add_seed,
-    command_line,
-    deliver,
-    own_or_named,
-    read_dataset,
+    dataset_argument,
+    junk_option,
+    ranks_option,
+    report_options,
+    seed_option,
 )
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.encoder import encoder_options, view_option
 from lookalike.cli.terminal.progress import stage_progress
 
 if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
     from lookalike.evaluation.scoring.results import Evaluation
     from lookalike.report.document.files import Content
 
@@ -35,20 +30,16 @@ burst) with its label; otherwise bursts inflate every score. Intervals are 95 %,
 page and evaluation.json, which --out writes, define every metric."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "evaluate", "measure how well an encoder retrieves labelled images", run, _DETAILS)
-    add_dataset(parser)
-    add_encoder(parser, OWN_OR_BEST)
-    add_view(parser)
-    add_ranks(parser)
-    add_junk(parser)
-    add_seed(parser)
-    add_report(parser, "evaluation.html", "evaluation.json", "queries.csv")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+@command("evaluate", details=_DETAILS)
+@dataset_argument()
+@encoder_options(OWN_OR_BEST)
+@view_option()
+@ranks_option
+@junk_option
+@seed_option()
+@report_options("evaluation.html", "evaluation.json", "queries.csv")
+def evaluate(options: Options) -> int:
+    """Measure how well an encoder retrieves labelled images."""
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.evaluate import evaluate
     from lookalike.report.document.files import output_folder

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command
-from lookalike.cli.encoder_options import add_encoder, add_view
-from lookalike.cli.measuring.experiment import add_allow_outside, deliver, embed, own_or_named, with_notes
+import rich_click as click
+
+from lookalike.cli.measuring.experiment import deliver, embed, own_or_named, with_notes
+from lookalike.cli.measuring.options import allow_outside_option
+from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.encoder import encoder_options, view_option
+from lookalike.cli.options.shared import json_option
+from lookalike.cli.terminal.messages import note
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lookalike.cli.arguments import Commands
     from lookalike.evaluation.experiments.matrix import SimilarityMatrix
 
 _DETAILS = """\
@@ -23,31 +25,22 @@ are known); similarity.npy, for numpy.load (float32); similarity.csv, with paths
 rows and columns."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(
-        commands,
-        "matrix",
-        "write the similarity matrix of two sets of images, as an image and as numbers",
-        run,
-        _DETAILS,
-    )
-    parser.add_argument("queries", metavar="QUERIES", help="the matrix's rows")
-    parser.add_argument("gallery", metavar="GALLERY", help="the matrix's columns")
-    add_encoder(
-        parser,
-        "the encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the encoder of the "
-        "gallery that contains GALLERY's images, else the best on this machine)",
-    )
-    add_view(parser)
-    parser.add_argument("--out", metavar="FOLDER", required=True, help="write the files there")
-    add_allow_outside(parser)
-    parser.add_argument("--csv", action="store_true", help="write the CSV even if it has more than 25 million cells")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+@command("matrix", details=_DETAILS)
+@click.argument("queries", metavar="QUERIES")
+@click.argument("gallery", metavar="GALLERY")
+@encoder_options(
+    "The encoder: a name (see lookalike encoders), or the path of a checkpoint (default: the encoder of the gallery "
+    "that contains GALLERY's images, else the best on this machine)."
+)
+@view_option()
+@click.option("--out", metavar="FOLDER", required=True, allow_from_autoenv=False, help="Write the files there.")
+@allow_outside_option
+@click.option(
+    "--csv", is_flag=True, allow_from_autoenv=False, help="Write the CSV even if it has more than 25 million cells."
+)
+@json_option
+def matrix(options: Options) -> int:
+    """Write the similarity matrix of two sets of images, as an image and as numbers."""
     from lookalike.evaluation.data.load import load_images
     from lookalike.evaluation.experiments.matrix import similarity_matrix
     from lookalike.report.document.files import output_folder
@@ -60,8 +53,14 @@ def run(options: argparse.Namespace) -> int:
     columns = embed(gallery, encoder)
     rows = columns if queries == gallery else embed(queries, encoder)
     matrix = similarity_matrix(rows, columns)
-    options.files = _write(matrix, folder, csv_anyway=options.csv)
-    return deliver(options, folder, document=lambda: matrix_document(matrix), answer=lambda: matrix_json(matrix))
+    written = _write(matrix, folder, csv_anyway=options.csv)
+    return deliver(
+        options,
+        folder,
+        document=lambda: matrix_document(matrix),
+        answer=lambda: matrix_json(matrix),
+        written=written,
+    )
 
 
 def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[str]:
@@ -79,9 +78,8 @@ def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[
     if rows * columns <= CSV_CELLS or csv_anyway:
         write_csv(folder / "similarity.csv", matrix)
         return [*names, "similarity.csv"]
-    print(
-        f"lookalike: similarity.csv was not written: {rows:,} x {columns:,} cells would take about "
-        f"{rows * columns * 9 / 1e9:.1f} GB; use similarity.npy, or force it with --csv",
-        file=sys.stderr,
+    note(
+        f"similarity.csv was not written: {rows:,} x {columns:,} cells would take about "
+        f"{rows * columns * 9 / 1e9:.1f} GB; use similarity.npy, or force it with --csv"
     )
     return names

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, positive_integer
-from lookalike.cli.encoder_options import add_encoder, add_view, load, loader
+import rich_click as click
+
 from lookalike.cli.measuring.angles import angles_files
 from lookalike.cli.measuring.compare import comparison_files
-from lookalike.cli.measuring.experiment import DATASET_DETAILS, add_allow_outside, add_seed, command_line
+from lookalike.cli.measuring.experiment import command_line
+from lookalike.cli.measuring.options import DATASET_DETAILS, allow_outside_option, seed_option
 from lookalike.cli.measuring.robustness import robustness_files
+from lookalike.cli.options.command import Options, command, wrong_usage
+from lookalike.cli.options.encoder import encoder_options, load, loader, view_option
+from lookalike.cli.options.shared import json_option, positive_integer
+from lookalike.cli.output import print_json
 from lookalike.cli.terminal.progress import stage_progress
 from lookalike.text import printable
 
 if TYPE_CHECKING:
-    from lookalike.cli.arguments import Commands
     from lookalike.evaluation.experiments.reproduce import Reproduction
 
 _DETAILS = f"""\
@@ -29,32 +32,23 @@ takes hours on large datasets. You can interrupt it at any time: the same comman
 small report in minutes, to see what it looks like."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(
-        commands, "reproduce", "repeat the published experiments on your own images, as one report", run, _DETAILS
-    )
-    parser.add_argument("--catsdogs", metavar="DATASET", help="cats and dogs, labelled")
-    parser.add_argument("--rail", metavar="DATASET", help="railway images, labelled")
-    parser.add_argument("--out", metavar="FOLDER", required=True, help="where the report goes")
-    add_encoder(
-        parser,
-        "an encoder to compare: a name (see lookalike encoders), or the path of a checkpoint; repeat it, and the first "
-        "that loads is studied further (default: all encoders of the catalogue, the best on this machine first)",
-        several=True,
-    )
-    add_view(parser)
-    parser.add_argument(
-        "--limit", metavar="N", type=positive_integer, help="images of each class for robustness (default: 200)"
-    )
-    add_allow_outside(parser)
-    parser.add_argument("--quick", action="store_true", help="use few images and corruptions")
-    add_seed(parser, "every random draw")
-    parser.set_defaults(usage=parser)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+@command("reproduce", details=_DETAILS)
+@click.option("--catsdogs", metavar="DATASET", help="Cats and dogs, labelled.")
+@click.option("--rail", metavar="DATASET", help="Railway images, labelled.")
+@click.option("--out", metavar="FOLDER", required=True, allow_from_autoenv=False, help="Where the report goes.")
+@encoder_options(
+    "An encoder to compare: a name (see lookalike encoders), or the path of a checkpoint; repeat it, and the first "
+    "that loads is studied further (default: all encoders of the catalogue, the best on this machine first).",
+    several=True,
+)
+@view_option()
+@click.option("--limit", metavar="N", type=positive_integer, help="Images of each class for robustness (default: 200).")
+@allow_outside_option
+@click.option("--quick", is_flag=True, help="Use few images and corruptions.")
+@seed_option("every random draw")
+@json_option
+def reproduce(options: Options) -> int:
+    """Repeat the published experiments on your own images, as one report."""
     from lookalike.evaluation.data.load import load_dataset
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.experiments.reproduce import LIMIT, reproduce
@@ -63,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
     sources = {name: getattr(options, name) for name in ("catsdogs", "rail") if getattr(options, name) is not None}
     if not sources:
-        options.usage.error("a dataset is required: --catsdogs DATASET, --rail DATASET, or both")
+        wrong_usage("a dataset is required: --catsdogs DATASET, --rail DATASET, or both")
     folder = output_folder(options.out)
     datasets = {name: load_dataset(source, allow_outside=options.allow_outside) for name, source in sources.items()}
     with stage_progress() as progress:
@@ -80,13 +74,17 @@ def run(options: argparse.Namespace) -> int:
         )
     reproduction = with_command(reproduction, command_line(options, "reproduce", *_own_arguments(options, sources)))
     _write(reproduction, folder)
+    if options.json:
+        absent = [{"what": one.what, "fix": one.fix} for one in reproduction.missing]
+        print_json({"version": 1, "folder": str(folder), "missing": absent})
+        return 0
     for missing in reproduction.missing:
         print(f"missing: {missing.what}; to get it: {missing.fix}")
     print(f"written to {printable(folder)}: report.html, report.md, and a folder for each dataset")
     return 0
 
 
-def _own_arguments(options: argparse.Namespace, datasets: dict[str, str]) -> list[str]:
+def _own_arguments(options: Options, datasets: dict[str, str]) -> list[str]:
     """The command-line arguments that only this experiment has."""
     arguments = [argument for name, source in datasets.items() for argument in (f"--{name}", source)]
     arguments += [] if options.limit is None else ["--limit", str(options.limit)]

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from lookalike.cli.arguments import add_command, positive_integer
-from lookalike.cli.encoder_options import add_encoder, add_view
-from lookalike.cli.measuring.experiment import (
+import rich_click as click
+
+from lookalike.cli.measuring.experiment import command_line, deliver, own_or_named, read_dataset
+from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
     OWN_OR_BEST,
-    add_dataset,
-    add_junk,
-    add_report,
-    add_seed,
-    command_line,
-    deliver,
-    own_or_named,
-    read_dataset,
+    dataset_argument,
+    junk_option,
+    report_options,
+    seed_option,
 )
+from lookalike.cli.options.command import Options, command, wrong_usage
+from lookalike.cli.options.encoder import encoder_options, view_option
+from lookalike.cli.options.shared import positive_integer
+from lookalike.cli.terminal.messages import note
 from lookalike.cli.terminal.progress import stage_progress
+from lookalike.text import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lookalike.cli.arguments import Commands
     from lookalike.evaluation.data.dataset import Dataset
     from lookalike.evaluation.robustness.examples import Example
     from lookalike.evaluation.robustness.results import Robustness
@@ -44,37 +43,6 @@ _MUCH = 1_000_000_000
 """Bytes on disk that are announced before they are written."""
 
 
-def add_to(commands: Commands) -> None:
-    """Add this command to the command line."""
-    parser = add_command(commands, "robustness", "measure retrieval when images are corrupted", run, _DETAILS)
-    add_dataset(parser, optional=True)
-    parser.add_argument("--list", action="store_true", help="print all corruptions, each with a description")
-    parser.add_argument(
-        "--corruption", metavar="NAME", action="append", default=[], help="this corruption; can be repeated"
-    )
-    parser.add_argument(
-        "--family", metavar="NAME", action="append", default=[], help="all corruptions of this family; can be repeated"
-    )
-    parser.add_argument(
-        "--severity", metavar="1-5", type=severities, default=(1, 2, 3, 4, 5), help="as 3, 1,3,5 or 1-5 (the default)"
-    )
-    parser.add_argument(
-        "--target",
-        choices=("query", "gallery", "both", "mixed"),
-        default="query",
-        help="what is corrupted: the queries (default), the gallery, both, or each gallery image with probability 0.5",
-    )
-    add_encoder(parser, OWN_OR_BEST)
-    add_view(parser)
-    add_junk(parser)
-    parser.add_argument(
-        "--limit", metavar="N", type=positive_integer, help="use at most N images of each class, drawn by the seed"
-    )
-    add_seed(parser, "all damage, the order of ties and the resampling of intervals")
-    add_report(parser, "robustness.html", "robustness.json", "robustness.csv")
-    parser.set_defaults(usage=parser)
-
-
 def severities(text: str) -> tuple[int, ...]:
     """The severities in ``text``, whole numbers and ranges (1-5) separated by commas."""
     numbers: set[int] = set()
@@ -83,22 +51,42 @@ def severities(text: str) -> tuple[int, ...]:
         try:
             low, high = int(first), int(last or first)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a list of severities; write 3, 1,3,5 or 1-5") from None
+            raise click.BadParameter(f"{text!r} is not a list of severities; write 3, 1,3,5 or 1-5") from None
         if not 1 <= low <= high <= 5:  # noqa: PLR2004  the range of severities
-            raise argparse.ArgumentTypeError(f"{part.strip()!r}: severities go from 1 to 5")
+            raise click.BadParameter(f"{part.strip()!r}: severities go from 1 to 5")
         numbers.update(range(low, high + 1))
     return tuple(sorted(numbers))
 
 
-def run(options: argparse.Namespace) -> int:
-    """Carry out the command."""
+@command("robustness", details=_DETAILS)
+@dataset_argument(required=False)
+@click.option("--list", is_flag=True, help="Print all corruptions, each with a description.")
+@click.option("--corruption", metavar="NAME", multiple=True, help="This corruption; can be repeated.")
+@click.option("--family", metavar="NAME", multiple=True, help="All corruptions of this family; can be repeated.")
+@click.option("--severity", metavar="1-5", type=severities, default="1-5", help="As 3, 1,3,5 or 1-5 (the default).")
+@click.option(
+    "--target",
+    type=click.Choice(("query", "gallery", "both", "mixed")),
+    default="query",
+    help="What is corrupted: the queries (the default), the gallery, both, or each gallery image with probability 0.5.",
+)
+@encoder_options(OWN_OR_BEST)
+@view_option()
+@junk_option
+@click.option(
+    "--limit", metavar="N", type=positive_integer, help="Use at most N images of each class, drawn by the seed."
+)
+@seed_option("all damage, the order of ties and the resampling of intervals")
+@report_options("robustness.html", "robustness.json", "robustness.csv")
+def robustness(options: Options) -> int:
+    """Measure retrieval when images are corrupted."""
     if options.list:
         from lookalike.report.robustness.tables import corruptions_text
 
         print(corruptions_text())
         return 0
     if options.dataset is None:
-        options.usage.error("a dataset is required, or --list to print all corruptions")
+        wrong_usage("a dataset is required, or --list to print all corruptions")
     from lookalike.evaluation.data.provenance import with_command
     from lookalike.evaluation.robustness.grid import grid, select_corruptions, versions_of
     from lookalike.evaluation.robustness.robustness import measure_robustness
@@ -137,14 +125,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _announce(vectors: int, dimension: int) -> None:
     """Announce a large use of disk space."""
-    from lookalike.cli.status import megabytes
-
     size = 4 * vectors * dimension
     if size >= _MUCH:
-        print(
-            f"lookalike: {vectors:,} vectors will take {megabytes(size)} on disk; --limit, --corruption and "
-            "--severity reduce that",
-            file=sys.stderr,
+        note(
+            f"{vectors:,} vectors will take {megabytes(size)} on disk; --limit, --corruption and --severity reduce that"
         )
 
 
@@ -170,14 +154,14 @@ def _examples(result: Robustness) -> tuple[list[Example], str]:
     return list(examples(result, row)), result.rows[row].path
 
 
-def _dataset(options: argparse.Namespace) -> Dataset:
+def _dataset(options: Options) -> Dataset:
     from lookalike.evaluation.data.sampling import subset
 
     dataset = read_dataset(options)
     return dataset if options.limit is None else subset(dataset, options.limit, seed=options.seed)
 
 
-def _own_arguments(options: argparse.Namespace) -> list[str]:
+def _own_arguments(options: Options) -> list[str]:
     """The command-line arguments that only this experiment has."""
     arguments = [argument for name in options.corruption for argument in ("--corruption", name)]
     arguments += [argument for name in options.family for argument in ("--family", name)]

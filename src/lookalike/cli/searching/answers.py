@@ -2,56 +2,102 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lookalike.cli.output import print_bytes, print_json
+import rich_click as click
+
+from lookalike.cli.options.command import Options, together, wrong_usage
+from lookalike.cli.output import path_from_here, print_bytes, print_json
+from lookalike.cli.terminal.links import print_with_link
+from lookalike.cli.terminal.messages import is_quiet
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
-    from lookalike.gallery.gallery import Gallery
+    from lookalike.cli.searching.galleries import Searched
     from lookalike.search.ranking import FailedQuery, Hit, Ranking
-
-_FORMATS: Final = ("table", "json", "jsonl", "csv", "paths")
 
 _HERE: Final = ("identical", "copy")
 
+_FORMATS: Final = {
+    "json": "Print JSON: everything about the queries and their hits; errors too.",
+    "jsonl": "Print one line of JSON for each hit.",
+    "csv": "Print a table for spreadsheets: CSV in UTF-8.",
+    "paths": "Print only the paths, one a line.",
+}
+"""The formats besides the table, and the help of their short forms."""
 
-def add_formats(parser: argparse.ArgumentParser) -> None:
-    """Add ``--format`` and its short forms, ``-0`` and ``--exists``."""
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--format", choices=_FORMATS, default="table", help="how the hits are printed (default: table)")
-    for name, help_text in (
-        ("json", "print JSON: everything about the queries and their hits"),
-        ("jsonl", "print one line of JSON for each hit"),
-        ("csv", "print a table for spreadsheets: CSV in UTF-8"),
-        ("paths", "print only the paths, one a line"),
-    ):
-        group.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=help_text)
-    group.add_argument(
-        "-0", dest="format", action="store_const", const="nul", help="as --paths, each ended by a zero byte (xargs -0)"
-    )
-    group.add_argument(
+_LISTS: Final = ("jsonl", "csv", "paths", "nul", "exists")
+"""The formats that have every file, if nothing else is asked for."""
+
+format_options: Final = together(
+    click.option(
+        "--format",
+        "named_format",
+        type=click.Choice(("table", *_FORMATS)),
+        allow_from_autoenv=False,
+        panel="Print",
+        help="How the hits are printed (default: table).",
+    ),
+    *(
+        click.option(f"--{name}", is_flag=True, allow_from_autoenv=False, panel="Print", help=help_text)
+        for name, help_text in _FORMATS.items()
+    ),
+    click.option(
+        "-0",
+        "nul",
+        is_flag=True,
+        allow_from_autoenv=False,
+        panel="Print",
+        help="As --paths, each ended by a zero byte (xargs -0).",
+    ),
+    click.option(
+        "--fold/--no-fold",
+        default=None,
+        panel="Print",
+        help="Fold near copies of a hit under it, so that ten hits are ten things (default: not in lists, which are "
+        "--jsonl, --csv, --paths and -k all).",
+    ),
+    click.option(
         "--exists",
-        dest="format",
-        action="store_const",
-        const="exists",
-        help="say whether the gallery has the image, identical or as a copy; exit code 0: it has all of them, 1: not "
-        "all, 2: an error",
-    )
+        is_flag=True,
+        allow_from_autoenv=False,
+        panel="Print",
+        help="Say whether the gallery has the image, identical or as a copy; exit code 0: it has all of them, 1: not "
+        "all, 2: an error.",
+    ),
+)
+"""Adds ``--format`` and its short forms, ``-0`` and ``--exists``."""
 
 
-def print_answers(gallery: Gallery, answers: Sequence[Ranking | FailedQuery], form: str, under: str | None) -> None:
-    """Print ``answers`` in the format ``form``; ``under`` is the folder that was searched."""
+def folds(options: Options) -> bool:
+    """Whether copies are folded: as asked for, else unless files are listed, or all hits wanted."""
+    if options.fold is not None:
+        return bool(options.fold)
+    return options.format not in _LISTS and options.k != "all"
+
+
+def chosen_format(options: Options) -> str | None:
+    """The format that the options name, ``nul`` for -0 and ``exists`` for --exists; None if they name none."""
+    flags = [name for name in (*_FORMATS, "nul", "exists") if getattr(options, name)]
+    chosen = [*flags, *filter(None, [options.named_format])]
+    if len(chosen) > 1:
+        names = {"nul": "-0", options.named_format: f"--format {options.named_format}"}
+        given = " and ".join(names.get(name, f"--{name}") for name in chosen[:2])
+        wrong_usage(f"{given} exclude each other: they are different ways to print the hits")
+    return chosen[0] if chosen else None
+
+
+def print_answers(searched: Sequence[Searched], answers: Sequence[Ranking | FailedQuery], form: str) -> None:
+    """Print ``answers`` in the format ``form``."""
     from lookalike.report.search import search_csv, search_json, search_lines
     from lookalike.search.ranking import Ranking
 
     rankings = [answer for answer in answers if isinstance(answer, Ranking)]
     if form == "json":
-        print_json(search_json(gallery.stamp.name, gallery.path, gallery.root, answers))
+        galleries = [(one.gallery.path, one.gallery.root) for one in searched]
+        print_json(search_json(searched[0].gallery.stamp.name, galleries, answers))
     elif form == "jsonl":
         print_bytes(search_lines(answers).encode())
     elif form == "csv":
@@ -61,8 +107,8 @@ def print_answers(gallery: Gallery, answers: Sequence[Ranking | FailedQuery], fo
         print_bytes(
             b"".join(os.fsencode(path_from_here(hit.file)) + end for ranking in rankings for hit in ranking.hits)
         )
-    else:
-        _print_table(gallery, rankings, under, several=len(answers) > 1)
+    elif form == "table":
+        _print_table(searched, rankings, several=len(answers) > 1)
 
 
 def print_existence(rankings: Sequence[Ranking]) -> int:
@@ -76,26 +122,17 @@ def print_existence(rankings: Sequence[Ranking]) -> int:
     return 1 if missing else 0
 
 
-def path_from_here(file: Path) -> str:
-    """A path that opens ``file`` from the current folder: relative if the file is in it or below, else absolute."""
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:  # it was deleted
-        return os.fspath(file)
-    return os.fspath(file.relative_to(here) if file.is_relative_to(here) else file)
-
-
 def _relation(hit: Hit) -> str:
     return "identical to" if hit.match == "identical" else "a copy of"
 
 
-def _print_table(gallery: Gallery, rankings: Sequence[Ranking], under: str | None, *, several: bool) -> None:
+def _print_table(searched: Sequence[Searched], rankings: Sequence[Ranking], *, several: bool) -> None:
     from lookalike.report.search import NOTHING_ALIKE
 
-    if rankings:
-        size = plural(len(gallery), "image")
-        part = size if under is None else f"only this folder of a gallery of {size}"
-        print(f"searched: {printable(gallery.root / (under or ''))} ({part})")
+    for one in searched if rankings and not is_quiet() else ():
+        size = plural(len(one.gallery), "image")
+        part = size if one.under is None else f"only this folder of a gallery of {size}"
+        print(f"searched: {printable(one.gallery.root / (one.under or ''))} ({part})")
     for number, ranking in enumerate(rankings):
         if several:
             print(f"{'' if number == 0 else chr(10)}{printable(str(ranking.query))}")
@@ -106,8 +143,9 @@ def _print_table(gallery: Gallery, rankings: Sequence[Ranking], under: str | Non
             continue
         print("rank  match       score  path")
         for hit in ranking.hits:
-            path = f"{printable(path_from_here(hit.file))}{_mark(hit)}"
-            print(f"{hit.rank:4d}  {hit.match or '':9}  {hit.score:6.3f}  {path}")
+            before = f"{hit.rank:4d}  {hit.match or '':9}  {hit.score:6.3f}  "
+            copies = f"  +{plural(len(hit.copies), 'copy', 'copies')}" if hit.copies else ""
+            print_with_link(before, path_from_here(hit.file), hit.file, _mark(hit) + copies)
 
 
 def _nothing_found(ranking: Ranking) -> str:

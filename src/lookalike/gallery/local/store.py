@@ -7,12 +7,13 @@ overwritten by the next write. The number of rows in the vector file's header is
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ from lookalike.gallery.local.summary import NAME as SUMMARY
 from lookalike.gallery.local.summary import Summary
 from lookalike.gallery.records import Calibration, Changes
 from lookalike.search.index import ExactIndex, IndexKind
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class LocalStore(LocalReader):
@@ -169,6 +172,7 @@ class LocalStore(LocalReader):
     def compact(self) -> None:
         """See :class:`~lookalike.gallery.store.Store`."""
         if compact(self._session, self._active.rows, self._active.id, self._active.stamp):
+            _LOG.info("gave back the space of deleted embeddings")
             self._reload_active()
             self._write_summary()
             with self._session.exclusive():

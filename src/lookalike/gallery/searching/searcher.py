@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from lookalike.gallery.records import Calibration, Match
 from lookalike.gallery.searching import calibration
 from lookalike.gallery.searching.copies import copy_threshold
+from lookalike.gallery.searching.folding import Folder
 from lookalike.gallery.searching.terms import EmbeddedQuery, is_one_image
 from lookalike.gallery.store import Store
-from lookalike.search.match_words import is_at_least, match_word
+from lookalike.search.match_words import MatchWord, is_at_least, match_word
 from lookalike.search.query import Filter, Query
 from lookalike.search.ranking import Hit, Ranking, percentile
 
@@ -31,12 +32,15 @@ class Searcher:
     def search_many(self, queries: Sequence[tuple[Query, EmbeddedQuery]], *, include_self: bool) -> list[Ranking]:
         """The images nearest to each query; without ``include_self``, except the files of the query itself.
 
-        Queries with the same filter are compared with the gallery in one scan.
+        Queries with the same filter are compared with the gallery in one scan, but for those that fold copies.
         """
         groups: dict[Filter, list[int]] = defaultdict(list)
-        for number, (query, _) in enumerate(queries):
-            groups[query.where].append(number)
         rankings: dict[int, Ranking] = {}
+        for number, (query, embedded) in enumerate(queries):
+            if query.fold:
+                rankings[number] = self._folded(query, embedded, () if include_self else embedded.own)
+            else:
+                groups[query.where].append(number)
         for where, numbers in groups.items():
             matches = self._store.search_many(
                 np.stack([queries[number][1].vector for number in numbers]),
@@ -45,33 +49,20 @@ class Searcher:
                 [() if include_self else queries[number][1].own for number in numbers],
             )
             for number, found in zip(numbers, matches, strict=True):
-                rankings[number] = self._ranking(*queries[number], found)
+                query, embedded = queries[number]
+                hits = _Hits(self._store, query, embedded, self._sample_for(query))
+                ranked = enumerate(hits.order(found[: query.k]), 1)
+                rankings[number] = Ranking(query, tuple(hits.of(rank, match) for rank, match in ranked))
         return [rankings[number] for number in range(len(queries))]
 
-    def _ranking(self, query: Query, embedded: EmbeddedQuery, matches: Sequence[Match]) -> Ranking:
-        sample = np.empty(0) if query.has_text else self._best_match_scores()
-        least = -np.inf if query.min_score is None else query.min_score
-        copies_from = copy_threshold(self._store.stamp) if is_one_image(query) else np.inf
+    def _folded(self, query: Query, embedded: EmbeddedQuery, own: Collection[int]) -> Ranking:
+        hits = _Hits(self._store, query, embedded, self._sample_for(query))
+        folder = Folder(self._store, embedded.vector, query.where, own, copy_threshold(self._store.stamp))
+        folded = enumerate(folder.fold(query.k, hits.order), 1)
+        return Ranking(query, tuple(hits.of(rank, one.match, one.copies) for rank, one in folded))
 
-        def hit(rank: int, match: Match) -> Hit:
-            share = percentile(match.score, sample)
-            is_identical = match.entry.digest == embedded.identical
-            return Hit(
-                rank=rank,
-                gallery=self._store.address,
-                id=f"{match.entry.id:x}",
-                path=match.entry.path,
-                root=self._store.root,
-                score=match.score,
-                percentile=share,
-                match="identical" if is_identical else match_word(match.score, share, copies_from),
-                offline=match.entry.offline_since is not None,
-            )
-
-        # Sorting is stable: identical images come first, also before others with the same embedding.
-        found = sorted(matches[: query.k], key=lambda match: match.entry.digest != embedded.identical)
-        hits = (hit(rank, match) for rank, match in enumerate(found, start=1) if match.score >= least)
-        return Ranking(query, tuple(hit for hit in hits if is_at_least(hit.match, query.min_match)))
+    def _sample_for(self, query: Query) -> NDArray[np.float64]:
+        return np.empty(0) if query.has_text else self._best_match_scores()
 
     def _best_match_scores(self) -> NDArray[np.float64]:
         """The sample's best-match scores, sorted; computed here if no update has completed yet."""
@@ -86,3 +77,48 @@ class Searcher:
 
     def _provisional(self) -> Calibration:
         return calibration.calibrate(self._store, self._store.sample(calibration.SAMPLE_SIZE))
+
+
+class _Hits:
+    """Makes the hits of one query of the matches in a store."""
+
+    def __init__(self, store: Store, query: Query, embedded: EmbeddedQuery, sample: NDArray[np.float64]) -> None:
+        self._store = store
+        self._query = query
+        self._identical = embedded.identical
+        self._sample = sample
+        self._copies_from = copy_threshold(store.stamp) if is_one_image(query) else np.inf
+
+    def order(self, matches: Sequence[Match]) -> list[Match]:
+        """Those that are good enough for the query: identical images first, also before others of the same score."""
+        least = -np.inf if self._query.min_score is None else self._query.min_score
+        found = sorted(matches, key=lambda match: match.entry.digest != self._identical)  # stable
+        return [
+            match
+            for match in found
+            if match.score >= least and is_at_least(self._word(match, self._share(match)), self._query.min_match)
+        ]
+
+    def of(self, rank: int, match: Match, copies: Sequence[Match] = ()) -> Hit:
+        """The hit of a match."""
+        share = self._share(match)
+        return Hit(
+            rank=rank,
+            gallery=self._store.address,
+            id=f"{match.entry.id:x}",
+            path=match.entry.path,
+            root=self._store.root,
+            score=match.score,
+            percentile=share,
+            match=self._word(match, share),
+            offline=match.entry.offline_since is not None,
+            copies=tuple(self.of(rank, copy) for copy in copies),
+        )
+
+    def _share(self, match: Match) -> float | None:
+        return percentile(match.score, self._sample)
+
+    def _word(self, match: Match, share: float | None) -> MatchWord | None:
+        if match.entry.digest == self._identical:
+            return "identical"
+        return match_word(match.score, share, self._copies_from)

@@ -20,7 +20,7 @@ from lookalike.gallery.updating.root import check_writable
 from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FoundFile, SkipKind, Skipped
 from lookalike.images.rules import Rules
-from lookalike.progress import Progress
+from lookalike.progress import FileProgress
 from lookalike.text import plural, printable
 
 _NAMED: Final = 3
@@ -35,7 +35,7 @@ def reencode(
     reading: ReadOptions | None = None,
     *,
     accept_missing: bool = False,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
 ) -> int:
     """Embed every content of the gallery with ``encoder``, then activate it; returns the number of contents embedded.
 
@@ -77,7 +77,7 @@ class _Reencoding:
         self.stopped_at: Path | None = None
         self.embedded = 0
 
-    def run(self, progress: Progress | None) -> None:
+    def run(self, progress: FileProgress | None) -> None:
         rules = str(Rules.current(self._reading))
         count, done = self._replacement.pending_count(), 0
         folders = ListedFolders.of_files(self._store.root, (entry.path for entry in self._store.iter_entries()))
@@ -89,7 +89,7 @@ class _Reencoding:
                 self.embedded += len(vectors)
                 done += len(batch)
                 if progress is not None:
-                    progress(done, count)
+                    progress(done, count, batch[-1].path)
                 self.stopped_at = folders.lost_with(batch)
                 if self.stopped_at is not None:
                     break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -9,10 +10,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from lookalike.embedding.files import EmbeddedFile, Loading, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError, UnreachedImagesError
+from lookalike.gallery.last_update import record_end, record_start
 from lookalike.gallery.options import GalleryOptions, record_passed_over
 from lookalike.gallery.records import Changes, Entry, EntryChange
 from lookalike.gallery.searching.calibration import recalibrate
@@ -26,8 +29,10 @@ from lookalike.images.kinds import PassedOver
 from lookalike.images.rules import Rules
 from lookalike.images.selection import Selection
 from lookalike.images.walk import FolderContents, find_images
-from lookalike.progress import Progress
+from lookalike.progress import FileProgress
 from lookalike.text import printable
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ def update(
     verify: bool = False,
     options: GalleryOptions | None = None,
     prune: str | None = None,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
 ) -> UpdateReport:
     """Add new files, re-encode changed ones, follow moved ones, and remove deleted ones.
 
@@ -132,15 +137,17 @@ class _Run:
             unchanged=found.unchanged, reread=len(found.reread), passed_over=contents.passed_over
         )
 
-    def process(self, encoder: Callable[[], Encoder], progress: Progress | None) -> None:
+    def process(self, encoder: Callable[[], Encoder], progress: FileProgress | None) -> None:
         """Read and encode the files that differ, and commit each batch, so that a killed run loses one batch at most.
 
         A commit waits for the disk twice, which takes far less time than encoding a batch. Ends early if a folder stops
         answering.
         """
         done, files = 0, self.found.to_read
+        _LOG.info("%d files found, %d of them to read", len(self.contents.files), len(files))
         if not files:
             return
+        record_start(self.store, len(self.contents.files))
         started = time.monotonic()
         known = partial(self.store.has_content, rules=self.changes.rules)
         loading = Loading(self.store.stamp, encoder)
@@ -151,7 +158,7 @@ class _Run:
                 self._process_batch(batch)
                 done += len(batch)
                 if progress is not None:
-                    progress(done, len(files))
+                    progress(done, len(files), batch[-1].path)
                 if self.report.stopped_at is not None:
                     break
         self.report.seconds = time.monotonic() - started
@@ -183,6 +190,8 @@ class _Run:
         self.report.offline = self.store.count_offline()
         recalibrate(self.store)
         self.store.compact()
+        if self.report.stopped_at is None:
+            record_end(self.store)
 
     def _process_batch(self, batch: list[EmbeddedFile | Skipped]) -> None:
         self.report.stopped_at = self.folders.lost_with(batch)
@@ -191,6 +200,7 @@ class _Run:
             if isinstance(outcome, EmbeddedFile):
                 self._upsert(outcome, entries.get(outcome.file.path))
             elif self.report.stopped_at is None or outcome.kind not in UNREACHED:
+                _LOG.info("skipped %s: %s", printable(outcome.path), outcome.reason)
                 self._skip(outcome, entries.get(outcome.path))
         self._commit()
 
@@ -217,7 +227,7 @@ class _Run:
 
         An unchanged entry, which is only read to verify it, is still in the store as it was: nothing moved it.
         """
-        paths = [item.path if isinstance(item, Skipped) else item.file.path for item in batch]
+        paths = [item.path for item in batch]
         changed, reread = self.found.changed, self.found.reread
         unchanged = self.store.entries_by_path([p for p in paths if p not in changed]) if self.found.verify else {}
         return unchanged | {path: known[path] for known in (reread, changed) for path in paths if path in known}

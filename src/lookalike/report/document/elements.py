@@ -149,7 +149,7 @@ class Frame:
     """An image with a caption, a phrase a line; framed as a right or a wrong hit unless ``right`` is None.
 
     ``picture`` is None for a text query. ``head`` are phrases on one line above the caption, ``bar`` (0 to 1) is drawn
-    between them.
+    between them. On a page, the image is a link to ``file``, if there is one.
     """
 
     picture: Picture | None
@@ -157,6 +157,12 @@ class Frame:
     right: bool | None = None
     head: tuple[Phrase, ...] = ()
     bar: float | None = None
+    file: Path | None = None
+
+    @property
+    def link(self) -> str | None:
+        """The address of ``file``."""
+        return None if self.file is None else self.file.absolute().as_uri()
 
 
 @dataclass(frozen=True, slots=True)

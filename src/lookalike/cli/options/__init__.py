@@ -1,0 +1,1 @@
+"""How commands are declared, and the options that several of them share."""

@@ -1,0 +1,108 @@
+"""What is in a gallery, whether it is sound, and what was done to it, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from lookalike.gallery.care import Finding, RepairReport
+from lookalike.gallery.gallery import Gallery
+from lookalike.gallery.updating.update import UpdateReport
+from lookalike.report.document.json import path_fields, skipped_files, stamp_fields
+
+VERSION: Final = 1
+
+
+def check_json(folder: Path, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The result of a check."""
+    return {
+        "version": VERSION,
+        "gallery": path_fields(folder)["path"],
+        "sound": not findings,
+        "findings": _findings(findings),
+    }
+
+
+def update_json(gallery: Gallery, report: UpdateReport) -> dict[str, Any]:
+    """The result of an update, in numbers of files; ``images`` are those in the gallery now."""
+    return {
+        "version": VERSION,
+        "gallery": path_fields(gallery.path)["path"],
+        "folder": path_fields(gallery.root)["path"],
+        "encoder": gallery.stamp.name,
+        "images": len(gallery),
+        **_update_fields(report),
+    }
+
+
+def repair_json(report: RepairReport) -> dict[str, Any]:
+    """What was wrong, and what a repair did; ``update`` is None if nothing was wrong."""
+    return {
+        "version": VERSION,
+        "gallery": path_fields(report.folder)["path"],
+        "findings": _findings(report.findings),
+        "embeddings_kept": None if report.rebuilt is None else report.rebuilt.embeddings,
+        "update": None if report.update is None else _update_fields(report.update),
+    }
+
+
+def backup_json(folder: Path, copy: Path) -> dict[str, Any]:
+    """Where a gallery was copied from and to."""
+    return {"version": VERSION, "gallery": path_fields(folder)["path"], "copy": path_fields(copy)["path"]}
+
+
+def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [
+        {"file": path_fields(finding.file)["path"], "problem": finding.problem, "damage": finding.is_damage}
+        for finding in findings
+    ]
+
+
+def _update_fields(report: UpdateReport) -> dict[str, Any]:
+    return {
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "skipped": report.skipped,
+        "noted": report.noted,
+        "offline": report.offline,
+        "read_again": report.reread,
+        "encoded": report.encoded,
+        "passed_over": {str(kind): count for kind, count in report.passed_over.items()},
+        "lost": [{**path_fields(loss.folder), "images": loss.count} for loss in report.losses],
+        "stopped_at": None if report.stopped_at is None else path_fields(report.stopped_at)["path"],
+        "seconds": report.seconds,
+    }
+
+
+def status_json(gallery: Gallery) -> dict[str, Any]:
+    """The stamp, backends, options, the number of images, bytes on disk, skipped files with reasons, and notes."""
+    status = gallery.status()
+    reading = status.options.reading
+    return {
+        "version": VERSION,
+        "gallery": path_fields(gallery.path)["path"],
+        "network": status.network,
+        "folder": path_fields(gallery.root)["path"],
+        "encoder": stamp_fields(status.stamp),
+        "backends": [{"runtime": one.runtime, "device": one.device} for one in status.backends],
+        "options": {
+            "max_pixels": reading.pixel_cap,
+            "levels": "auto" if reading.levels is None else str(reading.levels),
+            "strict": reading.strict,
+            **status.options.selection.to_lists(),
+        },
+        "images": status.images,
+        "offline": status.offline,
+        "updated": status.last_update.finished and status.last_update.finished.isoformat(),
+        "unfinished_files": status.last_update.files,
+        "unknown_embeddings": status.shortfall.unknown,
+        "missing_embeddings": status.shortfall.missing,
+        "disk_bytes": status.disk_bytes,
+        "skipped": skipped_files(status.skipped),
+        "passed_over": {str(kind): count for kind, count in status.passed_over.items()},
+        "notes": [path_fields(note.path) | {"kind": str(note.kind), "note": note.text} for note in status.notes],
+    }
