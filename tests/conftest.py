@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 import shutil
 import stat
@@ -53,6 +54,7 @@ def isolated_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_CACHE", str(folder))
         patch.setenv("COLUMNS", "120")  # the width of text, also where tests run in parallel
+        patch.setattr("lookalike.cli.terminal.progress._QUICK_SECONDS", math.inf)  # what is printed depends on no clock
         patch.setenv("HF_HUB_CACHE", str(folder / "hub"))
         yield folder
 

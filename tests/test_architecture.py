@@ -21,8 +21,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
     "": (
-        "exports errors text system_files machine progress atomic file_locks images search encoders embedding gallery "
-        "evaluation report __init__ cli __main__"
+        "exports errors text system_files machine progress atomic file_locks images notebook search encoders embedding "
+        "gallery evaluation report __init__ cli __main__"
     ),
     "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
@@ -63,7 +63,7 @@ ROOMS = {
     "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
     "report": (
         "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
-        "reproduction"
+        "reproduction export"
     ),
     "report.document": "elements blocks numbering values definitions json html_table html markdown terminal files",
     "report.drawings": (
@@ -76,9 +76,10 @@ ROOMS = {
     "report.angles": "definitions json document",
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
+    "report.export": "rows arrays tables export",
     "cli": (
-        "terminal encoder_source options output galleries indexing searching status remove formats encoders measuring "
-        "care completion program main"
+        "terminal encoder_source options output galleries indexing searching status export remove formats encoders "
+        "measuring care completion program main"
     ),
     "cli.options": "command shared encoder file_limits",
     "cli.indexing": "kept_options opening summary index",

@@ -217,6 +217,7 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
         "images": 8,
         "offline": 0,
         "unfinished_files": None,
+        "switching_to": None,
         "unknown_embeddings": 0,
         "missing_embeddings": 0,
         "passed_over": {},

@@ -245,6 +245,7 @@ def test_several_galleries_are_searched_together(photos: Path, tmp_path: Path, c
     table = call("search", query, *galleries, "-k", "3").out.splitlines()
     assert table[:2] == [f"searched: {photos} (8 images)", f"searched: {tmp_path / 'others'} (6 images)"]
     assert call("search", query, *galleries, "--exists").code == 0
+    assert call("search", query, *galleries, *galleries, "-k", "3").out.splitlines() == table
 
 
 def test_galleries_of_different_encoders_are_not_searched_together(photos: Path, tmp_path: Path, call: Cli):
@@ -373,5 +374,5 @@ def test_duplicates_as_table_csv_and_page(photos: Path, tmp_path: Path, call: Cl
     page = tmp_path / "page.html"
     assert call("duplicates", "--gallery", photos, "--html", page).out == f"1 group: {page}\n"
     assert page.read_text().count("data:image/jpeg") == 2
-    (group,) = json.loads(call("duplicates", "--json", "--gallery", photos).out)["groups"]
+    (group,) = json.loads(call("duplicates", "--json", "--html", page, "--gallery", photos).out)["groups"]
     assert group["spare_bytes"] == (photos / "0.png").stat().st_size

@@ -51,7 +51,7 @@ def test_reencoding_keeps_files_with_wrong_extensions(checkpoint, checkpoint_fol
         assert {skip.kind for skip in gallery.status().skipped} == {SkipKind.WRONG_EXTENSION}
 
 
-def test_a_killed_reencoding_is_resumed(checkpoint, checkpoint_folder, tmp_path):
+def test_a_killed_reencoding_is_resumed(checkpoint, checkpoint_folder, tmp_path, cli):
     """After a kill, the old embeddings are still used, and the same command encodes only what is missing."""
     photos = tmp_path / "many"
     for number in range(400):
@@ -70,6 +70,9 @@ def test_a_killed_reencoding_is_resumed(checkpoint, checkpoint_folder, tmp_path)
     with Gallery.open(photos) as gallery:
         assert gallery.stamp.name.startswith("resnet")
         assert len(gallery.search(photos / "0.png", k=400).hits) == 399
+    told = "being switched to rail-clip, and searched as it was until that is complete"
+    assert told in cli("search", photos / "0.png", "-k", "1").err
+    assert told in cli("status", "--gallery", photos).out
     with Gallery.open(photos, writing=True) as gallery:
         report = gallery.reencode(encoder)
         assert 0 < report.encoded < 400

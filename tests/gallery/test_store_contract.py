@@ -474,7 +474,9 @@ def test_embeddings_of_another_encoder_replace_the_old_ones_at_once(place: Place
     """The old embeddings are searched until the new ones are activated; entries without one are skipped files."""
     add(store, "a.jpg", "b.jpg", "c.jpg")
     stamp = replace(SPEC, name="other")
+    assert store.replacement() is None
     other = store.open_replacement(stamp, None)
+    assert store.replacement() == "other"
     pending = dict(other.iter_pending())
     assert [pending[digest_of(name)].path for name in ("a.jpg", "b.jpg", "c.jpg")] == ["a.jpg", "b.jpg", "c.jpg"]
     turned = {digest: -vector_of(digest) for digest in (digest_of("a.jpg"), digest_of("b.jpg"))}
@@ -484,6 +486,7 @@ def test_embeddings_of_another_encoder_replace_the_old_ones_at_once(place: Place
     assert set(dict(other.iter_pending())) == {digest_of("b.jpg"), digest_of("c.jpg")}
     other.add_vectors(new_vectors({digest_of("b.jpg"): turned[digest_of("b.jpg")]}), RULES)
     other.activate("unreadable")
+    assert store.replacement() is None
     store = reopen(place, store)
     assert store.stamp == stamp
     assert paths_of(store) == ["a.jpg", "b.jpg"]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.cli.terminal.messages import problem
+from lookalike.cli.terminal.messages import note, problem
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ def warn_if_incomplete(gallery: Gallery) -> None:
         problem(f"{printable(gallery.path)}: {describe(shortfall)}")
     elif unfinished := describe_unfinished(gallery.last_update(), len(gallery)):
         problem(f"{printable(gallery.path)}: {unfinished}")
+    if switching := describe_switch(gallery.switching_to()):
+        note(f"{printable(gallery.path)}: {switching}")
+
+
+def describe_switch(encoder: str | None) -> str | None:
+    """That a gallery is being switched to ``encoder``, and what to do; None if it isn't."""
+    if encoder is None:
+        return None
+    return (
+        f"being switched to {printable(encoder)}, and searched as it was until that is complete. To go on, unless that "
+        f"is running now: lookalike index --reencode {printable(encoder)}"
+    )
 
 
 def describe_unfinished(update: LastUpdate, images: int) -> str | None:

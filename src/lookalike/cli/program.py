@@ -17,6 +17,7 @@ _ROOMS: Final = {
         "search": "lookalike.cli.searching.search",
         "duplicates": "lookalike.cli.searching.duplicates",
         "status": "lookalike.cli.status",
+        "export": "lookalike.cli.export",
         "galleries": "lookalike.cli.galleries",
         "remove": "lookalike.cli.remove",
         "formats": "lookalike.cli.formats",

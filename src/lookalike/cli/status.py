@@ -11,7 +11,7 @@ import rich_click as click
 from lookalike.cli.indexing.kept_options import options_text
 from lookalike.cli.options.command import Options, command
 from lookalike.cli.options.shared import gallery_option, json_option
-from lookalike.cli.output import describe, describe_unfinished, print_json
+from lookalike.cli.output import describe, describe_switch, describe_unfinished, print_json
 from lookalike.text import megabytes, printable
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def _print_status(gallery: Gallery, most: int | None) -> None:
         print(f"updated    {status.last_update.finished.astimezone():%Y-%m-%d %H:%M}")
     if unfinished := describe_unfinished(status.last_update, status.images):
         print(f"unfinished: {unfinished}")
+    if switching := describe_switch(status.switching_to):
+        print(f"switching: {switching}")
     print(f"on disk    {megabytes(status.disk_bytes)}")
     if options := options_text(status.options):
         print(f"options    {printable(options)}")

@@ -14,6 +14,8 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import numpy as np
+
 from lookalike.embedding.load import Loaded, Loader
 from lookalike.embedding.messages import receive, send
 from lookalike.images import memory
@@ -93,7 +95,7 @@ class _Parent:
             "share": outcome.share,
             "shape": None if pixels is None else pixels.shape,
         }
-        send(self._answers, message, b"" if pixels is None else pixels.tobytes())
+        send(self._answers, message, b"" if pixels is None else np.ascontiguousarray(pixels).data.cast("B"))
 
 
 class _Memory:

@@ -37,7 +37,8 @@ class Status:
     ``notes`` are on images that are used although something is wrong with their files. ``network`` is the type of the
     network file system that the gallery is on, if it is on one. ``passed_over`` counts what the last update did not
     read because of what it is. ``shortfall`` is what the next update has to add to an incomplete copy. ``last_update``
-    tells when the gallery was brought up to date, and whether that is complete.
+    tells when the gallery was brought up to date, and whether that is complete. ``switching_to`` is the name of the
+    encoder that the gallery is being switched to; until that is complete, it is searched as it was.
     """
 
     stamp: EncoderSpec
@@ -52,6 +53,7 @@ class Status:
     passed_over: Mapping[PassedOver, int]
     shortfall: Shortfall
     last_update: LastUpdate
+    switching_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +142,5 @@ def status_of(store: Store) -> Status:
             passed_over=read_passed_over(store),
             shortfall=store.shortfall(),
             last_update=LastUpdate.read(store),
+            switching_to=store.replacement(),
         )

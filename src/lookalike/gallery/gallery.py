@@ -313,6 +313,10 @@ class Gallery:
         """What is lacking in an incomplete copy of a gallery, by a quick look."""
         return self._store.shortfall()
 
+    def switching_to(self) -> str | None:
+        """The name of the encoder that the gallery is being switched to; it is searched as it was until then."""
+        return self._store.replacement()
+
     def last_update(self) -> LastUpdate:
         """When the gallery was last brought up to date, and whether that is complete."""
         return LastUpdate.read(self._store)

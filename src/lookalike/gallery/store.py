@@ -240,6 +240,10 @@ class Store(Protocol):
         """Start replacing the encoder by ``stamp``, or resume an unfinished replacement by the same one."""
         ...
 
+    def replacement(self) -> str | None:
+        """The name of the encoder by which the active one is being replaced; None if it isn't."""
+        ...
+
     def discard_replacement(self) -> None:
         """Delete an unfinished replacement of the encoder, if there is one."""
         ...

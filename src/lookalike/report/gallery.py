@@ -99,6 +99,7 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
         "offline": status.offline,
         "updated": status.last_update.finished and status.last_update.finished.isoformat(),
         "unfinished_files": status.last_update.files,
+        "switching_to": status.switching_to,
         "unknown_embeddings": status.shortfall.unknown,
         "missing_embeddings": status.shortfall.missing,
         "disk_bytes": status.disk_bytes,

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.errors import ImageError
+from lookalike.images.thumbnails import thumbnail
+from lookalike.notebook import Records, Tabular, html_table
 from lookalike.search.match_words import MatchWord
 from lookalike.search.query import Query
+from lookalike.text import printable
+
+_SHOWN: Final = 20
+"""How many hits a notebook shows."""
+_THUMBNAIL_SIDE: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +54,35 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """The images nearest to a query, best first."""
+class Ranking(Tabular):
+    """The images nearest to a query, best first; a notebook shows them with thumbnails."""
 
     query: Query
     hits: tuple[Hit, ...]
+
+    def to_records(self) -> Records:
+        """One record for each hit; ``copies`` is the number of those that are folded under it."""
+        return [
+            {
+                "rank": hit.rank,
+                "match": hit.match,
+                "score": hit.score,
+                "percentile": hit.percentile,
+                "path": printable(hit.path),
+                "file": str(hit.file),
+                "id": hit.id,
+                "offline": hit.offline,
+                "copies": len(hit.copies),
+            }
+            for hit in self.hits
+        ]
+
+    def _repr_html_(self) -> str:
+        columns = ("rank", "match", "score", "path")
+        rows = zip(self.hits[:_SHOWN], self.to_records(), strict=False)
+        return html_table(
+            [{"": _thumbnail(hit.file), **{name: record[name] for name in columns}} for hit, record in rows]
+        )
 
     @property
     def is_weak(self) -> bool:
@@ -69,6 +102,13 @@ def merged(rankings: Sequence[Ranking]) -> Ranking:
     hits = [hit for ranking in rankings for hit in ranking.hits]
     hits.sort(key=lambda hit: (hit.match != "identical", -hit.score))
     return Ranking(query, tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[: query.k], 1)))
+
+
+def _thumbnail(file: Path) -> bytes | None:
+    try:
+        return thumbnail(file, _THUMBNAIL_SIDE)
+    except ImageError:  # it is gone, or has changed
+        return None
 
 
 def rank_order(scores: NDArray[np.float64]) -> NDArray[np.intp]:

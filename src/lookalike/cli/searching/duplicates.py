@@ -59,6 +59,8 @@ def duplicates(options: Options) -> int:
             groups = gallery.duplicates(threshold, progress=progress)
         if options.html is not None:
             _write_page(gallery, threshold, groups, options.html)
+            if not (options.json or options.csv):
+                print(f"{plural(len(groups), 'group')}: {printable(options.html)}")
         if options.json:
             print_json(duplicates_json(gallery.path, gallery.root, threshold, groups))
         elif options.csv:
@@ -73,7 +75,6 @@ def _write_page(gallery: Gallery, threshold: float, groups: Sequence[DuplicateGr
     from lookalike.report.duplicates import duplicates_page
 
     write_text(file, duplicates_page(gallery.root, threshold, groups))
-    print(f"{plural(len(groups), 'group')}: {printable(file)}")
 
 
 def _print_table(gallery: Gallery, threshold: float, groups: Sequence[DuplicateGroup]) -> None:

@@ -47,6 +47,8 @@ def open_galleries(options: Options) -> Iterator[list[Searched]]:
             gallery = stack.enter_context(
                 Gallery.open(address or _nearest(options), encoder=encoder, load=loader(options))
             )
+            if any(gallery.path == one.gallery.path for one in searched):
+                continue  # it was named twice
             if encoder is None:
                 _use_encoder(gallery, options)
             warn_if_incomplete(gallery)

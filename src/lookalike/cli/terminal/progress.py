@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lookalike.progress import FileProgress, Progress, StageProgress
 
 _QUICK_SECONDS: Final = 5.0
-"""A stage that ends sooner prints no lines."""
+"""Without a terminal, work other than indexing that ends sooner prints no lines."""
 _FOLDER_WIDTH: Final = 30
 """How many characters of the current folder are shown beside a bar."""
 
@@ -29,7 +29,7 @@ _Show = Callable[[str, int, int, str], None]
 @contextmanager
 def file_progress() -> Iterator[FileProgress | None]:
     """Progress through files, with rate, time left and the current folder."""
-    with _progress("images", quick_seconds=0) as show:
+    with _progress("images", always=True) as show:
         yield None if show is None else lambda done, total, path: show("", done, total, path)
 
 
@@ -48,11 +48,11 @@ def stage_progress() -> Iterator[StageProgress | None]:
 
 
 @contextmanager
-def _progress(unit: str, quick_seconds: float = _QUICK_SECONDS) -> Iterator[_Show | None]:
+def _progress(unit: str, *, always: bool = False) -> Iterator[_Show | None]:
     if is_quiet():
         yield None
     elif not sys.stderr.isatty():
-        yield _Lines(unit, quick_seconds)
+        yield _Lines(unit, always=always)
     else:
         from tqdm import tqdm
 
@@ -81,9 +81,9 @@ class _Bar:
 class _Lines:
     """A line whenever another tenth is done, for log files."""
 
-    def __init__(self, unit: str, quick_seconds: float) -> None:
+    def __init__(self, unit: str, *, always: bool) -> None:
         self._unit = unit
-        self._quick_seconds = quick_seconds
+        self._always = always
         self._stage: str | None = None
         self._tenths = 0
         self._started = time.monotonic()
@@ -93,7 +93,7 @@ class _Lines:
             self._stage, self._tenths = stage, 0
             self._started = time.monotonic()
         tenths, seconds = done * 10 // max(1, total), time.monotonic() - self._started
-        if tenths == self._tenths or seconds < self._quick_seconds:
+        if tenths == self._tenths or (seconds < _QUICK_SECONDS and not self._always):
             return
         self._tenths = tenths
         name = f"{stage}: " if stage else ""

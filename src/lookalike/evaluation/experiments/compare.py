@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,9 @@ from lookalike.evaluation.data.relevance import Junk, integer_codes
 from lookalike.evaluation.experiments.evaluate import KS, evaluate
 from lookalike.evaluation.scoring.checks import sorted_ks
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.evaluation.statistics.intervals import Interval, intervals
+from lookalike.evaluation.statistics.intervals import Interval, interval_ends, intervals
 from lookalike.evaluation.statistics.sign_flip import holm, sign_flip_p
+from lookalike.notebook import Records, Tabular
 from lookalike.progress import Progress, StageProgress
 
 EncoderChoice = Encoder | str | os.PathLike[str]
@@ -70,7 +71,7 @@ class ComparedEncoder:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Tabular):
     """The result of :func:`compare`: several encoders on one dataset.
 
     ``rows`` are in the requested order; the first is the reference. ``metrics`` are the keys of the metrics that are
@@ -83,6 +84,25 @@ class Comparison:
     junk: Junk
     seed: int
     provenance: Provenance
+
+    def to_records(self) -> Records:
+        """One record for each encoder and metric, with the difference from the first encoder; or with its problem."""
+        return [record for row in self.rows for record in self._records_of(row)]
+
+    def _records_of(self, row: ComparedEncoder) -> Iterator[dict[str, Any]]:
+        for key in self.metrics:
+            found = None if row.evaluation is None else row.evaluation.metrics
+            difference = row.differences.get(key)
+            yield {
+                "encoder": row.name,
+                "metric": key,
+                "value": None if found is None else found.micro[key],
+                **interval_ends(None if found is None else found.intervals.get(key)),
+                "difference": None if difference is None else difference.value,
+                **interval_ends(None if difference is None else difference.interval, "difference_"),
+                "p": None if difference is None else difference.adjusted,
+                "problem": row.problem,
+            }
 
     @property
     def reference(self) -> ComparedEncoder:

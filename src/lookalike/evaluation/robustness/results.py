@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,13 @@ from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.robustness.donors import DonorPlan
 from lookalike.evaluation.robustness.grid import Target
+from lookalike.evaluation.statistics.intervals import Interval, interval_ends
 from lookalike.images.files import Skipped
+from lookalike.notebook import Records, Tabular
 
 if TYPE_CHECKING:
     from lookalike.evaluation.data.relevance import Junk
     from lookalike.evaluation.scoring.results import Exclusion
-    from lookalike.evaluation.statistics.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class RuleResults:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Robustness:
+class Robustness(Tabular):
     """How well an encoder's retrieval works when images are corrupted.
 
     ``rows`` are the usable images, ``skipped`` the others; ``gallery`` is the number of images searched. ``results``
@@ -163,3 +164,48 @@ class Robustness:
     folder: Path
     stored_bytes: int
     provenance: Provenance
+
+    def to_records(self) -> Records:
+        """One record for each metric of every cell, corruption and family, of clean images, and of the overall mean."""
+        found = self.results
+        return [
+            {
+                **place,
+                "metric": key,
+                "value": measure.value,
+                **interval_ends(measure.interval),
+                "clean": found.clean[key].value,
+                "chance": found.chance[key],
+                "retention": measure.retention,
+                **interval_ends(measure.retention_interval, "retention_"),
+                "raw_ratio": measure.raw_ratio,
+            }
+            for place, measures in _levels(found)
+            for key, measure in measures.items()
+        ]
+
+
+def _levels(found: RuleResults) -> Iterator[tuple[dict[str, object], RobustnessMetrics]]:
+    """The metrics at each level, and what they are of."""
+
+    def place(
+        level: str, family: str = "", corruption: CorruptionResult | None = None, severity: int | None = None
+    ) -> dict[str, object]:
+        return {
+            "level": level,
+            "family": family,
+            "corruption": "" if corruption is None else corruption.name,
+            "severity": severity,
+            "control_of": "" if corruption is None else corruption.control_of or "",
+        }
+
+    yield place("clean", severity=0), found.clean
+    for family in found.families:
+        for corruption in family.corruptions:
+            for cell in corruption.cells:
+                yield place("cell", family.name, corruption, cell.severity), cell.metrics
+            yield place("corruption", family.name, corruption), corruption.metrics
+        if family.metrics is not None:
+            yield place("family", family.name), family.metrics
+    if found.overall is not None:
+        yield place("overall"), found.overall

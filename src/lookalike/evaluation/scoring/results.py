@@ -15,8 +15,9 @@ from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.ranking.full_ranking import Rankings
-from lookalike.evaluation.statistics.intervals import Interval
+from lookalike.evaluation.statistics.intervals import Interval, interval_ends
 from lookalike.images.files import Skipped
+from lookalike.notebook import Records, Tabular
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class MetricSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
+class Evaluation(Tabular):
     """The result of :func:`lookalike.evaluation.experiments.evaluate.evaluate`: one encoder on one dataset.
 
     ``rows`` are the usable images, to which all row numbers refer; ``skipped`` are the others. ``split`` is True where
@@ -162,6 +163,23 @@ class Evaluation:
     others: tuple[MetricSet, ...]
     images_per_second: float | None
     provenance: Provenance
+
+    def to_records(self) -> Records:
+        """One record for each metric: the mean over queries with its interval, over classes, chance and ceiling."""
+        found = self.metrics
+        return [
+            {
+                "encoder": self.encoder.name,
+                "metric": key,
+                "value": value,
+                **interval_ends(found.intervals.get(key)),
+                "macro": found.macro[key],
+                "chance": found.chance.get(key),
+                "ceiling": found.ceilings.get(key),
+                "queries": found.scored,
+            }
+            for key, value in found.micro.items()
+        ]
 
     def query(self, number: int) -> EvaluatedQuery:
         """The ``number``-th query, counted from 0 in the dataset's order."""

@@ -37,6 +37,12 @@ class Interval:
     approximate: bool
 
 
+def interval_ends(interval: Interval | None, prefix: str = "") -> dict[str, float | None]:
+    """``low`` and ``high`` of an interval by name, after ``prefix``; None where there is none."""
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return {f"{prefix}low": low, f"{prefix}high": high}
+
+
 def intervals(
     values: Mapping[str, NDArray[np.float64]],
     groups: NDArray[np.int64],

@@ -258,6 +258,15 @@ class LocalReader:
         with self.snapshot():
             return tables.read_metadata(self._connection, key)
 
+    def replacement(self) -> str | None:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            found = self._session.first_row("SELECT spec FROM stamps WHERE serving = 0")
+        try:
+            return None if found is None else EncoderSpec.from_json(found[0]).name
+        except (TypeError, ValueError, KeyError) as error:
+            raise damage_error(self.folder / DATABASE, f"the encoder to come is invalid ({error!r})") from error
+
     def shortfall(self) -> Shortfall:
         """See :class:`~lookalike.gallery.store.Store`."""
         while True:

@@ -58,8 +58,10 @@ class Searcher:
     def _folded(self, query: Query, embedded: EmbeddedQuery, own: Collection[int]) -> Ranking:
         hits = _Hits(self._store, query, embedded, self._sample_for(query))
         folder = Folder(self._store, embedded.vector, query.where, own, copy_threshold(self._store.stamp))
-        folded = enumerate(folder.fold(query.k, hits.order), 1)
-        return Ranking(query, tuple(hits.of(rank, one.match, one.copies) for rank, one in folded))
+        with self._store.snapshot():  # several scans
+            folded = folder.fold(query.k, hits.order)
+        ranked = enumerate(folded, 1)
+        return Ranking(query, tuple(hits.of(rank, one.match, one.copies) for rank, one in ranked))
 
     def _sample_for(self, query: Query) -> NDArray[np.float64]:
         return np.empty(0) if query.has_text else self._best_match_scores()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
         RobustnessMetrics,
         RuleResults,
     )
-    from lookalike.evaluation.statistics.intervals import Interval
 
 VERSION: Final = 1
 
@@ -127,40 +125,7 @@ def _measure(measure: RobustnessMetric) -> dict[str, Any]:
 
 def robustness_csv(robustness: Robustness) -> str:
     """A row for every metric of every cell, corruption and family, of clean images, and of the mean over families."""
-    findings = robustness.results
     return csv_text(
         _COLUMNS,
-        (
-            [
-                *places,
-                key,
-                *_with_ends(measure.value, measure.interval),
-                *(findings.clean[key].value, findings.chance[key]),
-                *_with_ends(measure.retention, measure.retention_interval),
-                "" if measure.raw_ratio is None else measure.raw_ratio,
-            ]
-            for places, measures in _levels(findings)
-            for key, measure in measures.items()
-        ),
+        (["" if row[name] is None else row[name] for name in _COLUMNS] for row in robustness.to_records()),
     )
-
-
-def _levels(findings: RuleResults) -> Iterator[tuple[tuple[str, ...], RobustnessMetrics]]:
-    yield ("clean", "", "", "0", ""), findings.clean
-    for family in findings.families:
-        for corruption in family.corruptions:
-            place = (family.name, corruption.name)
-            control = corruption.control_of or ""
-            for cell in corruption.cells:
-                yield ("cell", *place, str(cell.severity), control), cell.metrics
-            yield ("corruption", *place, "", control), corruption.metrics
-        if family.metrics is not None:
-            yield ("family", family.name, "", "", ""), family.metrics
-    if findings.overall is not None:
-        yield ("overall", "", "", "", ""), findings.overall
-
-
-def _with_ends(value: float | None, interval: Interval | None) -> list[float | str]:
-    """A value and the ends of its interval; empty where there is none."""
-    low, high = interval_pair(interval) or ("", "")
-    return ["" if value is None else value, low, high]
