@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from drawing import draw, drawn
 from fakes import FakeEncoder, FakeSource
 from galleries import Result
+from lookalike.gallery.local.store import LocalStore
 
 Cli = Callable[..., Result]
 
@@ -310,6 +312,12 @@ def test_an_unfinished_index_is_told(photos: Path, tmp_path: Path, call: Cli):
     assert call("index", photos).code == 0
     assert told not in call("status", "--gallery", photos).out
     assert call("search", photos / "0.png", "--gallery", photos).err == ""
+    for nonsense in ("{", "[]", '{"finished": 1, "files": "x"}'):  # no search needs it
+        with closing(LocalStore.open(photos / ".lookalike", writing=True)) as store:
+            store.set_metadata("update", nonsense)
+        assert call("search", photos / "0.png", "--gallery", photos).err == ""
+    assert call("index", photos).code == 0
+    assert "updated    " in call("status", "--gallery", photos).out
 
 
 def test_a_gallery_in_the_folder_of_another_one(photos: Path, tmp_path: Path, call: Cli):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,16 +31,45 @@ def galleries(options: Options) -> int:
     """List the galleries that you have made, with their folders and sizes."""
     from lookalike.gallery.gallery import gallery_at
 
-    listed = [_fields(path) for path in _known() if gallery_at(path) is not None]
+    listed = [_look(path) for path in _known() if gallery_at(path) is not None]
     if options.json:
-        print_json({"version": 1, "galleries": listed})
+        print_json({"version": 1, "galleries": [one.to_json() for one in listed]})
         return 0
-    for fields in listed:
-        state = fields["problem"] or plural(int(str(fields["images"])), "image")
-        print(f"{printable(str(fields['gallery']))}: {state}")
+    for one in listed:
+        print(f"{printable(one.path)}: {one.problem or plural(one.images, 'image')}")
     if not listed:
         print("no galleries yet; to make one: lookalike index FOLDER")
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A gallery with its folder and the number of its images, or the problem why it can't be opened."""
+
+    path: Path
+    folder: Path | None = None
+    images: int = 0
+    problem: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        from lookalike.report.document.json import path_fields
+
+        return {
+            "gallery": path_fields(self.path)["path"],
+            "folder": None if self.folder is None else path_fields(self.folder)["path"],
+            "images": None if self.problem else self.images,
+            "problem": self.problem,
+        }
+
+
+def _look(path: Path) -> _Listed:
+    from lookalike.gallery.gallery import Gallery
+
+    try:
+        with Gallery.open(path) as gallery:
+            return _Listed(path, gallery.root, len(gallery))
+    except LookalikeError as error:
+        return _Listed(path, problem=str(error))
 
 
 def remember(gallery: Gallery) -> None:
@@ -60,15 +90,3 @@ def _known() -> list[Path]:
         return [Path(path) for path in parse_json(read_bytes(cache_folder() / _FILE)) if isinstance(path, str)]
     except (OSError, ValueError, TypeError):  # there is none yet, or it is damaged
         return []
-
-
-def _fields(path: Path) -> dict[str, object]:
-    from lookalike.gallery.gallery import Gallery
-    from lookalike.report.document.json import path_fields
-
-    fields: dict[str, object] = {"gallery": path_fields(path)["path"], "folder": None, "images": None, "problem": None}
-    try:
-        with Gallery.open(path) as gallery:
-            return fields | {"folder": path_fields(gallery.root)["path"], "images": len(gallery)}
-    except LookalikeError as error:
-        return fields | {"problem": str(error)}

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.store import Store
 from lookalike.system_files import parse_json
-from lookalike.text import printable
 
 _KEY: Final = "update"
 
@@ -28,31 +26,18 @@ class LastUpdate:
 
     @classmethod
     def read(cls, store: Store) -> Self:
-        """What ``store`` has; nothing in galleries of earlier versions.
-
-        Raises :class:`~lookalike.errors.GalleryDamagedError` if it can't be read.
-        """
-        text = store.metadata(_KEY)
-        if text is None:
-            return cls()
+        """What ``store`` has; nothing in galleries of earlier versions, and where it is damaged: no search needs it."""
         try:
-            fields = parse_json(text)
-            finished, files = fields["finished"], fields["files"]
-            return cls(finished and datetime.fromisoformat(finished), None if files is None else int(files))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise GalleryDamagedError(
-                f"{printable(store.address)}: when this gallery was last updated can't be read ({error!r}). To write "
-                "it anew: lookalike index"
-            ) from error
+            fields = parse_json(store.metadata(_KEY) or "{}")
+            finished, files = fields.get("finished"), fields.get("files")
+            return cls(finished and datetime.fromisoformat(finished), files and int(files))
+        except (ValueError, TypeError, AttributeError):
+            return cls()
 
 
 def record_start(store: Store, files: int) -> None:
     """Note that an update of so many image files has begun."""
-    try:
-        finished = LastUpdate.read(store).finished
-    except GalleryDamagedError:
-        finished = None
-    _write(store, finished, files)
+    _write(store, LastUpdate.read(store).finished, files)
 
 
 def record_end(store: Store) -> None:

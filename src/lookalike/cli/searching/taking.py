@@ -69,7 +69,7 @@ def _write_page(searched: Sequence[Searched], rankings: Sequence[Ranking], file:
     from lookalike.report.search import results_page
 
     roots = [one.gallery.root for one in searched]
-    count = sum(one.gallery.status().images for one in searched)
+    count = sum(len(one.gallery) for one in searched)
     write_text(file, results_page(searched[0].gallery.stamp, count, roots, rankings))
 
 
