@@ -86,7 +86,7 @@ def _print_files(status: Status, most: int | None) -> None:
 
 def _by_kind(skipped: Sequence[Skipped]) -> str:
     """How many files were skipped for which kind of reason, if there is more than one."""
-    counts = Counter(str(one.kind) for one in skipped).most_common()
+    counts = Counter(str(one.kind).replace("-", " ") for one in skipped).most_common()
     return f" ({', '.join(f'{count:,} {kind}' for kind, count in counts)})" if len(counts) > 1 else ""
 
 

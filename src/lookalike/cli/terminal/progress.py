@@ -90,8 +90,9 @@ class _Lines:
 
     def __call__(self, stage: str, done: int, total: int, path: str) -> None:
         if stage != self._stage:
+            if self._stage is not None:  # the time before the first call is part of the first stage
+                self._started = time.monotonic()
             self._stage, self._tenths = stage, 0
-            self._started = time.monotonic()
         tenths, seconds = done * 10 // max(1, total), time.monotonic() - self._started
         if tenths == self._tenths or (seconds < _QUICK_SECONDS and not self._always):
             return
