@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -68,6 +69,15 @@ def test_two_processes_give_the_same_bytes(driver: Callable[..., subprocess.Pope
     assert len(first.splitlines()) == sum(len(corruption.severities) for corruption in CORRUPTIONS.values())
 
 
+@pytest.fixture
+def impatient_threads() -> Iterator[None]:
+    """Threads take turns as often as possible, so that what they share by mistake shows."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
 def test_threads_change_nothing():
     """Four threads at once give the same images as one after another."""
     image = draw(1, (96, 72))
@@ -78,6 +88,19 @@ def test_threads_change_nothing():
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(make, tasks)) == [make(task) for task in tasks]
+
+
+@pytest.mark.usefixtures("impatient_threads")
+def test_threads_compress_one_image():
+    """Threads that compress one image with different qualities, taking turns all the time, keep them apart."""
+    image, corruption = draw(1, (48, 36)), CORRUPTIONS["jpeg_twice"]
+    severities = list(corruption.severities) * 20
+
+    def make(severity: int) -> bytes:
+        return corrupted(corruption, image, severity).tobytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(make, severities)) == [make(severity) for severity in severities]
 
 
 @EVERY

@@ -53,7 +53,8 @@ def _pixelation(case: Case) -> Image.Image:
 
 def _jpeg(image: Image.Image, quality: int) -> Image.Image:
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    # Pillow keeps the options of a save on the image itself: threads that share an image would mix their qualities up.
+    image.copy().save(file, "JPEG", quality=quality, subsampling="4:2:0")
     return Image.open(file, formats=["JPEG"]).convert("RGB")
 
 
