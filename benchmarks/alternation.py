@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 # Threads of OpenMP and ONNX Runtime keep spinning for a while after their work, which would slow down the next
@@ -47,6 +48,33 @@ def alternate(*measures: Measure, rounds: int) -> list[Timing]:
         measurement()
     timings = [[_run_rested(measurement) for measurement in measures] for _ in range(rounds)]
     return [Timing(median(t.wall for t in each), median(t.cpu for t in each)) for each in zip(*timings, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """The median of ratios, and a 95 % interval of it: order statistics by the normal approximation."""
+
+    median: float
+    low: float
+    high: float
+
+
+def paired_ratio(first: Callable[[int], object], second: Callable[[int], object], pairs: int) -> Ratio:
+    """The elapsed time of ``first`` by that of ``second``, in pairs of which every other one begins with ``second``.
+
+    Both are called with the number of the pair. Short runs, many of them: whatever else slows the machine down for a
+    while then affects few pairs, and both sides of them.
+    """
+    ratios = sorted(_seconds_by_seconds(first, second, number) for number in range(pairs))
+    reach = round(0.98 * pairs**0.5)
+    middle = pairs // 2
+    return Ratio(median(ratios), ratios[max(0, middle - reach)], ratios[min(pairs - 1, middle + reach)])
+
+
+def _seconds_by_seconds(first: Callable[[int], object], second: Callable[[int], object], number: int) -> float:
+    order = (first, second) if number % 2 else (second, first)
+    seconds = {action: measure(partial(action, number))().wall for action in order}
+    return seconds[first] / seconds[second]
 
 
 def _run_rested(measurement: Measure) -> Timing:
