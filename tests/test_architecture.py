@@ -21,14 +21,14 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
     "": (
-        "exports errors text system_files machine progress atomic file_locks images notebook search encoders embedding "
-        "gallery evaluation report __init__ cli __main__"
+        "exports errors text system_files csv_rows machine progress atomic file_locks images notebook search encoders "
+        "embedding gallery evaluation report __init__ cli __main__"
     ),
     "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
     "images.readers": "opened animation pillow png jpeg jpeg_damage tiff webp boxed netpbm raw choice",
     "images.readers.boxed": "boxes iso_media heif jpeg2000 jpegxl",
-    "search": "match_words query similarity ranking index",
+    "search": "match_words conditions grammar query similarity ranking index",
     "encoders": (
         "spec catalog preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden benchmark"
     ),
@@ -38,7 +38,8 @@ ROOMS = {
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
     "embedding": "ahead limits load messages worker process isolated files",
     "gallery": (
-        "records store options last_update stamp_check own_encoder contents duplicates local stores searching updating "
+        "records store options last_update stamp_check own_encoder contents duplicates annotations local stores "
+        "searching updating "
         "gallery care"
     ),
     "gallery.searching": "copies calibration terms folding searcher",
@@ -47,7 +48,7 @@ ROOMS = {
     "gallery.local.stamps": "settling replacement compaction",
     "gallery.local.care": "check salvage rebuild backup",
     "gallery.local.rows": "held_file vector_file records stamp_rows",
-    "gallery.local.sql": "schema tables entry_table embedding_table revisions",
+    "gallery.local.sql": "schema tables value_table entry_table embedding_table revisions where",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
         "provenance dataset relevance sampling spelling labels_file load contents embedded vector_store embedding_cache"
@@ -78,12 +79,13 @@ ROOMS = {
     "report.reproduction": "parts rankings document",
     "report.export": "rows arrays tables export",
     "cli": (
-        "terminal encoder_source options output galleries indexing searching status export remove formats encoders "
+        "terminal encoder_source options output galleries indexing searching gallery formats encoders "
         "measuring care completion program main"
     ),
     "cli.options": "command shared encoder file_limits",
     "cli.indexing": "kept_options opening summary index",
     "cli.searching": "queries modifiers narrowing galleries answers taking search duplicates",
+    "cli.gallery": "status annotate export remove",
     "cli.terminal": "messages links native_output progress interrupt unexpected wrong_usage",
     "cli.care": "check repair backup",
     "cli.measuring": "options experiment dataset evaluate compare robustness angles matrix reproduce",

@@ -47,6 +47,7 @@ def reader_folder(tmp_path, isolated_cache):
     shutil.copy(source / "coffee.png", tmp_path / "photos" / "2023")
     shutil.copy(source / "rocket.jpg", tmp_path / "query.jpg")
     shutil.copy(source / "retina.jpg", tmp_path / "another.jpg")
+    (tmp_path / "joints.csv").write_text("path,km,date,label\nold.jpg,32.5,2023-06-01,joint\nchelsea.png,7,,cat\n")
     (tmp_path / "new-photos").mkdir()
     shutil.copy(source / "motorcycle_right.png", tmp_path / "new-photos")
     _make_dataset(source, tmp_path / "PetImages", {"Cat": "chelsea.png", "Dog": "coffee.png"})

@@ -11,7 +11,8 @@
     │   ├── WeightsError            a weights file is missing, damaged or not the expected one
     │   └── DownloadError           a weights file can't be downloaded (has .kind)
     ├── ReadingProcessError         a process that reads images can't be started
-    ├── QueryError                  a query contains nothing to search for
+    ├── QueryError                  a query contains nothing to search for, or what can't be understood
+    ├── TableError                  a CSV file can't be used
     ├── OutputError                 an output file can't be written
     ├── EvaluationError             an experiment can't be run with these inputs
     │   ├── DatasetError            labelled images can't be used
@@ -88,7 +89,11 @@ class ReadingProcessError(LookalikeError):
 
 
 class QueryError(LookalikeError):
-    """A query contains nothing to search for."""
+    """A query contains nothing to search for, or what can't be understood."""
+
+
+class TableError(LookalikeError):
+    """A CSV file can't be used."""
 
 
 class OutputError(LookalikeError):

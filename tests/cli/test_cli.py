@@ -119,7 +119,7 @@ def test_json_has_exactly_the_documented_fields(gallery_folder: Path, call: Cli)
     for found in hits:
         assert [hit["rank"] for hit in found] == [1, 2]
         for hit in found:
-            assert list(hit) == ["rank", "id", "path", "score", "percentile", "match", "offline"]
+            assert list(hit) == ["rank", "id", "path", "score", "percentile", "match", "offline", "values"]
             assert isinstance(hit["id"], str)
             assert (gallery_folder / hit["path"]).is_file()
             assert -1 <= hit["score"] <= 1
@@ -216,6 +216,8 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
         "options": {"max_pixels": 200_000_000, "levels": "auto", "strict": False, "exclude": [], "include": []},
         "images": 8,
         "offline": 0,
+        "columns": [],
+        "without_properties": 0,
         "unfinished_files": None,
         "switching_to": None,
         "unknown_embeddings": 0,

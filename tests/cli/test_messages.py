@@ -27,6 +27,7 @@ HELP = (
         "index",
         "search",
         "duplicates",
+        "annotate",
         "status",
         "export",
         "galleries",
@@ -74,6 +75,10 @@ RESULTS = (
     "search photos --gallery photos -k 1",
     "search photos/0.png --copy-to taken -k 2 --gallery photos",
     "search photos/0.png --fold --csv -k 2 --gallery photos",
+    "annotate joints.csv --gallery photos",
+    "annotate joints.csv --json --gallery photos",
+    "annotate wrong.csv --gallery photos",
+    "search photos/0.png --where 'width>=40 and not path~3' -k 2 --gallery photos",
     "duplicates --gallery photos",
     "duplicates --json --gallery photos",
     "duplicates --csv --threshold 0.2 --gallery photos",
@@ -122,6 +127,13 @@ WRONG = (
     "index photos --precision fp16",
     "search photos/0.png --under elsewhere --gallery photos",
     "search photos/0.png --min-score 2 --gallery photos",
+    "search photos/0.png --where 'km>>3' --gallery photos",
+    "search photos/0.png --where 'km>3 and' --gallery photos",
+    "search photos/0.png --where 'width>3 and km>3' --gallery photos",
+    "annotate",
+    "annotate nowhere.csv --gallery photos",
+    "annotate notes.txt --gallery photos",
+    "annotate --delete km --gallery photos",
     "search photos/0.png --match good --gallery photos",
     "search photos/0.png --csv --paths --gallery photos",
     "index photos --view sideways",
@@ -193,6 +205,7 @@ def folder(tmp_path: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "text.jpg").write_text("some text")
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "empty").mkdir()
+    (tmp_path / "joints.csv").write_text("path,km,label\n0.png,32.5,joint\n1.png,,=sum\n9.png,7,x\n")
     (tmp_path / "wrong.csv").write_text("file,class\n0.png,cat\n")
     index(tmp_path / "photos", fake).close()
     monkeypatch.chdir(tmp_path)

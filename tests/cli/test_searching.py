@@ -68,10 +68,57 @@ def test_a_csv_opens_in_a_spreadsheet(tmp_path: Path, call: Cli):
     call("index", folder)
     shutil.copy(folder / "=1+1.png", tmp_path / "query.png")
     result = call("search", tmp_path / "query.png", "--gallery", folder, "--csv")
-    assert result.out.startswith("\N{BYTE ORDER MARK}query,rank,match,score,percentile,path,file,offline,copies\n")
+    assert result.out.startswith(
+        "\N{BYTE ORDER MARK}query,rank,match,score,percentile,path,file,offline,copies,width,height\n"
+    )
     first, second = csv.DictReader(io.StringIO(result.out[1:]))
     assert (first["rank"], first["match"], first["score"], first["path"]) == ("1", "identical", "1.0", "'=1+1.png")
     assert (second["path"], second["file"], second["offline"]) == ("ä, b.png", str(folder / "ä, b.png"), "no")
+
+
+def test_a_search_is_limited_by_a_condition(tmp_path: Path, call: Cli):
+    """Hits of a search by the columns of a CSV, whose values are in all outputs."""
+    folder = tmp_path / "photos"
+    for number in range(6):
+        drawn(folder / f"{number}.png", number)
+    call("index", folder)
+    table = tmp_path / "joints.csv"
+    table.write_text("path;km;label;score\n0.png;31,5;joint;a\n1.png;32;=sum;b\n2.png;7;joint;c\nx.png;1;x;d\n")
+    result = call("annotate", table, "--gallery", folder)
+    assert (result.code, result.out) == (0, "3 images annotated: km, label, score\n")
+    assert result.err == "lookalike: 1 row names no image of this gallery: x.png\n"
+    search = ("search", folder / "5.png", "--gallery", folder, "--where", "km>=10")
+    lines = call(*search).out.splitlines()
+    assert lines[0] == f"searched: {folder} (2 of 6 images: km>=10)"
+    assert sorted(line.split()[-1] for line in lines[2:]) == [str(folder / "0.png"), str(folder / "1.png")]
+    rows = {row["path"]: row for row in csv.DictReader(io.StringIO(call(*search, "--csv").out[1:]))}
+    assert {path: (row["km"], row["label"]) for path, row in rows.items()} == {
+        "0.png": ("31.5", "joint"),
+        "1.png": ("32", "'=sum"),
+    }
+    assert rows["0.png"]["score (annotated)"] == "a"
+    answer = json.loads(call(*search, "--json").out)
+    assert answer["results"][0]["query"]["where"] == "km>=10"
+    assert {hit["path"]: hit["values"]["label"] for hit in answer["results"][0]["hits"]} == {
+        "0.png": "joint",
+        "1.png": "=sum",
+    }
+    assert "no hits: no other image is in the part" in call(*search[:-1], "km>100").out
+    answer = json.loads(call("annotate", "--delete", "LABEL", "--json", "--gallery", folder).out)
+    assert answer == {"version": 1, "images": 0, "unmatched": [], "columns": ["km", "score"]}
+    assert "columns    km, score\n" in call("status", "--gallery", folder).out
+
+
+def test_labels_in_the_folder_need_no_annotate(tmp_path: Path, call: Cli):
+    """Index reads labels.csv, says so, and says what is wrong with one."""
+    drawn(tmp_path / "photos" / "0.png", 0)
+    labels = tmp_path / "photos" / "labels.csv"
+    labels.write_text("path,label\n0.png,joint\n")
+    assert "labels.csv: 1 image annotated: label\n" in call("index", tmp_path / "photos").out
+    labels.write_text("name,label\n0.png,joint\n")
+    result = call("index", tmp_path / "photos")
+    assert (result.code, "no column called path" in result.err) == (0, True)
+    assert "(the images are indexed without it)" in result.err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows doesn't allow such names")

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from itertools import combinations
 from pathlib import Path
@@ -50,6 +50,7 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
         gallery.set_options(GalleryOptions().with_changes(exclude=("*.tmp",)))
         (root / "sub" / "01.png").rename(root / "moved.png")
         gallery.update()
+        gallery.annotate({"moved.png": {"km": "1.5", "label": "joint"}, "04.png": {"km": "7"}, "none.png": {"km": "9"}})
     compact(root / ".lookalike")
     return root
 
@@ -73,13 +74,19 @@ def content(root: Path) -> tuple[Any, ...]:
     """
     with Gallery.open(root, encoder=FakeEncoder()) as gallery:
         images = [
-            (image.id if image.path != "copy.png" else "", image.path, vector.tobytes())
+            (image.id if image.path != "copy.png" else "", image.path, vector.tobytes(), properties_of(image.values))
             for image, vector in gallery.iter_embeddings()
         ]
-        hits = [(hit.path, hit.score, hit.percentile) for hit in gallery.search(root / "06.png", 50).hits]
+        found = gallery.search(root / "06.png", 50).hits
+        hits = [(hit.path, hit.score, hit.percentile, properties_of(hit.values)) for hit in found]
         status = gallery.status()
         skipped = [(skip.path, skip.reason) for skip in status.skipped]
         return images, hits, gallery.options, gallery.stamp, skipped, status.images, status.offline
+
+
+def properties_of(values: Mapping[str, str]) -> list[str | None]:
+    """What is known of an image from its file; annotations are lost with the database."""
+    return [values.get(name) for name in ("width", "height", "camera")]
 
 
 def repaired(root: Path) -> tuple[care.RepairReport, int]:
@@ -225,6 +232,7 @@ DAMAGES: list[tuple[str, Callable[[Path], None], int]] = [
         0,
     ),
     (DATABASE, sql("UPDATE meta SET value = x'00' WHERE key = 'id'"), 0),
+    (DATABASE, sql("UPDATE properties SET width = 41, camera = 'x' WHERE content = 3"), 0),
     (DATABASE, sql("INSERT INTO skips (path, kind, reason) VALUES (x'61', 'moonlight', '')"), 0),
     (DATABASE, sql("CREATE TRIGGER spy AFTER INSERT ON entries BEGIN DELETE FROM entries; END"), 0),
     (VECTORS, Path.unlink, ALL),
@@ -258,6 +266,51 @@ def test_damage_is_found_and_repaired(name: str, damage: Callable[[Path], None],
     assert lost <= encoded <= lost + (lost == ALL)  # copies may be encoded in one batch
     assert care.check(root, deep=True)[1] == []
     assert content(root) == before
+
+
+def annotations(root: Path) -> dict[str, dict[str, str]]:
+    """The annotations of all images that have any."""
+    with Gallery.open(root) as gallery:
+        columns = gallery.columns()
+        values = {image.path: image.values for image, _ in gallery.iter_embeddings()}
+    own = {path: {name: known[name] for name in columns if name in known} for path, known in values.items()}
+    return {path: fields for path, fields in own.items() if fields}
+
+
+KM = {"04.png": "7", "moved.png": "1.5"}
+ANNOTATIONS = {"04.png": {"km": "7"}, "moved.png": {"km": "1.5", "label": "joint"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ("UPDATE entries SET checksum = 1 WHERE id = 3", ANNOTATIONS),
+        (
+            "UPDATE annotations SET value = 'x' WHERE name = 'label'",
+            {name: {"km": km} for name, km in KM.items()},
+        ),
+        ("UPDATE annotations SET number = 8 WHERE path = '04.png'", ANNOTATIONS),
+        ("UPDATE annotations SET compared = 'x', checksum = 0", {}),
+    ],
+)
+def test_annotations_survive_a_repair(change: str, left: dict[str, dict[str, str]], root: Path):
+    """All that are sound are kept; the report names their columns, because others may be lost."""
+    sql(change.replace("'04.png'", "x'30342e706e67'"))(root / ".lookalike" / DATABASE)
+    assert any(finding.is_damage for finding in check_files(root / ".lookalike"))
+    report, _ = repaired(root)
+    assert report.rebuilt is not None
+    assert report.rebuilt.columns == ("km", "label")
+    assert annotations(root) == left
+    assert care.check(root)[1] == []
+
+
+def test_labels_are_read_again_after_a_repair(root: Path):
+    """Where the database is lost, the labels.csv of the folder of images gives what it has once more."""
+    (root / "labels.csv").write_text("path,label\n04.png,joint\n")
+    with index(root, FakeEncoder()):
+        (root / ".lookalike" / DATABASE).unlink()
+    assert repaired(root)[0].rebuilt is not None
+    assert annotations(root) == {"04.png": {"label": "joint"}}
 
 
 @pytest.mark.parametrize("name", [DATABASE, VECTORS, RECORDS])
@@ -323,9 +376,10 @@ def test_images_that_are_found_after_a_repair_keep_their_ids(root: Path):
 
 
 def test_a_gallery_of_the_format_before_is_checked_copied_and_repaired(root: Path, tmp_path: Path):
-    """It only lacks the table of former ids."""
+    """It only lacks values and the table of former ids."""
+    drop = "DROP TABLE annotations; DROP TABLE properties; DROP TABLE former_ids; PRAGMA user_version = 4"
     before = content(root)
-    sql("DROP TABLE former_ids; PRAGMA user_version = 4")(root / ".lookalike" / DATABASE)
+    sql(drop)(root / ".lookalike" / DATABASE)
     assert check_files(root / ".lookalike") == []
     care.backup(root, tmp_path / "backup")
     assert check_files(tmp_path / "backup") == []
@@ -443,7 +497,7 @@ def test_a_backup_is_complete_and_independent(root: Path, tmp_path: Path):
     with Gallery.open(tmp_path / "backup", encoder=FakeEncoder()) as copy:
         assert copy.root == root
         assert [(image.path, vector.tobytes()) for image, vector in copy.iter_embeddings()] == [
-            (path, vector) for _, path, vector in before[0]
+            (path, vector) for _, path, vector, _ in before[0]
         ]
     fake = FakeEncoder()
     with Gallery.open(tmp_path / "backup", encoder=fake, writing=True) as copy:

@@ -204,6 +204,8 @@ def downgrade(folder: Path) -> None:
             DELETE FROM meta WHERE key = 'id';
             DROP TABLE former_ids;
             ALTER TABLE stamps DROP COLUMN copies_from;
+            DROP TABLE annotations;
+            DROP TABLE properties;
             PRAGMA user_version = 2;
             """
         )

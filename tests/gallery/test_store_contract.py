@@ -17,6 +17,7 @@ from lookalike.errors import GalleryError, GalleryExistsError, GalleryNotFoundEr
 from lookalike.gallery.records import Calibration, Changes
 from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, open_store
+from lookalike.images.decode import Properties
 from lookalike.images.files import FileStat, SkipKind, Skipped
 from lookalike.search.query import Filter
 from stores import RULES, STAT, check_store, digest_of, new_vectors, paths_of, upsert, vector_of
@@ -347,6 +348,143 @@ def test_a_folder_outside_the_gallery_raises_query_error(under: str):
     """The folder to search is relative to the root and stays inside it."""
     with pytest.raises(QueryError):
         Filter(under)
+
+
+def found_by(store: Store, condition: str) -> list[str]:
+    """The paths of the entries for which a condition holds, by a search and by a count."""
+    where = Filter(condition=condition)
+    found = sorted(match.entry.path for match in store.search(vector_of(digest_of("query")), 1000, where))
+    assert store.count(where) == len(found)
+    return found
+
+
+VALUES = {
+    "a.jpg": {"km": "31.5", "label": "joint", "day": "2023-05-31", "note": "ÄRMEL, x"},
+    "b.jpg": {"km": "7", "label": "Joint ok", "day": "31.05.2024", "note": "2023"},
+    "c.jpg": {"km": "n/a", "label": "sleeper", "day": "2023:06:01 10:00:00", "note": "5MB"},
+    "d/e.jpg": {"km": "32", "label": "", "day": "2023-06", "note": "5000000"},
+}
+FOUND = {
+    "km>=31.5": "a.jpg d/e.jpg",
+    "km<32": "a.jpg b.jpg",
+    "KM=7.0": "b.jpg",
+    "km!=7": "a.jpg c.jpg d/e.jpg f.jpg",
+    "not km>=31.5": "b.jpg c.jpg f.jpg",
+    "km='N/A'": "c.jpg",
+    'km=""': "f.jpg",
+    'label=""': "d/e.jpg f.jpg",
+    'label!=""': "a.jpg b.jpg c.jpg",
+    "label=JOINT": "a.jpg",
+    "label~joint": "a.jpg b.jpg",
+    "label !~ joint": "c.jpg d/e.jpg f.jpg",
+    "label in (joint, sleeper)": "a.jpg c.jpg",
+    "label>=k": "c.jpg",
+    "day>=2023-06": "b.jpg c.jpg d/e.jpg",
+    "day>2023-06": "b.jpg",
+    "day<=2023-05": "a.jpg",
+    "day=2023-06": "c.jpg d/e.jpg",
+    "day=2023": "a.jpg c.jpg d/e.jpg",
+    "day<2024": "a.jpg c.jpg d/e.jpg",
+    "day=31.05.2023": "a.jpg",
+    "day>'2023-06-01 09:00'": "b.jpg c.jpg",
+    "note~ärmel": "a.jpg",
+    "note=5MB": "c.jpg d/e.jpg",
+    "km>=10 and label=joint or path=C.JPG": "a.jpg c.jpg",
+    "km>=10 and (label=joint or path=c.jpg)": "a.jpg",
+    "path~/": "d/e.jpg",
+    "size=1": "a.jpg b.jpg c.jpg d/e.jpg f.jpg",
+    "size>1kB": "",
+    "width>=100": "a.jpg",
+    "width=40 and height=30": "b.jpg",
+    'width=""': "c.jpg d/e.jpg f.jpg",
+    "camera~canon": "a.jpg",
+    "camera!=x": "a.jpg b.jpg c.jpg d/e.jpg f.jpg",
+    "date>=2020-02 and date<2020-03": "a.jpg",
+    'date=""': "b.jpg c.jpg d/e.jpg f.jpg",
+}
+"""The entries that are found by each condition; f.jpg has no values, and only two have properties."""
+
+
+@pytest.fixture
+def annotated(store: Store) -> Store:
+    """Five entries, four of them with values, two with properties."""
+    properties = {
+        "a.jpg": Properties(200, 100, "2020-02-29 23:59:59", "Canon EOS R5"),
+        "b.jpg": Properties(40, 30),
+    }
+    paths = [*VALUES, "f.jpg"]
+    store.commit(Changes(upserts=[replace(upsert(path), properties=properties.get(path)) for path in paths]))
+    store.annotate(VALUES)
+    return store
+
+
+@pytest.mark.parametrize("condition", FOUND)
+def test_a_condition_limits_a_search(condition: str, annotated: Store):
+    """Numbers, dates and texts are compared as such; without case; missing values are empty."""
+    assert found_by(annotated, condition) == FOUND[condition].split()
+
+
+def test_a_condition_costs_no_results(annotated: Store):
+    """There are k results whenever so many images fulfil the condition, whichever k; a folder can be added."""
+    query = vector_of(digest_of("query"))
+    everything = [match.entry.path for match in annotated.search(query, 10)]
+    for k in range(1, 4):
+        found = annotated.search(query, k, Filter(condition="label in (joint, sleeper, 'joint ok')"))
+        assert [match.entry.path for match in found] == [one for one in everything if one in "a.jpg b.jpg c.jpg"][:k]
+    assert annotated.count(Filter("d", "km>30")) == 1
+    assert annotated.count(Filter("d", "km<30")) == 0
+
+
+def test_a_large_condition(annotated: Store):
+    """Conditions as long and as deep as they can be are answered."""
+    assert found_by(annotated, " or ".join(f"km={number}" for number in range(200))) == ["b.jpg", "d/e.jpg"]
+    deep = "km=7"
+    for _ in range(5):
+        deep = f"not (label=x and (path=q or {deep}))"
+    assert found_by(annotated, deep) == sorted([*VALUES, "f.jpg"])
+
+
+def test_unknown_columns_raise_query_error(annotated: Store, place: Place):
+    """The message names the column, all that there are, and the place in the condition."""
+    for call in (annotated.count, lambda where: annotated.search(vector_of(digest_of("a.jpg")), 1, where)):
+        with pytest.raises(QueryError) as caught:
+            call(Filter(condition="km=1 and kn=2"))
+        text = str(caught.value)
+        assert text.startswith(
+            "kn: no such column. This gallery has km, label, day, note; every image has date, camera,"
+        )
+        assert text.endswith("\n  km=1 and kn=2\n           ^")
+    annotated.annotate({}, ["km", "label", "day", "note"])
+    with pytest.raises(QueryError, match="Every image has date, camera, width, height, size, path"):
+        annotated.count(Filter(condition="km=1"))
+    annotated.close()
+    with closing(place.open()) as reader:
+        assert reader.columns() == []
+
+
+def test_values_are_kept_and_follow_images(annotated: Store, place: Place):
+    """Values are read with the properties, which they may replace, survive new contents, and move with an entry."""
+    ids = {entry.path: entry.id for entry in annotated.iter_entries()}
+    first = annotated.values_of(list(ids.values()))[ids["a.jpg"]]
+    shot = {"date": "2020-02-29 23:59:59", "camera": "Canon EOS R5", "width": "200", "height": "100"}
+    assert list(first.items()) == [*VALUES["a.jpg"].items(), *shot.items()]
+    annotated.annotate({"b.jpg": {"Width": "wide", "km": ""}, "later.jpg": {"km": "99"}})
+    assert annotated.columns() == ["km", "label", "day", "note", "Width"]
+    second = annotated.values_of([ids["b.jpg"]])[ids["b.jpg"]]
+    assert second == {"label": "Joint ok", "day": "31.05.2024", "note": "2023", "Width": "wide", "height": "30"}
+    assert found_by(annotated, "width=wide") == ["b.jpg"]
+    annotated.commit(Changes(upserts=[upsert("a.jpg", "other"), upsert("later.jpg")]))
+    annotated.commit(Changes(upserts=[upsert("moved/c.jpg", "c.jpg", moved_id=ids["c.jpg"])]))
+    annotated.commit(Changes(removed=["d/e.jpg"]))
+    assert found_by(annotated, "km=31.5 or km=99 or label=sleeper") == ["a.jpg", "later.jpg", "moved/c.jpg"]
+    annotated.commit(Changes(upserts=[upsert("d/e.jpg")]))
+    annotated.close()
+    with closing(place.open()) as reader:
+        assert found_by(reader, "km=32") == ["d/e.jpg"]
+        assert reader.values_of([ids["c.jpg"]])[ids["c.jpg"]]["label"] == "sleeper"
+        assert reader.count_without_properties() == 5
+        with pytest.raises(GalleryError, match="read-only"):
+            reader.annotate({"a.jpg": {"km": "1"}})
 
 
 def test_the_revision_changes_with_every_commit(place: Place, store: Store):

@@ -71,6 +71,23 @@ def test_parquet(gallery: Gallery, tmp_path: Path):
     assert "image" not in parquet.read_schema(tmp_path / "plain.parquet").names
 
 
+def test_exports_have_the_values_of_images(gallery: Gallery, tmp_path: Path):
+    """Annotations and properties are columns, and those with a name that is taken say so."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    gallery.annotate({"00.png": {"km": "1.5", "id": "=x"}, "02.png": {"Date": "2023"}})
+    export(gallery, tmp_path / "out.parquet", "parquet", images=False)
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert table["km"].to_pylist() == ["1.5"] + 11 * [None]
+    assert table["id (annotated)"].to_pylist()[:2] == ["=x", None]
+    assert table["Date"].to_pylist()[:2] == [None, "2023"]
+    assert table["width"].to_pylist() == 12 * [40]
+    assert "date" not in table.schema.names
+    export(gallery, tmp_path / "out", "npy")
+    with (tmp_path / "out" / "images.csv").open(encoding="utf-8", newline="") as file:
+        first, *_ = csv.DictReader(file)
+    assert (first["km"], first["id (annotated)"], first["height"], first["camera"]) == ("1.5", "'=x", "30", "")
+
+
 def test_the_folders_of_clip_retrieval(gallery: Gallery, tmp_path: Path):
     """An array and a table with image_path, as its inference writes them."""
     parquet = pytest.importorskip("pyarrow.parquet")

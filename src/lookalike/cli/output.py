@@ -11,6 +11,7 @@ from lookalike.cli.terminal.messages import note, problem
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
+    from lookalike.gallery.annotations import Annotated
     from lookalike.gallery.gallery import Gallery
     from lookalike.gallery.last_update import LastUpdate
     from lookalike.gallery.records import Shortfall
@@ -57,6 +58,11 @@ def describe(shortfall: Shortfall) -> str:
     if shortfall.missing:
         parts.append(f"{plural(shortfall.missing, 'embedding')} of its images can't be found")
     return f"{' and '.join(parts)}, as after an interruption or in an incomplete copy. To complete it: lookalike index"
+
+
+def describe_annotation(annotated: Annotated) -> str:
+    """Which columns how many images have now."""
+    return f"{plural(annotated.images, 'image')} annotated: {printable(', '.join(annotated.columns))}"
 
 
 def tell_stop(report: UpdateReport) -> None:

@@ -18,7 +18,7 @@ from lookalike.embedding.limits import FileLimits
 from lookalike.embedding.load import Loaded, Loader
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.images.decode import ReadOptions
+from lookalike.images.decode import Properties, ReadOptions
 from lookalike.images.files import FoundFile, Skipped
 from lookalike.machine import processors
 
@@ -46,7 +46,7 @@ class EmbeddedFile:
     ``digest`` is the SHA-256 of the content (32 bytes). ``vector`` is the embedding, float32 (dimension,), or None if
     the content was already known. ``share`` is the share of the image that could be decoded, None for all of it.
     ``other_format`` is the file's format if its extension belongs to another one. ``file.stat`` describes the file as
-    it was when it was read.
+    it was when it was read. ``properties`` are as in :class:`~lookalike.embedding.load.Loaded`.
     """
 
     file: FoundFile
@@ -54,6 +54,7 @@ class EmbeddedFile:
     vector: NDArray[np.float32] | None
     share: float | None = None
     other_format: str | None = None
+    properties: Properties | None = None
 
     @property
     def path(self) -> str:
@@ -102,10 +103,12 @@ def _encode(encoder: Encoder, batch: list[Loaded | Skipped]) -> list[EmbeddedFil
     prepared = [item.pixels for item in batch if isinstance(item, Loaded) and item.pixels is not None]
     vectors = iter(encoder.embed_prepared(prepared) if prepared else ())
     return [
-        item
-        if isinstance(item, Skipped)
-        else EmbeddedFile(
-            item.file, item.digest, None if item.pixels is None else next(vectors), item.share, item.other_format
-        )
+        item if isinstance(item, Skipped) else _embedded(item, None if item.pixels is None else next(vectors))
         for item in batch
     ]
+
+
+def _embedded(loaded: Loaded, vector: NDArray[np.float32] | None) -> EmbeddedFile:
+    return EmbeddedFile(
+        loaded.file, loaded.digest, vector, loaded.share, loaded.other_format, properties=loaded.properties
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
@@ -14,7 +15,15 @@ from numpy.typing import NDArray
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.errors import ImageError
-from lookalike.images.decode import ReadOptions, check_not_blank, format_of, open_image
+from lookalike.images.decode import (
+    DecodedImage,
+    Properties,
+    ReadOptions,
+    check_not_blank,
+    format_of,
+    image_properties,
+    open_image,
+)
 from lookalike.images.files import (
     FileStat,
     FoundFile,
@@ -38,6 +47,7 @@ class Loaded:
     ``file.stat`` describes it as it was then, and ``digest`` is the SHA-256 of its content (32 bytes). ``pixels`` are
     the encoder's input, uint8 (v, S, S, 3), or None if the content was known. ``share`` is the share of the image that
     could be decoded, None for all of it; ``other_format`` the format if the extension belongs to another one.
+    ``properties`` are None if the header of a known content can't be read.
     """
 
     file: FoundFile
@@ -45,6 +55,7 @@ class Loaded:
     other_format: str | None = None
     pixels: NDArray[np.uint8] | None = None
     share: float | None = None
+    properties: Properties | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +88,9 @@ class Loader:
                 self.reading.check_bytes(current.stat.size)
                 digest = sha256(opened)
                 if known(digest):
-                    return Loaded(current, digest, other_format)
-                pixels, share = self._decoded(opened, file.path, digest)
-                return Loaded(current, digest, other_format, pixels, share)
+                    return Loaded(current, digest, other_format, properties=_properties(opened, file.path))
+                pixels, image = self._decoded(opened, file.path, digest)
+                return Loaded(current, digest, other_format, pixels, image.share, image.properties)
         except ImageError as error:
             return Skipped(file.path, SkipKind(error.kind), error.reason, current.stat)
         except MemoryError:
@@ -87,8 +98,8 @@ class Loader:
         except OSError as error:
             return Skipped(file.path, SkipKind.UNREADABLE, unreadable_error(error).reason, current.stat)
 
-    def _decoded(self, opened: BinaryIO, path: str, digest: bytes) -> tuple[NDArray[np.uint8], float | None]:
-        """The encoder's input, and the share of the image that could be decoded."""
+    def _decoded(self, opened: BinaryIO, path: str, digest: bytes) -> tuple[NDArray[np.uint8], DecodedImage]:
+        """The encoder's input, and the image that it was made of."""
         side = view_min_side(self.spec.preprocessing, self.spec.view)
         try:
             image = open_image(opened, min_side=side, options=self.reading, name=path, keep_profile=True)
@@ -97,7 +108,7 @@ class Loader:
                 raise image_error(SkipKind.UNREADABLE, "changed while it was read") from error
             raise
         check_not_blank(image)
-        return prepare_views(image, self.spec.preprocessing, self.spec.view), image.share
+        return prepare_views(image, self.spec.preprocessing, self.spec.view), image
 
     def _other_format(self, opened: BinaryIO, path: str) -> str | None:
         """The format of a file whose extension belongs to another one.
@@ -112,3 +123,10 @@ class Loader:
             reason = f"named {extension} but contains {content}; rename it, or index with --no-strict"
             raise image_error(SkipKind.WRONG_EXTENSION, reason)
         return content
+
+
+def _properties(file: BinaryIO, path: str) -> Properties | None:
+    """What the header of a file says whose pixels are known already."""
+    with suppress(Exception):  # as a decoder may raise on a damaged header: it is a bonus
+        return image_properties(file, format_of(file, path))
+    return None

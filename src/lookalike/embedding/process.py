@@ -24,6 +24,7 @@ from lookalike.embedding.load import Loaded, Loader
 from lookalike.embedding.messages import receive, send
 from lookalike.errors import ImageError, ReadingProcessError
 from lookalike.images import memory
+from lookalike.images.decode import Properties
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.text import printable
 
@@ -191,4 +192,6 @@ def _outcome(file: FoundFile, message: dict[str, Any], payload: bytes) -> Loaded
     shape = message["shape"]
     pixels = None if shape is None else np.frombuffer(payload, np.uint8).reshape(shape)
     current = FoundFile(file.path, stat or file.stat)
-    return Loaded(current, bytes.fromhex(message["loaded"]), message["other_format"], pixels, message["share"])
+    properties = None if message["properties"] is None else Properties(*message["properties"])
+    digest = bytes.fromhex(message["loaded"])
+    return Loaded(current, digest, message["other_format"], pixels, message["share"], properties)

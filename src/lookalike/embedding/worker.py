@@ -93,6 +93,7 @@ class _Parent:
             "stat": astuple(outcome.file.stat),
             "other_format": outcome.other_format,
             "share": outcome.share,
+            "properties": outcome.properties and astuple(outcome.properties),
             "shape": None if pixels is None else pixels.shape,
         }
         send(self._answers, message, b"" if pixels is None else np.ascontiguousarray(pixels).data.cast("B"))

@@ -78,7 +78,8 @@ def repair(
     with Gallery.open(folder, writing=True, load=load) as gallery:
         if weights is not None:
             gallery.set_encoder(load_like(gallery.stamp, weights, load))
-        report = gallery.update(progress=progress)
+        # What is known of files beside their pixels is read again, if any of it was lost.
+        report = gallery.update(verify=gallery.without_properties() > 0, progress=progress)
     return RepairReport(folder, findings, rebuilt, report)
 
 

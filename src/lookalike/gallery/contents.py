@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
@@ -38,7 +38,9 @@ class Status:
     network file system that the gallery is on, if it is on one. ``passed_over`` counts what the last update did not
     read because of what it is. ``shortfall`` is what the next update has to add to an incomplete copy. ``last_update``
     tells when the gallery was brought up to date, and whether that is complete. ``switching_to`` is the name of the
-    encoder that the gallery is being switched to; until that is complete, it is searched as it was.
+    encoder that the gallery is being switched to; until that is complete, it is searched as it was. ``columns`` are
+    those that images were annotated with; the properties of ``without_properties`` images (date, camera, width and
+    height) are unknown, because they were indexed by an earlier version.
     """
 
     stamp: EncoderSpec
@@ -54,6 +56,8 @@ class Status:
     shortfall: Shortfall
     last_update: LastUpdate
     switching_to: str | None
+    columns: tuple[str, ...]
+    without_properties: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ class GalleryImage:
 
     ``path`` is relative to the folder of images ``root``. ``id`` stays the same when the image is renamed or moved.
     ``stat`` is the file's size, modification time and inode when it was indexed, and ``digest`` the SHA-256 of its
-    bytes (32 bytes).
+    bytes (32 bytes). ``values`` are its annotations by column, and its date, camera, width and height, as far as they
+    are known.
     """
 
     gallery: str
@@ -71,11 +76,12 @@ class GalleryImage:
     root: Path
     stat: FileStat
     digest: bytes
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def of(cls, store: Store, entry: Entry) -> Self:
+    def of(cls, store: Store, entry: Entry, values: Mapping[str, str] | None = None) -> Self:
         """The image of an entry."""
-        return cls(store.address, f"{entry.id:x}", entry.path, store.root, entry.stat, entry.digest)
+        return cls(store.address, f"{entry.id:x}", entry.path, store.root, entry.stat, entry.digest, values or {})
 
     @property
     def file(self) -> Path:
@@ -98,14 +104,15 @@ class GalleryImage:
         return self.digest.hex()
 
 
-def iter_embeddings(store: Store) -> Iterator[tuple[GalleryImage, NDArray[np.float32]]]:
+def iter_embeddings(store: Store, *, with_values: bool = False) -> Iterator[tuple[GalleryImage, NDArray[np.float32]]]:
     """Every image and its embedding, float32 (dimension,), ordered by the bytes of the paths, in bounded memory."""
     entries = store.iter_entries()
     while page := list(islice(entries, _PAGE)):
         vectors = store.vectors_of([entry.digest for entry in page])
+        values = store.values_of([entry.id for entry in page]) if with_values else {}
         for entry in page:
             if entry.digest in vectors:
-                yield GalleryImage.of(store, entry), vectors[entry.digest]
+                yield GalleryImage.of(store, entry, values.get(entry.id, {})), vectors[entry.digest]
 
 
 def outdated_paths(store: Store, reading: ReadOptions) -> set[str]:
@@ -143,4 +150,6 @@ def status_of(store: Store) -> Status:
             shortfall=store.shortfall(),
             last_update=LastUpdate.read(store),
             switching_to=store.replacement(),
+            columns=tuple(store.columns()),
+            without_properties=store.count_without_properties(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError, QueryError, StampMismatchError
+from lookalike.gallery.annotations import Annotated, annotate, annotate_from_csv, delete_columns
 from lookalike.gallery.contents import GalleryImage, Status, all_embeddings, iter_embeddings, outdated_paths, status_of
 from lookalike.gallery.duplicates import DuplicateGroup, find_duplicates
 from lookalike.gallery.last_update import LastUpdate
@@ -249,12 +250,48 @@ class Gallery:
             raise QueryError(f"the threshold {least:g} is no cosine, from -1 to 1")
         return find_duplicates(self._store, least, progress)
 
-    def count(self, under: str | None = None) -> int:
+    def annotate(
+        self,
+        values: str | os.PathLike[str] | Mapping[str, Mapping[str, str]],
+        *,
+        path_column: str | None = None,
+    ) -> Annotated:
+        """Give images values in columns, which searches can be limited by (:meth:`Query.filtered`).
+
+        ``values`` is a CSV file, whose paths are in ``path_column`` (by default ``path``), or a mapping of paths to
+        values by column. An empty value deletes the one that is there; other columns and images keep theirs. Raises
+        :class:`~lookalike.errors.TableError` if the file can't be used, and :class:`~lookalike.errors.GalleryError` if
+        the gallery was opened read-only.
+        """
+        check_writable(self._store)
+        if isinstance(values, Mapping):
+            return annotate(self._store, values)
+        return annotate_from_csv(self._store, Path(values), path_column)
+
+    def delete_columns(self, names: Iterable[str]) -> None:
+        """Delete columns with all of their values; raises :class:`~lookalike.errors.QueryError` for unknown ones."""
+        check_writable(self._store)
+        delete_columns(self._store, names)
+
+    def columns(self) -> list[str]:
+        """The names of the columns that images were annotated with, in the order in which they were added."""
+        return self._store.columns()
+
+    def without_properties(self) -> int:
+        """The number of images whose date, camera, width and height are unknown: they are from an earlier version.
+
+        An :meth:`update` with ``verify`` reads them.
+        """
+        return self._store.count_without_properties()
+
+    def count(self, under: str | None = None, condition: str | None = None) -> int:
         """The number of images in the folder ``under`` and its subfolders, relative to the root; None for all.
 
-        Raises :class:`~lookalike.errors.QueryError` if ``under`` is absolute or contains ``..``.
+        With ``condition``, only those for which it holds; see :meth:`Query.filtered`. Raises
+        :class:`~lookalike.errors.QueryError` if ``under`` is absolute or contains ``..``, or if the condition can't be
+        used.
         """
-        return self._store.count(Filter(under))
+        return self._store.count(Filter(under, condition))
 
     def __len__(self) -> int:
         """The number of images, without those that are offline."""
@@ -265,7 +302,8 @@ class Gallery:
 
         Raises :class:`~lookalike.errors.QueryError` if there is none.
         """
-        return GalleryImage.of(self._store, find_entry(self._store, id))
+        entry = find_entry(self._store, id)
+        return GalleryImage.of(self._store, entry, self._store.values_of([entry.id]).get(entry.id, {}))
 
     def thumbnail(self, id: str, side: int = 480) -> bytes:  # noqa: A002  as in Hit
         """A JPEG of the image with this ``id``, upright, its longer side at most ``side`` pixels.
@@ -284,7 +322,7 @@ class Gallery:
 
     def iter_embeddings(self) -> Iterator[tuple[GalleryImage, NDArray[np.float32]]]:
         """Every image and its embedding, float32 (dimension,), ordered by the bytes of the paths, in bounded memory."""
-        return iter_embeddings(self._store)
+        return iter_embeddings(self._store, with_values=True)
 
     def embeddings_of(self, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """The embeddings, float32 (dimension,), of contents given by their SHA-256; unknown ones are left out."""

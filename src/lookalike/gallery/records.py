@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.decode import ReadOptions
+from lookalike.images.decode import Properties, ReadOptions
 from lookalike.images.files import FileStat, Skipped
 from lookalike.images.rules import Rules
 
@@ -32,8 +32,8 @@ class EntryChange:
 
     ``vector`` is the embedding of its content, float32 (dimension,); None if the store has it already. ``share`` is the
     share of the image that it was made of, None for all of it. ``other_format`` is the file's format if its extension
-    belongs to another one. ``moved_id`` is
-    the id of the entry whose file was moved here. That entry may be gone from the store, if its old path was taken by
+    belongs to another one. ``properties`` are those of its content; None leaves them as they are. ``moved_id`` is the
+    id of the entry whose file was moved here. That entry may be gone from the store, if its old path was taken by
     another file in an earlier commit; it is then restored with its id. ``replaces_entry`` is set if the entry at
     ``path`` belongs to another image, so that its id must not be kept.
     """
@@ -44,6 +44,7 @@ class EntryChange:
     vector: NDArray[np.float32] | None = None
     share: float | None = None
     other_format: str | None = None
+    properties: Properties | None = None
     moved_id: int | None = None
     replaces_entry: bool = False
 

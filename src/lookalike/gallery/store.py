@@ -6,7 +6,7 @@ keeps vectors is its own matter.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -101,7 +101,25 @@ class Store(Protocol):
         ...
 
     def count(self, where: Filter | None = None) -> int:
-        """The number of entries that fulfil ``where``, including those that are offline; None stands for all."""
+        """The number of entries that fulfil ``where``, including those that are offline; None stands for all.
+
+        Raises :class:`~lookalike.errors.QueryError` if its condition has an unknown column.
+        """
+        ...
+
+    def columns(self) -> list[str]:
+        """The names of the columns that images were annotated with, in the order in which they were added."""
+        ...
+
+    def values_of(self, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        """What is known of the entries with these ids, by column: annotations, then date, camera, width and height.
+
+        An annotation replaces the property of the same name. Unknown ids are left out.
+        """
+        ...
+
+    def count_without_properties(self) -> int:
+        """The number of entries whose date, camera, width and height were never read."""
         ...
 
     def count_offline(self) -> int:
@@ -168,7 +186,8 @@ class Store(Protocol):
         """The ``k`` entries nearest to ``vector``, float32 (dimension,), best first; ties by the bytes of their paths.
 
         Only entries that fulfil ``where``, and whose ids are not in ``without``, are found; there are ``k`` whenever so
-        many exist. Raises :class:`~lookalike.errors.GalleryDamagedError` if embeddings are damaged.
+        many exist. Raises :class:`~lookalike.errors.QueryError` as :meth:`count` does, and
+        :class:`~lookalike.errors.GalleryDamagedError` if embeddings are damaged.
         """
         ...
 
@@ -210,6 +229,13 @@ class Store(Protocol):
 
     def commit(self, changes: Changes) -> None:
         """Apply ``changes`` durably, all or nothing; raises :class:`~lookalike.errors.GalleryWriteError`."""
+        ...
+
+    def annotate(self, values: Mapping[str, Mapping[str, str]], deleted: Collection[str] = ()) -> None:
+        """Delete the columns ``deleted``, and set values of columns by path, durably; an empty value deletes one.
+
+        Paths may be those of images that the gallery doesn't have yet. Annotations follow an entry that is moved.
+        """
         ...
 
     def delete_unused(self, digests: Collection[bytes]) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final, Self
 
 from PIL import Image
@@ -20,7 +20,7 @@ from lookalike.images.pixels.rgb import is_blank, to_rgb
 from lookalike.images.readers.choice import open_content
 from lookalike.images.readers.jpeg import open_jpeg, without_padding
 from lookalike.images.readers.jpeg_damage import completed, decoded_share
-from lookalike.images.readers.opened import Decoding, Opened
+from lookalike.images.readers.opened import Decoding, Opened, Shot
 from lookalike.images.readers.pillow import exif_orientation
 from lookalike.images.sniff import content_format, not_an_image_error
 
@@ -96,17 +96,33 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Properties:
+    """What is known of an image beside its pixels: its upright ``width`` and ``height``, and how it was taken."""
+
+    width: int
+    height: int
+    taken: str | None = None
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedImage:
     """A decoded image.
 
     ``pixels`` is upright and RGB. ``size`` is the upright size (width, height) of the full image; ``pixels`` may be
     smaller, because a JPEG can be decoded at a fraction of its size. ``share`` is the share of the image that was
-    decoded from data, or None for all of it.
+    decoded from data, or None for all of it; ``shot`` is what EXIF says of the photograph.
     """
 
     pixels: Image.Image
     size: tuple[int, int]
     share: float | None = None
+    shot: Shot = field(default_factory=Shot)
+
+    @property
+    def properties(self) -> Properties:
+        """What is known of it beside its pixels."""
+        return Properties(*self.size, self.shot.taken, self.shot.camera)
 
 
 def open_image(
@@ -181,6 +197,13 @@ class Extent:
     turned: bool
 
 
+def image_properties(file: BinaryIO, form: str) -> Properties:
+    """Read what is known of an image of the format ``form`` from its header; raises almost anything on damage."""
+    opened = open_content(file, form)
+    width, height = opened.size[::-1] if opened.orientation in _SIDEWAYS else opened.size
+    return Properties(width, height, opened.shot.taken, opened.shot.camera)
+
+
 def image_extent(source: str | os.PathLike[str]) -> Extent:
     """Read an image's size from its header; raises :class:`ImageError`, but doesn't notice damaged pixels."""
     try:
@@ -233,7 +256,8 @@ def _to_rgb(opened: Opened, min_side: int | None, options: ReadOptions, *, keep_
     pixels = to_rgb(image, levels=options.levels, factor=factor, keep_profile=keep_profile)
     # A JPEG is decoded at a fraction of its size; some formats know their true size only when they are decoded.
     size = opened.size if image.width < width and image.height < height else image.size
-    return DecodedImage(_upright(pixels, opened.orientation), size[::-1] if opened.orientation in _SIDEWAYS else size)
+    upright = size[::-1] if opened.orientation in _SIDEWAYS else size
+    return DecodedImage(_upright(pixels, opened.orientation), upright, shot=opened.shot)
 
 
 def _decode_incomplete(
@@ -254,7 +278,7 @@ def _decode_incomplete(
         raise
     except Exception as error:
         raise _failure(error) from error
-    return DecodedImage(decoded.pixels, decoded.size, share)
+    return replace(decoded, share=share)
 
 
 def _failure(error: Exception) -> ImageError:

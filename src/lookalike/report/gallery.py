@@ -74,6 +74,8 @@ def _update_fields(report: UpdateReport) -> dict[str, Any]:
         "passed_over": {str(kind): count for kind, count in report.passed_over.items()},
         "lost": [{**path_fields(loss.folder), "images": loss.count} for loss in report.losses],
         "stopped_at": None if report.stopped_at is None else path_fields(report.stopped_at)["path"],
+        "labels": None if report.labels is None else list(report.labels.columns),
+        "labels_problem": report.labels_problem,
         "seconds": report.seconds,
     }
 
@@ -97,6 +99,8 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
         },
         "images": status.images,
         "offline": status.offline,
+        "columns": list(status.columns),
+        "without_properties": status.without_properties,
         "updated": status.last_update.finished and status.last_update.finished.isoformat(),
         "unfinished_files": status.last_update.files,
         "switching_to": status.switching_to,

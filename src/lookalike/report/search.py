@@ -14,7 +14,7 @@ from lookalike.report.document.html import page
 from lookalike.report.document.json import csv_text, path_fields, utf8
 from lookalike.search.match_words import CLOSE, SIMILAR
 from lookalike.search.query import Query, Term
-from lookalike.search.ranking import FailedQuery, Hit, Ranking
+from lookalike.search.ranking import FailedQuery, Hit, Ranking, value_columns, value_names
 from lookalike.text import plural
 
 VERSION: Final = 1
@@ -109,12 +109,18 @@ def _hit(hit: Hit) -> Frame:
 
 
 def search_csv(rankings: Iterable[Ranking]) -> str:
-    r"""A line for each hit; ``file`` is its full path. Bytes of paths that aren't UTF-8 appear as ``\xff``."""
+    r"""A line for each hit, with its values by column; ``file`` is its full path.
+
+    Bytes of paths that aren't UTF-8 appear as ``\xff``.
+    """
+    rankings = list(rankings)
+    names = value_names([hit for ranking in rankings for hit in ranking.hits])
     header = ("query", "rank", "match", "score", "percentile", "path", "file", "offline", "copies")
-    return csv_text(header, (_csv_row(ranking.query, hit) for ranking in rankings for hit in ranking.hits))
+    rows = (_csv_row(ranking.query, hit, names) for ranking in rankings for hit in ranking.hits)
+    return csv_text((*header, *value_columns(names, header)), rows)
 
 
-def _csv_row(query: Query, hit: Hit) -> list[object]:
+def _csv_row(query: Query, hit: Hit, names: Sequence[str]) -> list[object]:
     share = None if hit.percentile is None else round(hit.percentile, 2)
     files = (utf8(hit.path), utf8(str(hit.file)))
     return [
@@ -126,6 +132,7 @@ def _csv_row(query: Query, hit: Hit) -> list[object]:
         *files,
         "yes" if hit.offline else "no",
         len(hit.copies),
+        *(hit.values.get(name) for name in names),
     ]
 
 
@@ -173,11 +180,12 @@ def _root(hit: Hit) -> dict[str, str]:
 
 
 def _query_json(query: Query) -> dict[str, Any]:
-    """The first term; the others with their weights in ``plus`` and ``minus``, and the folder in ``under``, if any."""
+    """The first term; the others with their weights in ``plus`` and ``minus``, and the filter, if any."""
     first, *others = query.terms
     plus = [{**_term_json(term), "weight": term.weight} for term in others if term.weight >= 0]
     minus = [{**_term_json(term), "weight": -term.weight} for term in others if term.weight < 0]
-    fields = {"plus": plus, "minus": minus, "under": query.where.under and utf8(query.where.under)}
+    under, condition = query.where.under, query.where.condition
+    fields = {"plus": plus, "minus": minus, "under": under and utf8(under), "where": condition and utf8(condition)}
     return {**_term_json(first), **{name: value for name, value in fields.items() if value}}
 
 
@@ -198,5 +206,6 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "percentile": None if hit.percentile is None else round(hit.percentile, 2),
         "match": hit.match,
         "offline": hit.offline,
+        "values": dict(hit.values),
         **({"copies": [_hit_json(copy) for copy in hit.copies]} if hit.copies else {}),
     }

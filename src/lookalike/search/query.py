@@ -22,6 +22,9 @@ greyscale."""
 QueryImage = ImageLike | bytes
 """An image, also as the bytes of an image file."""
 
+PROPERTIES: Final = ("date", "camera", "width", "height", "size", "path")
+"""The columns that every image has: by EXIF, in upright pixels, in bytes, and relative to the root."""
+
 DEFAULT_K: Final = 10
 """How many hits a query asks for by default."""
 
@@ -91,12 +94,19 @@ class Filter:
 
     ``under`` is a folder relative to the gallery's root, with ``/`` between its parts: only images in it and its
     subfolders are searched. It is normalised: ``"./a//b/"`` becomes ``"a/b"``; None and ``"."`` are the root itself.
-    Raises :class:`~lookalike.errors.QueryError` if it is absolute or contains ``..``.
+    ``condition`` is one on the columns of images, such as ``km>=32 and label=joint``; see
+    :mod:`~lookalike.search.conditions`. Raises :class:`~lookalike.errors.QueryError` if the folder is absolute or
+    contains ``..``, or if the condition can't be parsed.
     """
 
     under: str | None = None
+    condition: str | None = None
 
     def __post_init__(self) -> None:
+        if self.condition is not None:
+            from lookalike.search.grammar import parse_condition
+
+            parse_condition(self.condition)
         if self.under is None:
             return
         if self.under.startswith("/"):
@@ -169,7 +179,16 @@ class Query:
 
     def under(self, folder: str | None) -> Query:
         """This query, limited to images in ``folder`` and its subfolders, relative to the gallery's root."""
-        return replace(self, where=Filter(folder))
+        return replace(self, where=replace(self.where, under=folder))
+
+    def filtered(self, condition: str | None) -> Query:
+        """This query, limited to images for which ``condition`` holds: ``km>=32 and date>=2023-05 and label=joint``.
+
+        Its columns are those of the gallery's annotations, and ``date``, ``camera``, ``width``, ``height`` (pixels),
+        ``size`` (bytes) and ``path`` of each image. Raises :class:`~lookalike.errors.QueryError` if it can't be parsed;
+        a search raises it for unknown columns.
+        """
+        return replace(self, where=replace(self.where, condition=condition))
 
     def at_least(self, min_score: float | None = None, min_match: MatchWord | None = None) -> Query:
         """This query, limited to hits that score at least ``min_score`` and match at least as ``min_match``.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +14,13 @@ from lookalike.errors import ImageError
 from lookalike.images.thumbnails import thumbnail
 from lookalike.notebook import Records, Tabular, html_table
 from lookalike.search.match_words import MatchWord
-from lookalike.search.query import Query
+from lookalike.search.query import PROPERTIES, Query
 from lookalike.text import printable
 
 _SHOWN: Final = 20
 """How many hits a notebook shows."""
 _THUMBNAIL_SIDE: Final = 160
+_FIELDS: Final = ("rank", "match", "score", "percentile", "path", "file", "id", "offline", "copies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Hit:
     the gallery has a single image, and for queries with text, whose cosines to images lie in another range. ``match``
     says the same in a word, or that the hit is a copy; it is None where there is no percentile to tell. ``offline``
     tells that the last update could not find the file. ``copies`` are near copies that are folded under this hit, if
-    the query asks for that; their ``rank`` is that of this hit.
+    the query asks for that; their ``rank`` is that of this hit. ``values`` are the annotations of the image by column,
+    and its date, camera, width and height, as far as they are known.
     """
 
     rank: int
@@ -46,6 +48,7 @@ class Hit:
     match: MatchWord | None = None
     offline: bool = False
     copies: tuple[Hit, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def file(self) -> Path:
@@ -61,7 +64,9 @@ class Ranking(Tabular):
     hits: tuple[Hit, ...]
 
     def to_records(self) -> Records:
-        """One record for each hit; ``copies`` is the number of those that are folded under it."""
+        """One record for each hit, with its values; ``copies`` is the number of those that are folded under it."""
+        names = value_names(self.hits)
+        columns = value_columns(names, _FIELDS)
         return [
             {
                 "rank": hit.rank,
@@ -73,6 +78,7 @@ class Ranking(Tabular):
                 "id": hit.id,
                 "offline": hit.offline,
                 "copies": len(hit.copies),
+                **{column: hit.values.get(name) for name, column in zip(names, columns, strict=True)},
             }
             for hit in self.hits
         ]
@@ -88,6 +94,17 @@ class Ranking(Tabular):
     def is_weak(self) -> bool:
         """Whether nothing that was found looks much like the query: there are hits, and all are ``weak``."""
         return bool(self.hits) and all(hit.match == "weak" for hit in self.hits)
+
+
+def value_names(hits: Sequence[Hit]) -> list[str]:
+    """The names of the columns in which any of ``hits`` has a value: annotations, and then properties."""
+    found = dict.fromkeys(name for hit in hits for name in hit.values)
+    return sorted(found, key=lambda name: name in PROPERTIES)  # stable
+
+
+def value_columns(names: Sequence[str], others: Collection[str]) -> list[str]:
+    """What the columns of values are called in a table that has ``others`` too."""
+    return [f"{name} (annotated)" if name in others else name for name in names]
 
 
 def merged(rankings: Sequence[Ranking]) -> Ranking:

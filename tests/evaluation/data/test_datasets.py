@@ -214,7 +214,7 @@ def test_invalid_sources_raise_errors(pets: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     assert "no images in this folder" in error_of(tmp_path / "empty")
     assert "a folder, not a CSV" in error_of(pets, csv=tmp_path / "empty")
-    assert "can't read the labels" in error_of(pets, csv=tmp_path / "nothing.csv")
+    assert "can't read this file" in error_of(pets, csv=tmp_path / "nothing.csv")
     assert "no such folder or gallery" in error_of(tmp_path / "nothing", csv=tmp_path / "x.csv")
 
 

@@ -8,6 +8,7 @@ from lookalike.cli.options.command import Options, command
 from lookalike.cli.options.encoder import encoder_options, loader
 from lookalike.cli.options.shared import gallery_option, json_option
 from lookalike.cli.output import PARTLY_DONE, print_json, tell_stop
+from lookalike.cli.terminal.messages import problem
 from lookalike.cli.terminal.progress import file_progress
 from lookalike.text import plural, printable
 
@@ -38,6 +39,9 @@ def repair(options: Options) -> int:
         for finding in report.findings:
             print(f"  {finding}")
         print(_summary(report))
+    if report.rebuilt is not None and report.rebuilt.columns:
+        columns = printable(", ".join(report.rebuilt.columns))
+        problem(f"values of the columns {columns} may be lost. To add them again: lookalike annotate CSV")
     if report.update is not None:
         tell_stop(report.update)
         if report.update.stopped_at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from lookalike.cli.output import path_from_here
+from lookalike.cli.output import describe_annotation, path_from_here
 from lookalike.cli.terminal.messages import note, problem
 from lookalike.text import plural, printable
 
@@ -22,6 +22,10 @@ def print_summary(gallery: Gallery, report: UpdateReport, *, switched: bool) -> 
     if switched:
         print(f"switched to {gallery.stamp.name}: {plural(report.encoded, 'image')} encoded")
     print(_counts(report, len(gallery)))
+    if report.labels is not None:
+        print(f"labels.csv: {describe_annotation(report.labels)}")
+    if report.labels_problem is not None:
+        problem(f"{report.labels_problem} (the images are indexed without it)")
     if passed_over := in_words(report.passed_over):
         print(f"passed over: {passed_over} (lookalike formats tells what is read)")
 

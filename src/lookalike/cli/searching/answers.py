@@ -16,6 +16,7 @@ from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from lookalike.cli.searching.galleries import Searched
+    from lookalike.search.query import Query
     from lookalike.search.ranking import FailedQuery, Hit, Ranking
 
 _HERE: Final = ("identical", "copy")
@@ -130,9 +131,7 @@ def _print_table(searched: Sequence[Searched], rankings: Sequence[Ranking], *, s
     from lookalike.report.search import NOTHING_ALIKE
 
     for one in searched if rankings and not is_quiet() else ():
-        size = plural(len(one.gallery), "image")
-        part = size if one.under is None else f"only this folder of a gallery of {size}"
-        print(f"searched: {printable(one.gallery.root / (one.under or ''))} ({part})")
+        print(f"searched: {printable(one.gallery.root / (one.under or ''))} ({_part(one, rankings[0].query)})")
     for number, ranking in enumerate(rankings):
         if several:
             print(f"{'' if number == 0 else chr(10)}{printable(str(ranking.query))}")
@@ -148,10 +147,23 @@ def _print_table(searched: Sequence[Searched], rankings: Sequence[Ranking], *, s
             print_with_link(before, path_from_here(hit.file), hit.file, _mark(hit) + copies)
 
 
+def _part(searched: Searched, query: Query) -> str:
+    """How many images were searched, and which part of the gallery they are."""
+    size = plural(len(searched.gallery), "image")
+    if query.where.condition is not None:
+        count = searched.gallery.count(searched.under, query.where.condition)
+        return f"{count:,} of {size}: {printable(query.where.condition)}"
+    return size if searched.under is None else f"only this folder of a gallery of {size}"
+
+
 def _nothing_found(ranking: Ranking) -> str:
+    from lookalike.search.query import Filter
+
     query = ranking.query
-    if query.min_score is not None or query.min_match is not None or query.where.under is not None:
+    if query.min_score is not None or query.min_match is not None:
         return "no hits: nothing that was searched is as much like the query as asked for"
+    if query.where != Filter():
+        return "no hits: no other image is in the part of the gallery that was searched"
     return "no hits: the gallery contains no image other than the query"
 
 

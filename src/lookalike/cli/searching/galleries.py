@@ -16,7 +16,7 @@ from lookalike.cli.searching.narrowing import folder_to_search
 from lookalike.cli.searching.queries import first_folder
 from lookalike.cli.terminal.messages import note
 from lookalike.errors import EncoderError
-from lookalike.text import printable
+from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
     from lookalike.gallery.gallery import Gallery
@@ -61,6 +61,25 @@ def search_all(searched: Sequence[Searched], query: Query, *, include_self: bool
     from lookalike.search.ranking import merged
 
     return merged([one.gallery.search(query.under(one.under), include_self=include_self) for one in searched])
+
+
+def check_condition(searched: Sequence[Searched], condition: str) -> None:
+    """Raise :class:`~lookalike.errors.QueryError` if a gallery lacks a column of ``condition``.
+
+    Say if the answer may leave images out, because their dates, cameras or sizes were never read.
+    """
+    from lookalike.search.conditions import comparisons
+    from lookalike.search.grammar import parse_condition
+
+    names = {one.column.casefold() for one in comparisons(parse_condition(condition))}
+    for one in searched:
+        one.gallery.count(condition=condition)
+        uses_properties = names & {"date", "camera", "width", "height"} - set(map(str.casefold, one.gallery.columns()))
+        if uses_properties and (unread := one.gallery.without_properties()):
+            note(
+                f"date, camera, width and height of {plural(unread, 'image')} were never read: they were indexed by "
+                "an earlier version. To read them: lookalike index --verify"
+            )
 
 
 def check_text_input(gallery: Gallery, options: Options) -> None:

@@ -24,6 +24,16 @@ def _number_of_hits(text: str) -> int | str:
     return text if text == "all" else positive_integer(text)
 
 
+def _condition(text: str) -> str:
+    from lookalike.search.grammar import parse_condition
+
+    try:
+        parse_condition(text)
+    except QueryError as error:
+        raise click.BadParameter(str(error)) from error
+    return text
+
+
 narrowing_options: Final = together(
     click.option(
         "-k",
@@ -41,6 +51,14 @@ narrowing_options: Final = together(
         help="Search only this folder of the gallery and those below it (default: the current one, if it is in it).",
     ),
     click.option(
+        "--where",
+        metavar="CONDITION",
+        type=_condition,
+        panel="Narrow",
+        help='Search only images for which this holds: "km>=32 and date>=2023-05 and label=joint". Columns are those '
+        "of lookalike annotate and of labels.csv, and date, camera, width, height, size and path.",
+    ),
+    click.option(
         "--min-score",
         metavar="COSINE",
         type=cosine,
@@ -54,13 +72,14 @@ narrowing_options: Final = together(
         help="Leave out hits with a weaker match: with close, similar and weak.",
     ),
 )
-"""Adds ``-k``, ``--under``, ``--min-score`` and ``--match``."""
+"""Adds ``-k``, ``--under``, ``--where``, ``--min-score`` and ``--match``."""
 
 
 def narrow(query: Query, options: Options, count: int, *, fold: bool) -> Query:
     """The query with the limits in ``options``; ``count`` is the number of images that are searched."""
     k = max(1, count) if options.k == "all" else options.k
-    return replace(query.at_least(options.min_score, options.match), k=k, fold=fold)
+    limited = query.filtered(options.where).at_least(options.min_score, options.match)
+    return replace(limited, k=k, fold=fold)
 
 
 def folder_to_search(gallery: Gallery, address: str | None, under: str | None) -> str | None:

@@ -11,7 +11,7 @@ from lookalike.cli.options.command import Options, command
 from lookalike.cli.options.encoder import encoder_options
 from lookalike.cli.output import PARTLY_DONE
 from lookalike.cli.searching.answers import chosen_format, folds, format_options, print_answers, print_existence
-from lookalike.cli.searching.galleries import Searched, check_text_input, open_galleries, search_all
+from lookalike.cli.searching.galleries import Searched, check_condition, check_text_input, open_galleries, search_all
 from lookalike.cli.searching.modifiers import SearchCommand, modifier_options
 from lookalike.cli.searching.narrowing import narrow, narrowing_options
 from lookalike.cli.searching.queries import build_queries, query_options
@@ -30,6 +30,10 @@ score with those that the gallery's images reach among themselves; text queries 
 file is left out. Without --gallery, the nearest gallery at or above the current folder is used, or else the
 nearest one at or above the folder of the first image. If some of several queries can't be used, the others are
 answered, and the exit code is 3.
+
+A condition for --where compares columns with values: = != < <= > >= and ~ (contains), in (a, b), and, or, not,
+parentheses. Values are compared as numbers or dates if they are such, else as text without case: date=2023-05 is all of
+May, and size>2MB are large files. A name or a value with spaces is quoted: [track no]=4 or label="joint ok".
 
 Text needs a gallery made with a CLIP encoder. --plus, --minus, --plus-text and --minus-text modify every query; each
 has the --weight that follows it (default 1):
@@ -77,6 +81,8 @@ def _search(options: Options) -> int:
         check_text_input(first, options)
         limit_frames(first.options.reading)
         queries = [narrow(query, options, count, fold=folds(options)) for query in queries]
+        if options.where is not None:
+            check_condition(searched, options.where)
         answers = [_answer(searched, query, options) for query in queries]
         rankings = [answer for answer in answers if isinstance(answer, Ranking)]
         if rankings:

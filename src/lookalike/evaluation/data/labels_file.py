@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from lookalike.errors import DatasetError
+from lookalike.csv_rows import read_rows
+from lookalike.errors import DatasetError, TableError
 from lookalike.evaluation.data.dataset import Row, Split
 from lookalike.evaluation.data.spelling import existing_spelling
-from lookalike.system_files import read_bytes
 from lookalike.text import printable
 
 NAME: Final = "labels.csv"
@@ -25,7 +22,6 @@ _COLUMNS: Final = (*_REQUIRED, "group", "visit", "split", "mask")
 _SPLITS: Final[dict[str, Split | None]] = {"query": "query", "gallery": "gallery", "": None}
 _FORMAT: Final = "path,label[,group][,visit][,split][,mask]"
 _MAX_LISTED: Final = 5
-_MOST_BYTES: Final = 2_000_000_000  # tens of millions of rows
 """How many line numbers an error message lists; the rest are counted."""
 
 
@@ -71,37 +67,14 @@ class _Record:
 
 
 def _records(file: Path) -> Iterator[_Record]:
-    # Without strict, an unclosed quote would turn the rest of the file into one value.
-    reader = csv.reader(io.StringIO(_read_text(file), newline=""), strict=True)
     try:
-        header = next(reader, [])
+        rows = read_rows(file, _FORMAT)
+        header = next(rows).values
         columns = _columns(file, header)
-        line = reader.line_num + 1
-        for values in reader:
-            if values:
-                yield _Record(line, _fields(file, line, values, header, columns))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise _line_error(file, reader.line_num, f"invalid CSV ({error}). Check for unbalanced quotes") from error
-
-
-def _read_text(file: Path) -> str:
-    try:
-        content = read_bytes(file, most=_MOST_BYTES)
-    except IsADirectoryError as error:
-        raise DatasetError(f"{printable(file)}: a folder, not a CSV of labels. Give the path of the file") from error
-    except OSError as error:
-        raise DatasetError(f"{printable(file)}: can't read the labels ({error.strerror})") from error
-    if not content.strip():
-        raise DatasetError(f"{printable(file)}: the file is empty. The first line must be {_FORMAT}")
-    save = "Save it as UTF-8 (in a spreadsheet: Save as, CSV UTF-8)"
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DatasetError(f"{printable(file)}: the file is UTF-16, not UTF-8. {save}")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _line_error(file, line, f"the byte 0x{content[error.start]:02X} is not UTF-8. {save}") from error
+        for line, values in rows:
+            yield _Record(line, _fields(file, line, values, header, columns))
+    except TableError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _columns(file: Path, header: list[str]) -> dict[str, int]:

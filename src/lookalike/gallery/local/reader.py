@@ -19,7 +19,8 @@ from lookalike.gallery.local.active import Active
 from lookalike.gallery.local.database import DATABASE, convert_errors, damage_error
 from lookalike.gallery.local.locks import LOCK, network_type
 from lookalike.gallery.local.session import Session
-from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
+from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables, value_table
+from lookalike.gallery.local.sql.where import ids_where
 from lookalike.gallery.records import Calibration, Entry, Match, Shortfall, VectorBatch
 from lookalike.images.files import Note, Skipped, notes_of
 from lookalike.search.index import ExactIndex, IndexKind
@@ -107,9 +108,37 @@ class LocalReader:
     def count(self, where: Filter | None = None) -> int:
         """See :class:`~lookalike.gallery.store.Store`."""
         with self.snapshot():
-            if where is None or where.under is None:
+            if where is None or where == Filter():
                 return entry_table.count_entries(self._connection)
-            return len(entry_table.ids_under(self._connection, where.under))
+            return len(ids_where(self._connection, where))
+
+    def columns(self) -> list[str]:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            return value_table.read_columns(self._connection) if self._has_values else []
+
+    def values_of(self, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            if not self._has_values:
+                return {}
+            entries = entry_table.read_entries_by_id(self._connection, ids)
+            own = value_table.read_annotations(self._connection, [entry.path for entry in entries])
+            of_files = value_table.read_properties(self._connection, [entry.digest for entry in entries])
+            return {
+                entry.id: value_table.joined(own.get(entry.path, {}), of_files.get(entry.digest)) for entry in entries
+            }
+
+    def count_without_properties(self) -> int:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            if not self._has_values:
+                return entry_table.count_entries(self._connection)
+            return value_table.count_without_properties(self._connection)
+
+    @property
+    def _has_values(self) -> bool:
+        return self._active.format > schema.WITHOUT_ANNOTATIONS
 
     def count_offline(self) -> int:
         """See :class:`~lookalike.gallery.store.Store`."""

@@ -13,6 +13,7 @@ from lookalike.gallery.local.database import DATABASE, damage_error
 from lookalike.gallery.local.rows.stamp_rows import Rows
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.sql import entry_table, revisions, tables
+from lookalike.gallery.local.sql.where import ids_where
 from lookalike.gallery.records import Match, VectorBatch
 from lookalike.search.index import Index, IndexKind, Neighbours, Vectors, nearest
 from lookalike.search.query import Filter
@@ -119,10 +120,10 @@ class Scan:
 
     def _allowed(self, vectors: Vectors, where: Filter | None) -> NDArray[np.bool_] | None:
         """Which entries fulfil ``where``: bool (n,); None if all do."""
-        if where is None or where.under is None:
+        if where is None or where == Filter():
             return None
         allowed = np.zeros(len(vectors.ids), bool)
-        allowed[vectors.positions(entry_table.ids_under(self._session.connection, where.under))] = True
+        allowed[vectors.positions(ids_where(self._session.connection, where))] = True
         return allowed
 
     def row_count(self) -> int:

@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -25,7 +25,7 @@ from lookalike.gallery.local.database import BUSY_SECONDS, DATABASE, damage_erro
 from lookalike.gallery.local.reader import LocalReader
 from lookalike.gallery.local.rows.stamp_rows import open_rows, write_rows
 from lookalike.gallery.local.session import Session
-from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, schema, tables
+from lookalike.gallery.local.sql import embedding_table, entry_table, revisions, schema, tables, value_table
 from lookalike.gallery.local.sql.embedding_table import NewEmbedding
 from lookalike.gallery.local.stamps.compaction import compact
 from lookalike.gallery.local.stamps.replacement import LocalReplacement, delete_other_vector_files, discard_unfinished
@@ -140,6 +140,9 @@ class LocalStore(LocalReader):
                 embedding_table.confirm_embeddings(connection, self._active.id, changes.confirmed, changes.rules)
                 if changes.upserts or changes.removed:
                     self._change_entries(changes, [one.digest for one in embedded])
+                for change in changes.upserts:
+                    if change.properties is not None:
+                        value_table.write_properties(connection, change.digest, change.properties)
                 entry_table.set_offline(connection, changes.offline, time.time_ns())
                 entry_table.set_offline(connection, changes.returned, None)
                 entry_table.delete_skips(connection, changes.unskipped)
@@ -150,6 +153,13 @@ class LocalStore(LocalReader):
                     write_rows(connection, self._active.rows, first_row, list(embedded), vectors)
             if embedded:
                 self._active.rows.vectors.publish(first_row + len(embedded))
+
+    def annotate(self, values: Mapping[str, Mapping[str, str]], deleted: Collection[str] = ()) -> None:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self._session.transaction():
+            value_table.delete_columns(self._session.connection, deleted)
+            value_table.annotate(self._session.connection, values)
+        self._write_summary()
 
     def _change_entries(self, changes: Changes, embedded: list[bytes]) -> None:
         connection = self._session.connection

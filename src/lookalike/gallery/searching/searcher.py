@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,17 @@ class Searcher:
                 hits = _Hits(self._store, query, embedded, self._sample_for(query))
                 ranked = enumerate(hits.order(found[: query.k]), 1)
                 rankings[number] = Ranking(query, tuple(hits.of(rank, match) for rank, match in ranked))
-        return [rankings[number] for number in range(len(queries))]
+        return self._with_values([rankings[number] for number in range(len(queries))])
+
+    def _with_values(self, rankings: Sequence[Ranking]) -> list[Ranking]:
+        """The rankings with what is known of each hit and its copies."""
+        hits = [hit for ranking in rankings for first in ranking.hits for hit in (first, *first.copies)]
+        values = self._store.values_of(list({int(hit.id, 16) for hit in hits}))
+
+        def valued(hit: Hit) -> Hit:
+            return replace(hit, values=values.get(int(hit.id, 16), {}), copies=tuple(map(valued, hit.copies)))
+
+        return [replace(ranking, hits=tuple(map(valued, ranking.hits))) for ranking in rankings]
 
     def _folded(self, query: Query, embedded: EmbeddedQuery, own: Collection[int]) -> Ranking:
         hits = _Hits(self._store, query, embedded, self._sample_for(query))

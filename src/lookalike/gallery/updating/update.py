@@ -14,7 +14,8 @@ from typing import Final
 
 from lookalike.embedding.files import EmbeddedFile, Loading, embed_files
 from lookalike.encoders.encoder import Encoder
-from lookalike.errors import GalleryError, UnreachedImagesError
+from lookalike.errors import GalleryError, TableError, UnreachedImagesError
+from lookalike.gallery.annotations import Annotated, annotate_from_labels
 from lookalike.gallery.last_update import record_end, record_start
 from lookalike.gallery.options import GalleryOptions, record_passed_over
 from lookalike.gallery.records import Changes, Entry, EntryChange
@@ -45,7 +46,8 @@ class UpdateReport:
     are the folders from which images went in bulk in this run. ``stopped_at`` is the folder that stopped answering, as
     when its disk is taken away, so that the run ended early; nothing is removed or offline then that wasn't before.
     ``passed_over`` counts what was not read because of what it is. ``seconds`` is the time spent reading and encoding
-    files.
+    files. ``labels`` is what was read from a new ``labels.csv`` in the folder of images, and ``labels_problem`` why it
+    couldn't be used.
     """
 
     added: int = 0
@@ -62,6 +64,8 @@ class UpdateReport:
     offline: int = 0
     losses: list[Loss] = field(default_factory=list)
     stopped_at: Path | None = None
+    labels: Annotated | None = None
+    labels_problem: str | None = None
 
     @property
     def images_per_second(self) -> float:
@@ -190,6 +194,10 @@ class _Run:
         self.report.offline = self.store.count_offline()
         recalibrate(self.store)
         self.store.compact()
+        try:
+            self.report.labels = annotate_from_labels(self.store)
+        except TableError as error:
+            self.report.labels_problem = str(error)
         if self.report.stopped_at is None:
             record_end(self.store)
 
@@ -258,6 +266,7 @@ class _Run:
                 vector=outcome.vector,
                 share=outcome.share,
                 other_format=outcome.other_format,
+                properties=outcome.properties,
                 moved_id=moved_id,
                 replaces_entry=replaces_entry,
             )

@@ -23,6 +23,14 @@ class Decoding:
 
 
 @dataclass(frozen=True, slots=True)
+class Shot:
+    """What EXIF says of how a photograph was taken: local time such as "2023-05-31 14:05:59", and the camera."""
+
+    taken: str | None = None
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """An image whose header has been read.
 
@@ -36,11 +44,14 @@ class Opened:
     orientation: int = 1
     turned: bool = False
     deep: bool = False
+    shot: Shot = Shot()
 
 
-def opened_samples(size: tuple[int, int], read: Callable[[], Samples], orientation: int = 1) -> Opened:
+def opened_samples(
+    size: tuple[int, int], read: Callable[[], Samples], orientation: int = 1, shot: Shot = Shot()
+) -> Opened:
     """An image that is decoded to samples by ``read``."""
-    return Opened(size, partial(_decode, read), orientation, orientation != 1, deep=True)
+    return Opened(size, partial(_decode, read), orientation, orientation != 1, deep=True, shot=shot)
 
 
 def _decode(read: Callable[[], Samples], decoding: Decoding) -> Image.Image:

@@ -14,7 +14,7 @@ from PIL import Image
 from lookalike.images.pixels.levels import Declared
 from lookalike.images.pixels.samples import Samples
 from lookalike.images.readers.opened import Decoding, Opened, opened_samples
-from lookalike.images.readers.pillow import exif_orientation, open_with_pillow, pillow_image
+from lookalike.images.readers.pillow import exif_orientation, exif_shot, open_with_pillow, pillow_image
 
 _SIGNATURE_BYTES: Final = 8
 _STILL_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
@@ -42,7 +42,7 @@ def open_png(file: BinaryIO) -> Opened:
         opened = open_with_pillow(file, "PNG")
         return replace(opened, decode=partial(_decode, opened, file))
     read = partial(_read_16_bits, file, header.info.get("icc_profile"))
-    return opened_samples(header.size, read, exif_orientation(header))
+    return opened_samples(header.size, read, exif_orientation(header), exif_shot(header))
 
 
 def _decode(opened: Opened, file: BinaryIO, decoding: Decoding) -> Image.Image:

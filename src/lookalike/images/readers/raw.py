@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import BinaryIO, Final
 
 from PIL import Image
@@ -39,4 +40,4 @@ def open_raw(file: BinaryIO) -> Opened:
     if opened.turned:
         return opened
     orientation = _ORIENTATIONS.get(flip, 1)
-    return Opened(opened.size, opened.decode, orientation, orientation != 1)
+    return replace(opened, orientation=orientation, turned=orientation != 1)

@@ -13,8 +13,8 @@ from lookalike.errors import ImageError
 from lookalike.images.files import SkipKind, image_error
 from lookalike.images.pixels.levels import Declared, Levels
 from lookalike.images.pixels.samples import Samples, to_pillow
-from lookalike.images.readers.opened import Decoding, Opened, opened_samples, unsupported_error
-from lookalike.images.readers.pillow import open_with_pillow, pillow_image
+from lookalike.images.readers.opened import Decoding, Opened, Shot, opened_samples, unsupported_error
+from lookalike.images.readers.pillow import open_with_pillow, pillow_image, shot_of
 
 # Without a handler, Python prints its warnings to standard error. What makes a page unusable it raises.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -38,6 +38,7 @@ _PILLOW_BANDS: Final = {0: (1,), 1: (1,), 2: (3, 4, 5), 3: (1,), 5: (4,), 6: (3,
 
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE, _S_MIN_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE = 258, 281, 340, 341
 _ORIENTATION, _ICC_PROFILE, _GDAL_NODATA = 274, 34675, 42113
+_MAKE, _MODEL, _CHANGED, _EXIF = 271, 272, 306, 34665
 _SIDEWAYS: Final = (5, 6, 7, 8)
 _MOST_PAGES: Final = 64
 """The number of pages that are looked at to find one that isn't a thumbnail."""
@@ -59,7 +60,7 @@ def open_tiff(file: BinaryIO) -> Opened:
         file.seek(0)
         return open_with_pillow(file, "TIFF")
     read = partial(_read, page, file)
-    sampled = opened_samples((page.imagewidth, page.imagelength), read, _orientation(page))
+    sampled = opened_samples((page.imagewidth, page.imagelength), read, _orientation(page), _shot(page))
     if not _suits_pillow(page):
         return sampled
     if page.compression != _UNCOMPRESSED:
@@ -69,7 +70,7 @@ def open_tiff(file: BinaryIO) -> Opened:
         opened = open_with_pillow(file, "TIFF")
     except Exception:  # noqa: BLE001  as above; what Pillow refuses may be sound
         return sampled
-    return Opened(opened.size, partial(_decode_with_either, opened, page, file), 1, opened.turned)
+    return Opened(opened.size, partial(_decode_with_either, opened, page, file), 1, opened.turned, shot=sampled.shot)
 
 
 def _decode_with_either(opened: Opened, page: TiffPage, file: BinaryIO, decoding: Decoding) -> Image.Image:
@@ -101,6 +102,14 @@ def _full_page(pages: Any) -> TiffPage:
 def _orientation(page: TiffPage) -> int:
     value = page.tags.valueof(_ORIENTATION, 1)
     return value if value in range(1, 9) else 1
+
+
+def _shot(page: TiffPage) -> Shot:
+    with contextlib.suppress(Exception):  # damaged tags raise almost anything
+        exif = page.tags.valueof(_EXIF, {})
+        changed, make, model = map(page.tags.valueof, (_CHANGED, _MAKE, _MODEL))
+        return shot_of((exif.get("DateTimeOriginal"), exif.get("DateTimeDigitized"), changed), make, model)
+    return Shot()
 
 
 def _suits_pillow(page: TiffPage) -> bool:

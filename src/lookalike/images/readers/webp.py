@@ -9,7 +9,7 @@ from typing import BinaryIO, Final, NamedTuple
 from PIL import Image
 
 from lookalike.images.readers.opened import Decoding, Opened
-from lookalike.images.readers.pillow import exif_orientation, open_with_pillow
+from lookalike.images.readers.pillow import exif_orientation, exif_shot, open_with_pillow
 
 _HEADER_BYTES: Final = 12
 _LONGEST_EXIF: Final = 1 << 20
@@ -28,11 +28,12 @@ def open_webp(file: BinaryIO) -> Opened:
     """Open a WebP (RFC 9649). What its header doesn't tell, Pillow does."""
     chunks = list(_chunks(file))
     size = next((size for chunk in chunks if (size := _size(file, chunk)) is not None), None)
-    orientation = _orientation(file, chunks)
+    exif = _exif(file, chunks)
+    orientation = exif_orientation(exif)
     file.seek(0)
     if size is None:
         return open_with_pillow(file, "WEBP")
-    return Opened(size, partial(_decode, file), orientation, orientation != 1)
+    return Opened(size, partial(_decode, file), orientation, orientation != 1, shot=exif_shot(exif))
 
 
 def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
@@ -61,14 +62,14 @@ def _size(file: BinaryIO, chunk: _Chunk) -> tuple[int, int] | None:
     return None
 
 
-def _orientation(file: BinaryIO, chunks: list[_Chunk]) -> int:
-    chunk = next((chunk for chunk in chunks if chunk.name == b"EXIF"), None)
-    if chunk is None:
-        return 1
-    file.seek(chunk.start)
+def _exif(file: BinaryIO, chunks: list[_Chunk]) -> Image.Image:
+    """An image that has the EXIF of the file, if there is any."""
     image = Image.new("L", (1, 1))
-    image.info["exif"] = file.read(min(chunk.size, _LONGEST_EXIF))
-    return exif_orientation(image)
+    chunk = next((chunk for chunk in chunks if chunk.name == b"EXIF"), None)
+    if chunk is not None:
+        file.seek(chunk.start)
+        image.info["exif"] = file.read(min(chunk.size, _LONGEST_EXIF))
+    return image
 
 
 def _decode(file: BinaryIO, decoding: Decoding) -> Image.Image:

@@ -16,7 +16,7 @@ from lookalike.report.document.files import output_folder, report_writer, write_
 from lookalike.report.document.json import csv_cell
 from lookalike.report.export import Format
 from lookalike.report.export.arrays import array_writer
-from lookalike.report.export.rows import about, batches, fields
+from lookalike.report.export.rows import about, batches, fields, value_fields
 from lookalike.report.export.tables import table_writer
 from lookalike.text import printable
 
@@ -58,11 +58,16 @@ def _npy(gallery: Gallery, folder: Path, progress: Progress | None) -> int:
     with ExitStack() as stack:
         array = stack.enter_context(array_writer(folder / "embeddings.npy", gallery.stamp.dimension))
         table = stack.enter_context(report_writer(folder / "images.csv"))
-        _write_line(table.write, ("row", *_COLUMNS))
+        values = value_fields(gallery, ("row", *_COLUMNS))
+        _write_line(table.write, ("row", *_COLUMNS, *map(csv_cell, values)))
         for batch in batches(gallery, progress):
             for number, image in enumerate(batch.images, array.count):
                 row = fields(image)
-                _write_line(table.write, (number, *(csv_cell(str(row[name])) for name in _COLUMNS)))
+                cells = [
+                    *(str(row[name]) for name in _COLUMNS),
+                    *(image.values.get(name, "") for name in values.values()),
+                ]
+                _write_line(table.write, (number, *map(csv_cell, cells)))
             array.write(batch.vectors)
     write_files(folder, {"about.json": about(gallery, array.count)})
     return array.count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,6 +15,7 @@ from lookalike.gallery.contents import GalleryImage
 from lookalike.gallery.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.report.document.json import path_fields, stamp_fields, utf8
+from lookalike.search.ranking import value_columns
 
 _BATCH: Final = 1000
 """How many images are held in memory at once."""
@@ -50,6 +51,17 @@ def fields(image: GalleryImage) -> dict[str, object]:
         "bytes": image.size,
         "modified": datetime.fromtimestamp(image.mtime_ns / 1e9, UTC),
     }
+
+
+def value_fields(gallery: Gallery, others: Collection[str]) -> dict[str, str]:
+    """The names of the values that images have, by what their columns are called in a table that has ``others`` too.
+
+    They are the annotations, and then the properties that no annotation replaces.
+    """
+    own = gallery.columns()
+    annotated = {name.casefold() for name in own}
+    names = [*own, *(name for name in ("date", "camera", "width", "height") if name not in annotated)]
+    return dict(zip(value_columns(names, others), names, strict=True))
 
 
 def about(gallery: Gallery, count: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,7 @@ from lookalike.gallery.contents import GalleryImage
 from lookalike.gallery.gallery import Gallery
 from lookalike.images.thumbnails import thumbnail
 from lookalike.report.document.files import report_writer
-from lookalike.report.export.rows import Batch, about, fields
+from lookalike.report.export.rows import Batch, about, fields, value_fields
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,9 +26,10 @@ _SIDE: Final = 256
 class TableWriter:
     """Writes batches to an open Parquet file: one row an image, with its embedding and, if wanted, a thumbnail."""
 
-    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema, values: Mapping[str, str]) -> None:
         self._writer = writer
         self._schema = schema
+        self._values = values
 
     def write(self, batch: Batch) -> None:
         """Append a batch."""
@@ -42,6 +43,10 @@ class TableWriter:
         if "image" in self._schema.names:
             columns["image"] = [_thumbnail(image) for image in batch.images]
         columns["image_path"] = columns["file"]  # its name in clip-retrieval
+        for column, name in self._values.items():
+            is_number = self._schema.field(column).type == pa.int32()
+            values = [image.values.get(name) for image in batch.images]
+            columns[column] = [value and int(value) for value in values] if is_number else values
         self._writer.write_table(pa.table({name: columns[name] for name in self._schema.names}, schema=self._schema))
 
 
@@ -64,6 +69,9 @@ def table_writer(file: Path, gallery: Gallery, *, images: bool, embeddings: bool
         ("bytes", pa.int64()),
         ("modified", pa.timestamp("us", "UTC")),
     ]
+    values = value_fields(gallery, [name for name, _ in columns] + ["embedding", "image"])
+    numbers = {"width", "height"} - {name.casefold() for name in gallery.columns()}
+    columns += [(column, pa.int32() if column in numbers else pa.string()) for column in values]
     if embeddings:
         columns.append(("embedding", pa.list_(pa.float32(), gallery.stamp.dimension)))
     if images:
@@ -71,7 +79,7 @@ def table_writer(file: Path, gallery: Gallery, *, images: bool, embeddings: bool
     metadata = {"lookalike": json.dumps(about(gallery, gallery.count()))}
     schema = pa.schema(columns, metadata)
     with report_writer(file) as opened, pq.ParquetWriter(opened, schema, compression="zstd") as writer:
-        yield TableWriter(writer, schema)
+        yield TableWriter(writer, schema, values)
 
 
 def _thumbnail(image: GalleryImage) -> dict[str, object] | None:

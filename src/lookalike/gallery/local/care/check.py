@@ -17,7 +17,7 @@ from lookalike.errors import GalleryDamagedError
 from lookalike.gallery.local.database import DATABASE, connect_to_read, convert_errors
 from lookalike.gallery.local.locks import LOCK
 from lookalike.gallery.local.rows.stamp_rows import Rows, open_rows, vector_files
-from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
+from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables, value_table
 from lookalike.gallery.local.summary import NAME as SUMMARY
 from lookalike.gallery.local.summary import Summary
 from lookalike.search.similarity import are_unit
@@ -87,6 +87,8 @@ class _Check:
             yield Finding(DATABASE, f"in the earlier format {number}, which has no checksums", is_damage=False)
             return
         yield from (Finding(DATABASE, problem) for problem in self._entries())
+        if number > schema.WITHOUT_ANNOTATIONS:
+            yield from (Finding(DATABASE, problem) for problem in self._values())
         if self._is_at_rest and Summary.read(self._folder) != Summary.of(self._connection):
             yield Finding(SUMMARY, "missing, or not what the database says", is_damage=False)
         for stamp_id, spec, is_active in self._connection.execute("SELECT id, spec, serving FROM stamps").fetchall():
@@ -137,6 +139,15 @@ class _Check:
             yield f"wrong checksum of {plural(wrong, 'image')}"
         if names:
             yield f"{plural(names, 'path')} that can't be below the folder of images"
+
+    def _values(self) -> Iterator[str]:
+        """Whether annotations and properties are as they were written, and are compared as what they are."""
+        wrong = value_table.count_damaged_annotations(self._connection)
+        if wrong:
+            yield f"wrong checksum of {plural(wrong, 'annotation')}"
+        wrong = value_table.count_damaged_properties(self._connection)
+        if wrong:
+            yield f"wrong checksum of the properties of {plural(wrong, 'image')}"
 
     def _rows(self, rows: Rows, stamp_id: int, name: str) -> Iterator[Finding]:
         """Whether the vectors are those that the database refers to, unchanged, and of length 1."""

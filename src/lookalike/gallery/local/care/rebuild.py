@@ -22,7 +22,7 @@ from lookalike.gallery.local.database import DATABASE, connect_new, convert_erro
 from lookalike.gallery.local.locks import acquire_lock
 from lookalike.gallery.local.rows.records import RECORD, Owner, RowRecords, make_records, read_owner
 from lookalike.gallery.local.rows.stamp_rows import Rows, SoundRow, open_rows
-from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables
+from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables, value_table
 from lookalike.gallery.local.sql.embedding_table import NewEmbedding
 from lookalike.gallery.local.summary import Summary
 from lookalike.search.similarity import are_unit
@@ -38,10 +38,14 @@ _ENTRY_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The numbers of images and embeddings that a rebuilt database has."""
+    """The numbers of images and embeddings that a rebuilt database has.
+
+    ``columns`` are those that images were annotated with; some or all of their values may be lost.
+    """
 
     images: int
     embeddings: int
+    columns: tuple[str, ...] = ()
 
 
 def rebuild(folder: Path) -> Rebuilt:
@@ -105,7 +109,9 @@ class _Rebuilding:
                 schema.migrate(connection)
                 self._fill(connection)
             counts = "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM embeddings)"
-            rebuilt = Rebuilt(*connection.execute(counts).fetchone())
+            images, embeddings = connection.execute(counts).fetchone()
+            rebuilt = Rebuilt(images, embeddings, tuple(value_table.read_columns(connection)))
+            value_table.delete_empty_columns(connection)
         self._replace_database()
         self._summary.write_if_possible(self._folder)
         return rebuilt
@@ -118,6 +124,7 @@ class _Rebuilding:
             self._make_usable(rows, stamp.id)
             former |= self._fill_rows(connection, rows, stamp.id)
         self._fill_entries(connection)
+        self._fill_values(connection)
         entry_table.add_former_ids(connection, former)
         connection.executemany("INSERT OR IGNORE INTO skips VALUES (?, ?, ?, ?, ?, ?, ?)", self._found.skips)
         # The ids of other images that are found anew are larger, so that no two images can be confused.
@@ -137,7 +144,8 @@ class _Rebuilding:
         }
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
         for key, text in summary.metadata.items():
-            tables.write_metadata(connection, key, text)
+            if key != "labels":  # is read again
+                tables.write_metadata(connection, key, text)
         for stamp in summary.stamps:
             path = None if stamp.weights is None else Path(stamp.weights)
             tables.insert_stamp(connection, stamp.id, EncoderSpec.from_json(stamp.spec), path, active=stamp.active)
@@ -187,6 +195,11 @@ class _Rebuilding:
             f"INSERT OR IGNORE INTO entries ({_ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {content}, 0)",
             self._found.entries,
         )
+
+    def _fill_values(self, connection: sqlite3.Connection) -> None:
+        value_table.annotate(connection, self._found.annotations)
+        for digest, properties in self._found.properties.items():
+            value_table.write_properties(connection, digest, properties)
 
     def _replace_database(self) -> None:
         """Put the new database in the place of the old one, which is kept under another name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -12,8 +13,9 @@ from typing import Any, Final
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError
 from lookalike.gallery.local.database import DATABASE, connect_to_read
-from lookalike.gallery.local.sql import entry_table, schema, tables
+from lookalike.gallery.local.sql import entry_table, schema, tables, value_table
 from lookalike.gallery.local.summary import StampSummary, Summary
+from lookalike.images.decode import Properties
 from lookalike.images.files import SkipKind
 
 DAMAGED: Final = f"{DATABASE}-damaged"
@@ -30,6 +32,13 @@ _EMBEDDINGS: Final = (
     "SELECT c.id, stamp, digest, row, rules, share FROM contents c JOIN embeddings ON content = c.id "
     "WHERE c.id > ? ORDER BY c.id LIMIT ?"
 )
+_ANNOTATIONS: Final = (
+    "SELECT id, path, name, value, compared, number, checksum FROM annotations WHERE id > ? ORDER BY id LIMIT ?"
+)
+_PROPERTIES: Final = (
+    "SELECT content, digest, width, height, taken, camera, checksum FROM properties JOIN contents c ON c.id = content "
+    "WHERE content > ? ORDER BY content LIMIT ?"
+)
 _SKIPS: Final = (
     "SELECT path, kind, reason, size, mtime_ns, inode, rules FROM skips WHERE path > ? ORDER BY path LIMIT ?"
 )
@@ -43,8 +52,9 @@ class Salvage:
     """What could be read: values of the tables, without what has a wrong checksum.
 
     ``entries`` are id, path, path_text, size, mtime_ns, inode, other_format, offline_since, checksum and digest;
-    ``embeddings`` id of the content, stamp, digest, row, rules and share; ``skips`` as in the table. ``summary`` is
-    None if the gallery's id, root or encoder can't be read.
+    ``embeddings`` id of the content, stamp, digest, row, rules and share; ``skips`` as in the table. ``annotations``
+    are values by path and column, ``properties`` those of contents. ``summary`` is None if the gallery's id, root or
+    encoder can't be read.
     """
 
     summary: Summary | None = None
@@ -52,6 +62,8 @@ class Salvage:
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     embeddings: list[tuple[Any, ...]] = field(default_factory=list)
     skips: list[tuple[Any, ...]] = field(default_factory=list)
+    annotations: dict[str, dict[str, str]] = field(default_factory=dict)
+    properties: dict[bytes, Properties] = field(default_factory=dict)
 
 
 def salvage(folder: Path) -> Salvage:
@@ -73,6 +85,27 @@ def salvage(folder: Path) -> Salvage:
             found.entries = [entry for entry in _scan(connection, _ENTRIES, after=0) if _is_sound(entry)]
             found.embeddings = list(_scan(connection, _EMBEDDINGS, after=0))
             found.skips = [skip for skip in _scan(connection, _SKIPS, after=b"") if skip[1] in _KINDS]
+            if schema.version(connection) > schema.WITHOUT_ANNOTATIONS:
+                found.annotations = _annotations(connection)
+                found.properties = _properties(connection)
+    return found
+
+
+def _annotations(connection: sqlite3.Connection) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for _, path, name, value, *_, checksum in _scan(connection, _ANNOTATIONS, after=0):
+        with suppress(TypeError, AttributeError):
+            if checksum == value_table.annotation_checksum(path, name, value):
+                found.setdefault(os.fsdecode(path), {})[name] = value
+    return found
+
+
+def _properties(connection: sqlite3.Connection) -> dict[bytes, Properties]:
+    found = {}
+    for _, digest, *fields, checksum in _scan(connection, _PROPERTIES, after=0):
+        with suppress(TypeError, ValueError):
+            if checksum == value_table.properties_checksum(digest, *fields):
+                found[digest] = Properties(*fields)
     return found
 
 

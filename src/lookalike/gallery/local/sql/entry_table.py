@@ -8,11 +8,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lookalike.gallery.local.sql.schema import WITHOUT_RECORDS, WITHOUT_RULES, entry_checksum, path_text, version
-from lookalike.gallery.local.sql.tables import chunks, marks, read_columns
+from lookalike.gallery.local.sql.tables import chunks, marks
+from lookalike.gallery.local.sql.value_table import move_annotations
 from lookalike.gallery.records import Entry, EntryChange
 from lookalike.images.files import FileStat, SkipKind, Skipped
 
@@ -90,17 +88,11 @@ def first_ids(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[
     }
 
 
-def ids_under(connection: sqlite3.Connection, folder: str) -> NDArray[np.int64]:
-    """The ids of the entries in ``folder`` and its subfolders: int64 (m,)."""
-    # "0" is the character after "/".
-    bounds = (os.fsencode(f"{folder}/"), os.fsencode(f"{folder}0"))
-    ids, _ = read_columns(connection, "SELECT id, 0 AS number FROM entries WHERE path >= ? AND path < ?", *bounds)
-    return ids
-
-
 def upsert_entry(connection: sqlite3.Connection, change: EntryChange, revision: int) -> None:
     """Insert or update an entry; its content must exist."""
     path, stat, number = os.fsencode(change.path), change.stat, change.moved_id
+    if number is not None:
+        move_annotations(connection, number, path)
     if number is not None or change.replaces_entry:
         delete_entries(connection, "path = ? OR id = ?", (path, number), revision)
     if number is None:

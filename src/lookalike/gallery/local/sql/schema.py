@@ -25,6 +25,9 @@ WITHOUT_RECORDS: Final = 3
 WITH_COPIES: Final = 5
 """The last version whose calibration takes copies for matches."""
 
+WITHOUT_ANNOTATIONS: Final = 6
+"""The last version without annotations and properties of images."""
+
 WITHOUT_RULES: Final = 2
 """The last version that doesn't record decoding rules, and which images are offline."""
 
@@ -42,7 +45,9 @@ WITHOUT_RULES: Final = 2
 # content and the path, calibration.checksum of the two digests and the score. meta.id, 16 bytes, is also in the files
 # of records. former_ids, in a database that was written anew after the old one was lost, has the ids that contents had:
 # an image found anew with such a content takes its id back. stamps.copies_from is the cosine from which on matches are
-# copies, which the calibration leaves out.
+# copies, which the calibration leaves out. annotations are values that users gave images, by their paths, also images
+# that are not here (yet): compared is the value as it is compared, number the number that it is. properties are what
+# the headers of contents say.
 MIGRATIONS: Final = (
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -168,6 +173,28 @@ MIGRATIONS: Final = (
     """,
     """
     ALTER TABLE stamps ADD COLUMN copies_from REAL;
+    """,
+    """
+    CREATE TABLE annotations (
+        id INTEGER PRIMARY KEY,
+        path BLOB NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        compared TEXT NOT NULL,
+        number REAL,
+        checksum INTEGER NOT NULL,
+        UNIQUE (path, name)
+    ) STRICT;
+    CREATE INDEX annotations_by_number ON annotations (name, number);
+    CREATE INDEX annotations_by_text ON annotations (name, compared);
+    CREATE TABLE properties (
+        content INTEGER PRIMARY KEY REFERENCES contents ON DELETE CASCADE,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        taken TEXT,
+        camera TEXT,
+        checksum INTEGER NOT NULL
+    ) STRICT;
     """,
 )
 """Each script migrates from the version before it to the next; version 0 is an empty file."""

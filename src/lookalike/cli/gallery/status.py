@@ -12,7 +12,7 @@ from lookalike.cli.indexing.kept_options import options_text
 from lookalike.cli.options.command import Options, command
 from lookalike.cli.options.shared import gallery_option, json_option
 from lookalike.cli.output import describe, describe_switch, describe_unfinished, print_json
-from lookalike.text import megabytes, printable
+from lookalike.text import megabytes, plural, printable
 
 if TYPE_CHECKING:
     from lookalike.gallery.gallery import Gallery, Status
@@ -53,6 +53,11 @@ def _print_status(gallery: Gallery, most: int | None) -> None:
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
     offline = f" and {status.offline:,} offline (to remove them: lookalike index --prune)" if status.offline else ""
     print(f"images     {status.images:,}{offline}")
+    if status.columns:
+        print(f"columns    {printable(', '.join(status.columns))}")
+    if status.without_properties:
+        unread = plural(status.without_properties, "image")
+        print(f"unread     date, camera and size of {unread}: lookalike index --verify")
     if status.shortfall:
         print(f"incomplete: {describe(status.shortfall)}")
     if status.last_update.finished is not None:
