@@ -51,8 +51,9 @@ ROOMS = {
     "gallery.local.sql": "schema tables value_table entry_table embedding_table revisions where",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
-        "provenance dataset relevance sampling spelling labels_file load contents embedded vector_store embedding_cache"
+        "provenance dataset relevance sampling layouts load contents embedded external vector_store embedding_cache"
     ),
+    "evaluation.data.layouts": "spelling labels_file class_folders splits",
     "evaluation.statistics": "metrics chance bootstrap intervals sign_flip retention",
     "evaluation.ranking": "exact_scores ties full_ranking near_duplicates",
     "evaluation.scoring": "results averages score default_encoder checks",

@@ -29,7 +29,7 @@ def read_rows(file: Path, expected: str, separators: str = ",") -> Iterator[CsvR
     Values are separated by that of ``separators`` that is most frequent in the first line. Raises
     :class:`~lookalike.errors.TableError`, which names the line.
     """
-    text = _read_text(file, expected)
+    text = read_text(file, expected)
     # Without strict, an unclosed quote would turn the rest of the file into one value.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator(text, separators))
     line = 1
@@ -53,7 +53,8 @@ def line_error(file: Path, line: int, message: str) -> TableError:
     return TableError(f"{printable(file)}, line {line}: {message}")
 
 
-def _read_text(file: Path, expected: str) -> str:
+def read_text(file: Path, expected: str) -> str:
+    """The text of a file in UTF-8; raises as :func:`read_rows` does."""
     try:
         content = read_bytes(file, most=_MOST_BYTES)
     except IsADirectoryError as error:

@@ -7,8 +7,8 @@ import pytest
 
 from drawing import drawn
 from lookalike.errors import DatasetError
+from lookalike.evaluation.data.layouts.spelling import existing_spelling
 from lookalike.evaluation.data.load import load_dataset
-from lookalike.evaluation.data.spelling import existing_spelling
 
 NFC, NFD = (unicodedata.normalize(form, "K\u00e4tzchen") for form in ("NFC", "NFD"))
 

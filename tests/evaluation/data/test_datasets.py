@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from fakes import FakeEncoder
 from galleries import index
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.dataset import Row, split_rows
-from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.data.load import SplitFolders, load_dataset
 
 
 @pytest.fixture
@@ -292,3 +293,94 @@ def test_the_labelled_images(labelled_photographs: Path):
     assert catdog.counts() == {"cat": 500, "dog": 500}
     assert (len(rail.rows), len(rail.labels), len({row.group for row in rail.rows})) == (381, 13, 118)
     assert (catdog.has_groups, rail.has_groups, catdog.notes, rail.notes) == (False, True, (), ())
+
+
+def image_folder(folder: Path) -> Path:
+    """An ImageFolder as Hugging Face's datasets have it: parts with class folders."""
+    for part, count in (("train", 3), ("test", 2), ("validation", 1)):
+        for number in range(count):
+            for label in ("cat", "dog"):
+                drawn(folder / part / label / f"{number}.png", number)
+    return folder
+
+
+def test_folders_of_a_split(tmp_path: Path):
+    """Queries come from one folder and the gallery from another, each with class folders; others are left out."""
+    folder = image_folder(tmp_path / "pets")
+    dataset = load_dataset(folder, split=SplitFolders("test", "train"))
+    queries, gallery = split_rows(dataset.rows)
+    assert [dataset.rows[number].path for number in queries] == [
+        f"test/{label}/{n}.png" for label in ("cat", "dog") for n in (0, 1)
+    ]
+    assert (len(gallery), dataset.labels, dataset.root) == (6, ("cat", "dog"), folder)
+    assert dataset.description == f"{folder}: 4 images in test, 6 images in train"
+    assert all(dataset.file(row).is_file() for row in dataset.rows)
+
+
+def test_classes_of_a_split_that_are_in_one_part_only(tmp_path: Path):
+    """They are queries with nothing to find, which a note says; one part may have a single class."""
+    folder = image_folder(tmp_path / "pets")
+    drawn(folder / "test" / "rat" / "0.png", 7)
+    shutil.rmtree(folder / "train" / "dog")
+    dataset = load_dataset(folder, split=SplitFolders("test", "train"))
+    assert [note for note in dataset.notes if "class" in note] == [
+        "class dog has no image in the gallery (R = 0): 2 queries excluded from the metrics",
+        "class rat has no image in the gallery (R = 0): 1 query excluded from the metrics",
+    ]
+    shutil.rmtree(folder / "test" / "dog")
+    shutil.rmtree(folder / "test" / "rat")
+    assert "only one class (cat)" in error_of(folder, split=SplitFolders("test", "train"))
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "metadata.csv", "metadata.jsonl"])
+@pytest.mark.parametrize("is_split", [False, True])
+def test_metadata_of_an_image_folder(name: str, is_split: bool, tmp_path: Path):
+    """One file has the labels of all parts, by file_name; labels may be numbers, and other fields are ignored."""
+    rows = []
+    for number in range(6):
+        path = f"{('train', 'test', 'dev')[number % 3]}/{number}.png"
+        drawn(tmp_path / path, number)
+        rows.append({"file_name": path, "label": number % 2, "text": "a, b", "group": f"g{number}"})
+    if name.endswith("jsonl"):
+        text = "".join(json.dumps(row | {"box": [1, 2]}) + "\n" for row in rows)
+    else:
+        text = "text,file_name,label,group\n" + "".join(
+            f'"a, b",{r["file_name"]},{r["label"]},{r["group"]}\n' for r in rows
+        )
+    (tmp_path / name).write_text(text)
+    dataset = load_dataset(tmp_path, split=SplitFolders("test", "train") if is_split else None)
+    assert dataset.labels == ("0", "1")
+    if not is_split:
+        assert dataset.rows[4] == Row("test/4.png", "0", "g4")
+        return
+    assert [(row.path, row.split) for row in dataset.rows] == [
+        ("train/0.png", "gallery"),
+        ("test/1.png", "query"),
+        ("train/3.png", "gallery"),
+        ("test/4.png", "query"),
+    ]
+    assert "2 rows left out, in dev" in dataset.notes
+
+
+def test_metadata_in_each_part(tmp_path: Path):
+    """Each folder has a file of its own; one without labels leaves them to the folders."""
+    folder = image_folder(tmp_path / "pets")
+    names = [f"{label}/{number}.png" for label in ("cat", "dog") for number in range(3)]
+    lines = [json.dumps({"file_name": name, "label": f"big {name[:3]}"}) for name in names]
+    (folder / "train" / "metadata.jsonl").write_text("\n".join(lines))
+    (folder / "test" / "metadata.csv").write_text("file_name,text\ncat/0.png,a cat\n")
+    dataset = load_dataset(folder, split=SplitFolders("test", "train"))
+    assert dataset.counts() == {"big cat": 3, "big dog": 3, "cat": 2, "dog": 2}
+
+
+def test_what_is_wrong_with_a_split_or_metadata(tmp_path: Path):
+    """Errors say which folders there are, and name the line."""
+    folder = image_folder(tmp_path / "pets")
+    message = error_of(folder, split=SplitFolders("dev", "train"))
+    assert message == f"{folder}: no folder called dev. It has test, train, validation"
+    assert "can't be in one folder" in error_of(folder, split=SplitFolders("test", "test"))
+    assert "--query-split validation --gallery-split test" in error_of(folder)
+    (folder / "metadata.jsonl").write_text('{"file_name": "train/cat/0.png", "label": "a"}\n[1]\n')
+    assert "metadata.jsonl, line 2: not a JSON object" in error_of(folder)
+    (folder / "metadata.jsonl").write_text('{"file_name": "train/cat/0.png", "label": "a"}\n')
+    assert "no row is in the folder test" in error_of(folder, split=SplitFolders("test", "train"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import rich_click as click
 
 from lookalike.cli.measuring.experiment import command_line, deliver, own_or_named, read_dataset
 from lookalike.cli.measuring.options import (
@@ -14,11 +17,14 @@ from lookalike.cli.measuring.options import (
     report_options,
     seed_option,
 )
-from lookalike.cli.options.command import Options, command
+from lookalike.cli.options.command import Options, command, wrong_usage
 from lookalike.cli.options.encoder import encoder_options, view_option
 from lookalike.cli.terminal.progress import stage_progress
 
 if TYPE_CHECKING:
+    from lookalike.encoders.encoder import Encoder
+    from lookalike.evaluation.data.dataset import Dataset
+    from lookalike.evaluation.data.embedded import EmbeddedDataset
     from lookalike.evaluation.scoring.results import Evaluation
     from lookalike.report.document.files import Content
 
@@ -27,11 +33,20 @@ _DETAILS = f"""\
 
 Junk is neither right nor wrong: exact copies of the query, and by default every image of its own group (one scene, one
 burst) with its label; otherwise bursts inflate every score. Intervals are 95 %, and conditional on this gallery. The
-page and evaluation.json, which --out writes, define every metric."""
+page and evaluation.json, which --out writes, define every metric.
+
+Embeddings of any model can be measured in the same way. DATASET is then the folder of the images (default: that of the
+CSV); they needn't be there:
+  lookalike evaluate --embeddings embeddings.npy --labels labels.csv"""
 
 
 @command("evaluate", details=_DETAILS)
-@dataset_argument()
+@dataset_argument(required=False)
+@click.option(
+    "--embeddings",
+    metavar="NPY",
+    help="Measure embeddings that were computed elsewhere: a numpy array, a row for each row of the CSV of --labels.",
+)
 @encoder_options(OWN_OR_BEST)
 @view_option()
 @ranks_option
@@ -46,9 +61,8 @@ def evaluate(options: Options) -> int:
     from lookalike.report.evaluation.document import evaluation_document
     from lookalike.report.evaluation.json import evaluation_json
 
-    dataset = read_dataset(options)
+    dataset, encoder = _input(options)
     folder = output_folder(options.out) if options.out else None
-    encoder = own_or_named(options, dataset)
     with stage_progress() as progress:
         evaluation = evaluate(
             dataset,
@@ -58,7 +72,8 @@ def evaluate(options: Options) -> int:
             seed=options.seed,
             progress=progress,
         )
-    evaluation = with_command(evaluation, command_line(options, "evaluate", encoder=encoder))
+    further = () if options.embeddings is None else ("--embeddings", options.embeddings)
+    evaluation = with_command(evaluation, command_line(options, "evaluate", *further, encoder=encoder))
     return deliver(
         options,
         folder,
@@ -66,6 +81,24 @@ def evaluate(options: Options) -> int:
         answer=lambda: evaluation_json(evaluation),
         files=lambda: _files(evaluation),
     )
+
+
+def _input(options: Options) -> tuple[Dataset | EmbeddedDataset, Encoder | None]:
+    """The dataset and the encoder to embed it with, which embeddings from elsewhere don't need."""
+    if options.embeddings is None:
+        if options.dataset is None:
+            wrong_usage("evaluate needs a DATASET, or --embeddings and --labels")
+        dataset = read_dataset(options)
+        return dataset, own_or_named(options, dataset)
+    from lookalike.evaluation.data.external import load_embeddings
+
+    if options.labels is None:
+        wrong_usage("--embeddings needs --labels: a CSV (path,label) whose row i is the image of row i of the array")
+    if options.encoder is not None:
+        wrong_usage("--embeddings and --encoder exclude each other: embeddings from elsewhere need no encoder")
+    source = None if options.dataset is None else Path(options.dataset)
+    embeddings = Path(options.embeddings), Path(options.labels)
+    return load_embeddings(*embeddings, source, allow_outside=options.allow_outside), None
 
 
 def _files(evaluation: Evaluation) -> dict[str, Content]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from lookalike.cli.options.command import Options
+from lookalike.cli.options.command import Options, wrong_usage
 from lookalike.cli.options.encoder import load, loader
 from lookalike.cli.output import print_json
 from lookalike.cli.terminal.messages import problem
@@ -25,11 +25,17 @@ if TYPE_CHECKING:
 
 def read_dataset(options: Options, *, one_class: bool = False) -> Dataset:
     """The dataset that the options name."""
-    from lookalike.evaluation.data.load import load_dataset
+    from lookalike.evaluation.data.load import SplitFolders, load_dataset
 
+    split = None
+    if options.query_split is not None and options.gallery_split is not None:
+        split = SplitFolders(options.query_split, options.gallery_split)
+    elif options.query_split is not None or options.gallery_split is not None:
+        wrong_usage("--query-split and --gallery-split name two folders of the dataset: give both")
     return load_dataset(
         options.dataset,
         csv=options.labels,
+        split=split,
         one_class=one_class,
         skip_missing=options.on_missing == "skip",
         require_all=options.on_missing == "error",
@@ -75,11 +81,16 @@ def command_line(options: Options, command: str, *further: str, encoder: Encoder
     arguments = ["lookalike", *command.split(), *filter(None, [getattr(options, "dataset", None)])]
     if getattr(options, "labels", None) is not None:
         arguments += ["--labels", options.labels]
+    for name in ("query_split", "gallery_split"):
+        if getattr(options, name, None) is not None:
+            arguments += [f"--{name.replace('_', '-')}", getattr(options, name)]
     if getattr(options, "on_missing", None) is not None:
         arguments += ["--on-missing", options.on_missing]
     if getattr(options, "allow_outside", False):
         arguments.append("--allow-outside")
-    arguments += [*further, *_encoder_arguments(options, encoder)]
+    arguments += [*further]
+    if getattr(options, "embeddings", None) is None:
+        arguments += _encoder_arguments(options, encoder)
     if hasattr(options, "k"):
         arguments += ["--k", ",".join(map(str, options.k))]
     if hasattr(options, "junk"):

@@ -12,7 +12,8 @@ from lookalike.cli.options.shared import json_option, positive_integer
 DATASET_DETAILS = """\
 DATASET is a folder with a folder for each class; a folder of flat names (cat.123.jpg, as Kaggle's Dogs vs. Cats); a CSV
 with the columns path,label[,group][,visit][,split][,mask], paths relative to it; or a gallery, or a folder, with such a
-CSV (labels.csv, or --labels), which then takes precedence. group names one scene, visit one inspection round. Each
+CSV (labels.csv, or --labels), which then takes precedence; an ImageFolder of Hugging Face's datasets has a metadata.csv
+or .jsonl with file_name and label. group names one scene, visit one inspection round. Each
 image is the query once and all others are its gallery (leave-one-out), unless split assigns images to query and
 gallery."""
 
@@ -29,10 +30,12 @@ def _ranks(text: str) -> tuple[int, ...]:
 
 
 def dataset_argument(*, required: bool = True) -> Decorator:
-    """Add DATASET, ``--labels``, ``--on-missing`` and ``--allow-outside``."""
+    """Add DATASET, ``--labels``, ``--query-split``, ``--gallery-split``, ``--on-missing`` and ``--allow-outside``."""
     return together(
         click.argument("dataset", metavar="DATASET" if required else "[DATASET]", required=required),
         click.option("--labels", metavar="CSV", help="The labels, if they aren't beside the images."),
+        click.option("--query-split", metavar="FOLDER", help="The folder of DATASET with the queries, such as test."),
+        click.option("--gallery-split", metavar="FOLDER", help="The folder with the images searched, such as train."),
         click.option(
             "--on-missing",
             type=click.Choice(("error", "skip")),

@@ -31,6 +31,28 @@ if TYPE_CHECKING:
 _NO_STAT = FileStat(-1, -1, -1)
 
 
+@dataclass(frozen=True, slots=True)
+class ExternalEmbeddings:
+    """Where embeddings are from that were computed elsewhere: of the model, nothing is known."""
+
+    name: str
+    dimension: int
+    sha256: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the file of embeddings, in hexadecimal."""
+        return self.sha256
+
+    def __str__(self) -> str:
+        """One line for people: the name and the first digits of the checksum of the file."""
+        return f"{self.name} ({self.dimension}-d, computed elsewhere, file {self.sha256[:12]})"
+
+
+EmbeddingSource = EncoderSpec | ExternalEmbeddings
+"""What made embeddings."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedDataset:
     """A dataset embedded by one encoder.
@@ -39,6 +61,7 @@ class EmbeddedDataset:
     each of length 1; ``digests`` the SHA-256 of their files' bytes (32 bytes each). Rows of equal content have equal
     vectors. ``skipped`` are the unusable files, with reasons. ``reused`` is the number of vectors taken from the
     gallery's store; the others were computed in ``seconds``. ``images_per_second`` is 0 where none was computed.
+    ``spec`` says which encoder it was, or where the embeddings are from if they were computed elsewhere.
     """
 
     dataset: Dataset
@@ -46,7 +69,7 @@ class EmbeddedDataset:
     digests: tuple[bytes, ...]
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...]
-    spec: EncoderSpec
+    spec: EmbeddingSource
     seconds: float
     images_per_second: float
     reused: int = 0

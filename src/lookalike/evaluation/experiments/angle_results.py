@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.spec import EncoderSpec
 from lookalike.evaluation.data.dataset import Dataset, Row
+from lookalike.evaluation.data.embedded import EmbeddingSource
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.scoring.results import QueryResults
 from lookalike.evaluation.statistics.intervals import Interval
@@ -62,8 +62,8 @@ class Angles:
     query's scene; 0, -1 and nan where there is none.
     """
 
-    encoder: EncoderSpec
-    near_encoder: EncoderSpec
+    encoder: EmbeddingSource
+    near_encoder: EmbeddingSource
     threshold: float
     dataset: Dataset
     rows: tuple[Row, ...] = field(repr=False)

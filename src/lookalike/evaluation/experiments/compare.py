@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.encoders.spec import EncoderSpec
 from lookalike.encoders.weights import locate
 from lookalike.errors import EncoderError, EvaluationError
 from lookalike.evaluation.data.dataset import Dataset
-from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
+from lookalike.evaluation.data.embedded import EmbeddedDataset, EmbeddingSource, ExternalEmbeddings, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.relevance import Junk, integer_codes
@@ -220,14 +219,16 @@ def _with_unique_names(rows: Sequence[ComparedEncoder]) -> list[ComparedEncoder]
     return [replace(row, name=_full_name(row.evaluation.encoder, specs)) if row.evaluation else row for row in rows]
 
 
-def _full_name(spec: EncoderSpec, specs: Sequence[EncoderSpec]) -> str:
+def _full_name(spec: EmbeddingSource, specs: Sequence[EmbeddingSource]) -> str:
     same_name = [_details(other) for other in specs if other.name == spec.name]
     differing = [part for part, *others in zip(_details(spec), *same_name, strict=True) if len(set(others)) > 1]
     return f"{spec.name} ({', '.join(differing)})" if differing else spec.name
 
 
-def _details(spec: EncoderSpec) -> tuple[str, ...]:
+def _details(spec: EmbeddingSource) -> tuple[str, ...]:
     """The details in which encoders of one name can differ, as readable text."""
+    if isinstance(spec, ExternalEmbeddings):
+        return ("computed elsewhere", "", f"file {spec.sha256[:6]}")
     return (spec.precision, f"{spec.view} view", f"weights {spec.weights_sha256[:6]}")
 
 

@@ -12,9 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.spec import EncoderSpec
 from lookalike.evaluation.data.dataset import Row
-from lookalike.evaluation.data.embedded import EmbeddedDataset
+from lookalike.evaluation.data.embedded import EmbeddedDataset, EmbeddingSource
 from lookalike.search.similarity import BLOCK_BYTES, blocks
 
 _SAMPLE: Final = 4_000_000
@@ -92,7 +91,7 @@ class SimilarityMatrix:
     block_bytes: int = BLOCK_BYTES
 
     @property
-    def spec(self) -> EncoderSpec:
+    def spec(self) -> EmbeddingSource:
         """The encoder of both axes."""
         return self.queries.embedded.spec
 

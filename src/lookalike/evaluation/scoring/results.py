@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.spec import EncoderSpec
 from lookalike.evaluation.data.dataset import Dataset, Row
+from lookalike.evaluation.data.embedded import EmbeddingSource
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.ranking.full_ranking import Rankings
@@ -149,10 +149,11 @@ class Evaluation(Tabular):
     ``rows`` are the usable images, to which all row numbers refer; ``skipped`` are the others. ``split`` is True where
     the dataset is divided into queries and gallery; otherwise each image is a query against all others. ``metrics`` are
     those under the requested junk rule, ``others`` those under the other rules that the dataset's columns allow.
-    ``images_per_second`` is the speed of decoding and encoding; None where all embeddings were reused.
+    ``images_per_second`` is the speed of decoding and encoding; None where all embeddings were reused. ``encoder`` is
+    the one that was measured, or where the embeddings are from if they were computed elsewhere.
     """
 
-    encoder: EncoderSpec
+    encoder: EmbeddingSource
     dataset: Dataset
     rows: tuple[Row, ...] = field(repr=False)
     skipped: tuple[Skipped, ...]

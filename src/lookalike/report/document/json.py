@@ -13,8 +13,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from lookalike.encoders.spec import EncoderSpec
     from lookalike.evaluation.data.dataset import Dataset
+    from lookalike.evaluation.data.embedded import EmbeddingSource
     from lookalike.evaluation.data.provenance import Provenance
     from lookalike.evaluation.scoring.results import Exclusion
     from lookalike.evaluation.statistics.intervals import Interval
@@ -75,8 +75,8 @@ def dataset_fields(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def stamp_fields(spec: EncoderSpec) -> dict[str, Any]:
-    """An encoder's identity, with its fingerprint."""
+def stamp_fields(spec: EmbeddingSource) -> dict[str, Any]:
+    """An encoder's identity, with its fingerprint; of embeddings from elsewhere, that of their file."""
     return {**asdict(spec), "fingerprint": spec.fingerprint}
 
 

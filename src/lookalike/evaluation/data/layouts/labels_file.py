@@ -1,4 +1,7 @@
-"""Read a CSV of labels: ``path,label[,group][,visit][,split][,mask]``, in any order; other columns are ignored."""
+"""Read a CSV of labels: ``path,label[,group][,visit][,split][,mask]``, in any order; other columns are ignored.
+
+``file_name`` may stand for ``path``, and a file of JSON lines for a CSV.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from lookalike.csv_rows import read_rows
+from lookalike.csv_rows import CsvRow, line_error, read_rows, read_text
 from lookalike.errors import DatasetError, TableError
 from lookalike.evaluation.data.dataset import Row, Split
-from lookalike.evaluation.data.spelling import existing_spelling
+from lookalike.evaluation.data.layouts.spelling import existing_spelling
+from lookalike.system_files import parse_json
 from lookalike.text import printable
 
 NAME: Final = "labels.csv"
 """The name of a file with the labels of its own folder."""
+METADATA: Final = ("metadata.csv", "metadata.jsonl")
+"""What such a file is called in an ImageFolder of Hugging Face's datasets."""
 
 _REQUIRED: Final = ("path", "label")
 _COLUMNS: Final = (*_REQUIRED, "group", "visit", "split", "mask")
@@ -34,12 +40,15 @@ class Labels:
     missing: tuple[str, ...]
 
 
-def read_labels(file: Path, *others: Path, skip_missing: bool = False, allow_outside: bool = False) -> Labels:
+def read_labels(
+    file: Path, *others: Path, skip_missing: bool = False, allow_outside: bool = False, need_files: bool = True
+) -> Labels:
     """Read a CSV of labels.
 
     Its paths are relative to its own folder, or to the first of ``others`` that contains the first row's file. Raises
     :class:`~lookalike.errors.DatasetError`, which names the line, for anything invalid, for files that don't exist
-    unless ``skip_missing`` is set, and for files outside of that folder unless ``allow_outside`` is set.
+    unless ``skip_missing`` is set, and for files outside of that folder unless ``allow_outside`` is set. Without
+    ``need_files``, paths of files that don't exist are kept as they are.
     """
     records = list(_records(file))
     if not records:
@@ -49,11 +58,11 @@ def read_labels(file: Path, *others: Path, skip_missing: bool = False, allow_out
     root = next((folder for folder in candidates if _existing_path(folder, first) is not None), file.parent)
     if not allow_outside:
         _check_inside(file, root, records)
-    missing = [record for record in records if _existing_path(root, record.fields["path"]) is None]
+    missing = [record for record in records if need_files and _existing_path(root, record.fields["path"]) is None]
     if skip_missing and len(missing) < len(records):
         left_out = {record.line for record in missing}
         records = [record for record in records if record.line not in left_out]
-    rows = tuple(_rows(file, root, records))
+    rows = tuple(_rows(file, root, records, need_files=need_files))
     _check_split(file, records, rows)
     return Labels(root, rows, tuple(record.fields["path"] for record in missing))
 
@@ -66,9 +75,36 @@ class _Record:
     fields: dict[str, str]
 
 
+def has_labels(file: Path) -> bool:
+    """Whether there is a column of labels; ImageFolders may have one of captions, or boxes, instead."""
+    try:
+        return "label" in (name.strip().lower() for name in next(_raw_rows(file)).values)
+    except TableError as error:
+        raise DatasetError(str(error)) from error
+
+
+def _raw_rows(file: Path) -> Iterator[CsvRow]:
+    return _json_rows(file) if file.suffix.lower() == ".jsonl" else read_rows(file, _FORMAT)
+
+
+def _json_rows(file: Path) -> Iterator[CsvRow]:
+    """The lines of JSON, each an object, as those of a table: the names of all fields first."""
+    objects = []
+    for line, text in enumerate(read_text(file, '{"file_name": ..., "label": ...}').split("\n"), 1):
+        if text.strip():
+            try:
+                objects.append((line, dict(parse_json(text))))
+            except (ValueError, TypeError) as error:
+                raise line_error(file, line, f"not a JSON object ({error})") from error
+    names = [*dict.fromkeys(name for _, fields in objects for name in fields)]
+    yield CsvRow(1, names)
+    for line, fields in objects:
+        yield CsvRow(line, ["" if fields.get(name) is None else str(fields[name]) for name in names])
+
+
 def _records(file: Path) -> Iterator[_Record]:
     try:
-        rows = read_rows(file, _FORMAT)
+        rows = _raw_rows(file)
         header = next(rows).values
         columns = _columns(file, header)
         for line, values in rows:
@@ -80,6 +116,8 @@ def _records(file: Path) -> Iterator[_Record]:
 def _columns(file: Path, header: list[str]) -> dict[str, int]:
     """The index of each known column."""
     names = [name.strip().lower() for name in header]
+    if "path" not in names:
+        names = ["path" if name == "file_name" else name for name in names]
     duplicate = next((name for name in _COLUMNS if names.count(name) > 1), None)
     if duplicate is not None:
         raise _line_error(file, 1, f"several columns are called {duplicate}. Rename all but one")
@@ -111,8 +149,8 @@ def _fields(file: Path, line: int, values: list[str], header: list[str], columns
     return fields
 
 
-def _rows(file: Path, root: Path, records: list[_Record]) -> Iterator[Row]:
-    paths = _existing_paths(file, root, records, "path")
+def _rows(file: Path, root: Path, records: list[_Record], *, need_files: bool) -> Iterator[Row]:
+    paths = _existing_paths(file, root, records, "path", need_files=need_files)
     masks = _existing_paths(file, root, [record for record in records if record.fields["mask"].strip()], "mask")
     seen: dict[str, int] = {}
     for record in records:
@@ -137,12 +175,16 @@ def _rows(file: Path, root: Path, records: list[_Record]) -> Iterator[Row]:
         )
 
 
-def _existing_paths(file: Path, root: Path, records: list[_Record], column: str) -> dict[int, str]:
-    """The path in ``column`` by line; each must exist and not be a folder."""
+def _existing_paths(
+    file: Path, root: Path, records: list[_Record], column: str, *, need_files: bool = True
+) -> dict[int, str]:
+    """The path in ``column`` by line; each must exist and not be a folder, unless no files are needed."""
     paths, missing = {}, []
     for record in records:
         path = _existing_path(root, record.fields[column])
-        if path is None:
+        if path is None and not need_files:
+            paths[record.line] = record.fields[column].strip()
+        elif path is None:
             missing.append(record)
         elif (root / path).is_dir():
             raise _line_error(file, record.line, f"{printable(path)} is a folder, not an image. Name one file per row")
