@@ -179,6 +179,7 @@ WRONG = (
     "evaluate --embeddings nowhere.npy",
     "evaluate --embeddings nowhere.npy --labels joints.csv",
     "evaluate --embeddings nowhere.npy --labels joints.csv --encoder colours",
+    "evaluate --embeddings nowhere.npy --labels joints.csv --query-split a --gallery-split b",
     "evaluate pets --query-split cat",
     "evaluate pets --query-split cat --gallery-split rat",
     "evaluate pets --junk visit",

@@ -92,8 +92,8 @@ def test_absolute_paths_and_other_separators(gallery: Gallery, tmp_path: Path):
 def test_rows_without_an_image(gallery: Gallery, tmp_path: Path, fake: FakeEncoder):
     """They are reported, and kept for images that are added later; what is outside of the folder is not."""
     file = tmp_path / "joints.csv"
-    file.write_text("path,km\ntrack/0.png,1\ntrack/9.png,9\n../elsewhere.png,3\n")
-    assert gallery.annotate(file).unmatched == ("track/9.png", "../elsewhere.png")
+    file.write_text("path,km\ntrack/0.png,1\ntrack/9.png,9\n../elsewhere.png,3\n..,4\n.,5\n")
+    assert gallery.annotate(file).unmatched == ("track/9.png", "../elsewhere.png", "..", ".")
     drawn(gallery.root / "track" / "9.png", 9)
     gallery.update()
     assert found(gallery, "km>=1") == ["track/0.png", "track/9.png"]
@@ -109,6 +109,8 @@ def test_annotations_are_changed_and_deleted(gallery: Gallery):
     gallery.annotate({"track/0.png": {"km": "1", "label": "joint"}, "track/1.png": {"km": "2"}})
     gallery.annotate({str(gallery.root / "track" / "0.png"): {"km": "", "note": "=1+1"}})
     assert values_of(gallery)["track/0.png"] == {"label": "joint", "note": "=1+1"}
+    assert gallery.annotate({"track/2.png": {"LABEL": "rail"}}).columns == ("label",)
+    assert gallery.columns() == ["km", "label", "note"]
     gallery.delete_columns(["KM", "label"])
     assert gallery.columns() == ["note"]
     assert values_of(gallery)["track/1.png"] == {}

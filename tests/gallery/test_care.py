@@ -291,6 +291,7 @@ ANNOTATIONS = {"04.png": {"km": "7"}, "moved.png": {"km": "1.5", "label": "joint
         ),
         ("UPDATE annotations SET number = 8 WHERE path = '04.png'", ANNOTATIONS),
         ("UPDATE annotations SET compared = 'x', checksum = 0", {}),
+        ("UPDATE properties SET width = width + 1", ANNOTATIONS),
     ],
 )
 def test_annotations_survive_a_repair(change: str, left: dict[str, dict[str, str]], root: Path):

@@ -25,6 +25,7 @@ from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.records import Changes
 from lookalike.gallery.searching.calibration import recalibrate
 from lookalike.images.files import SkipKind
+from lookalike.search.query import Filter
 from old_galleries import make_old_gallery
 from stores import RULES, check_store, digest_of, make_store, new_vectors, paths_of, upsert, vector_of
 
@@ -161,6 +162,8 @@ def test_an_old_gallery_is_read_without_migration(old: Path):
         assert (calibration.scores.tolist(), calibration.vector_count) == ([0.25], 4)
         assert len(store.sample(10)) == 3
         assert [len(batch.digests) for batch in store.iter_vectors()] == [3]
+        assert store.count(Filter(condition="path~a and size=1 and date='' and not width>0")) == 1
+        assert (store.columns(), store.values_of([1]), store.count_without_properties()) == ([], {}, len(NAMES))
     assert {
         file.name: file.read_bytes() for file in old.iterdir() if file.suffix not in (".sqlite3-wal", ".sqlite3-shm")
     } == before

@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ class Annotated:
     """What an annotation did: the number of ``images`` that have values now, and the names of the ``columns``.
 
     ``unmatched`` are the paths of rows that name no image of the gallery. Those below its folder of images are kept,
-    for when there is one.
+    for when there is one, unless no row names an image.
     """
 
     images: int
@@ -83,8 +84,13 @@ def annotate_from_labels(store: Store) -> Annotated | None:
         return None
     if store.metadata(_LABELS_DIGEST) == digest:
         return None
+    try:
+        annotated = annotate_from_csv(store, file)
+    except TableError:
+        store.set_metadata(_LABELS_DIGEST, digest)
+        raise
     store.set_metadata(_LABELS_DIGEST, digest)
-    return annotate_from_csv(store, file)
+    return annotated
 
 
 def delete_columns(store: Store, names: Iterable[str]) -> None:
@@ -165,6 +171,8 @@ def _with_point(value: str) -> str:
 def _annotate(store: Store, rows: Sequence[tuple[list[str], Mapping[str, str]]], columns: Collection[str]) -> Annotated:
     """Set the values of ``rows``, each with the paths that it may mean, the first of which is as it was written."""
     known = store.entries_by_path([path for paths, _ in rows for path in paths])
+    spelled = {name.casefold(): name for name in store.columns()}
+    columns = [spelled.get(name.casefold(), name) for name in columns]
     values: dict[str, Mapping[str, str]] = {}
     unmatched = []
     for (written, *paths), fields in rows:
@@ -172,7 +180,7 @@ def _annotate(store: Store, rows: Sequence[tuple[list[str], Mapping[str, str]]],
         if path is None:
             unmatched.append(written)
         if path is not None or paths:
-            values[path or paths[0]] = fields
+            values[path or paths[0]] = {spelled.get(name.casefold(), name): value for name, value in fields.items()}
     matched = len(rows) - len(unmatched)
     if matched:
         store.annotate(values)
@@ -186,10 +194,11 @@ def _candidates(root: Path, starts: Sequence[str], text: str) -> list[str]:
     # The apostrophe is what our own tables put before a text that a spreadsheet would take for a formula.
     for spelled in dict.fromkeys((text, stripped, stripped.replace("\\", "/"), stripped.removeprefix("'"))):
         for start in starts:
-            whole = spelled if os.path.isabs(spelled) else os.path.join(root, start, spelled)  # noqa: PTH117, PTH118
-            relative = os.path.relpath(whole, root)
-            if not relative.startswith(os.pardir + os.sep):
-                found += [unicodedata.normalize(form, relative.replace(os.sep, "/")) for form in ("NFC", "NFD")]
+            whole = os.path.join(root, start, spelled)  # noqa: PTH118  an absolute path stays as it is
+            with suppress(ValueError):  # on another drive of Windows
+                relative = Path(os.path.relpath(whole, root))
+                if relative.parts[:1] not in ((), (os.pardir,)):
+                    found += [unicodedata.normalize(form, relative.as_posix()) for form in ("NFC", "NFD")]
     return [text, *dict.fromkeys(found)]
 
 

@@ -96,6 +96,8 @@ def _input(options: Options) -> tuple[Dataset | EmbeddedDataset, Encoder | None]
         wrong_usage("--embeddings needs --labels: a CSV (path,label) whose row i is the image of row i of the array")
     if options.encoder is not None:
         wrong_usage("--embeddings and --encoder exclude each other: embeddings from elsewhere need no encoder")
+    if options.query_split is not None or options.gallery_split is not None:
+        wrong_usage("--embeddings takes the split from the CSV: a column split with query or gallery")
     source = None if options.dataset is None else Path(options.dataset)
     embeddings = Path(options.embeddings), Path(options.labels)
     return load_embeddings(*embeddings, source, allow_outside=options.allow_outside), None

@@ -16,7 +16,7 @@ from lookalike.text import printable
 
 APPLICATION_ID: Final = 0x4C6F6F6B  # "Look" in ASCII: identifies the file as a gallery's
 
-_WITHOUT_PATH_TEXTS: Final = 1
+WITHOUT_PATH_TEXTS: Final = 1
 """The last version in which entries have no text for paths that are not UTF-8."""
 
 WITHOUT_RECORDS: Final = 3
@@ -216,7 +216,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     for script in MIGRATIONS[current:]:
         for statement in script.split(";"):
             connection.execute(statement)
-    if current == _WITHOUT_PATH_TEXTS:
+    if current == WITHOUT_PATH_TEXTS:
         _add_path_texts(connection)
     if current <= WITHOUT_RECORDS:
         connection.execute("INSERT INTO meta VALUES ('id', ?)", (secrets.token_bytes(16),))

@@ -126,10 +126,15 @@ def count_without_properties(connection: sqlite3.Connection) -> int:
 def count_damaged_annotations(connection: sqlite3.Connection) -> int:
     """The number of annotations that aren't as they were written."""
     rows = connection.execute("SELECT path, name, value, compared, number, checksum FROM annotations")
-    return sum(
-        (comparable(value), number(value), annotation_checksum(path, name, value)) != (compared, size, checksum)
-        for path, name, value, compared, size, checksum in rows
-    )
+    return sum(not _is_sound(row) for row in rows)
+
+
+def _is_sound(row: tuple[Any, ...]) -> bool:
+    path, name, value, compared, size, checksum = row
+    try:
+        return (comparable(value), number(value), annotation_checksum(path, name, value)) == (compared, size, checksum)
+    except (TypeError, AttributeError):  # a value of another type
+        return False
 
 
 def count_damaged_properties(connection: sqlite3.Connection) -> int:
@@ -147,7 +152,7 @@ def annotation_checksum(path: bytes, name: str, value: str) -> int:
 
 def properties_checksum(digest: bytes, *fields: Any) -> int:
     """The checksum of the properties of a content."""
-    return zlib.crc32(json.dumps(fields).encode(), zlib.crc32(digest))
+    return zlib.crc32(json.dumps(fields, default=repr).encode(), zlib.crc32(digest))
 
 
 def _write_columns(connection: sqlite3.Connection, names: Sequence[str]) -> None:

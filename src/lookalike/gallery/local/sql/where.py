@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import QueryError
-from lookalike.gallery.local.sql.schema import WITHOUT_ANNOTATIONS, version
+from lookalike.gallery.local.sql.schema import WITHOUT_ANNOTATIONS, WITHOUT_PATH_TEXTS, version
 from lookalike.gallery.local.sql.tables import read_columns
 from lookalike.gallery.local.sql.value_table import read_columns as annotated_columns
 from lookalike.search.conditions import (
@@ -39,10 +39,10 @@ class _Column:
     number: str
 
 
-_OF_ENTRIES: Final = {
-    "path": _Column("comparable(coalesce(e.path_text, CAST(e.path AS TEXT)))", "NULL"),
-    "size": _Column("CAST(e.size AS TEXT)", "e.size"),
-}
+_PATH: Final = _Column("comparable(coalesce(e.path_text, CAST(e.path AS TEXT)))", "NULL")
+_PATH_ALONE: Final = _Column("comparable(CAST(e.path AS TEXT))", "NULL")
+"""In galleries that have no texts for paths."""
+_SIZE: Final = _Column("CAST(e.size AS TEXT)", "e.size")
 _OF_CONTENTS: Final = {
     "date": _Column("coalesce(p.taken, '')", "NULL"),
     "camera": _Column("comparable(coalesce(p.camera, ''))", "NULL"),
@@ -81,10 +81,15 @@ class _Statement:
     limits: list[str] = field(default_factory=list)
     values: list[object] = field(default_factory=list)
     has_values: bool = field(init=False)
+    properties: dict[str, _Column] = field(init=False)
     columns: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.has_values = version(self.connection) > WITHOUT_ANNOTATIONS
+        current = version(self.connection)
+        self.has_values = current > WITHOUT_ANNOTATIONS
+        of_contents = _OF_CONTENTS if self.has_values else dict.fromkeys(_OF_CONTENTS, _UNKNOWN)
+        path = _PATH if current > WITHOUT_PATH_TEXTS else _PATH_ALONE
+        self.properties = {"path": path, "size": _SIZE, **of_contents}
         names = annotated_columns(self.connection) if self.has_values else []
         self.columns = {name.casefold(): name for name in names}
 
@@ -113,7 +118,7 @@ class _Statement:
             return self._annotation(self.columns[name], comparison)
         if name not in PROPERTIES:
             raise self._unknown(comparison)
-        column = _OF_ENTRIES.get(name) or (_OF_CONTENTS[name] if self.has_values else _UNKNOWN)
+        column = self.properties[name]
         return f"(({self._predicate(column, comparison)}) IS TRUE)"
 
     def _unknown(self, comparison: Comparison) -> QueryError:
