@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,6 +63,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body):
         self.hub.requests.append((self.command, self.path, self.headers.get("Range")))
         self.hub.tokens.append((self.command, self.headers.get("Authorization")))
+        if self.path.startswith("/api/models/"):
+            self._send_listing(*self.path.removeprefix("/api/models/").split("?")[0].split("/revision/"))
+            return
         repository, _, rest = self.path.strip("/").partition("/resolve/")
         revision, _, filename = rest.partition("/")
         content = self.hub.files.get((repository, revision, filename))
@@ -72,6 +76,31 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(404, "EntryNotFound" if known else "RevisionNotFound")
         else:
             self._send(content, revision, with_body=with_body)
+
+    def _send_listing(self, repository, revision):
+        """What a repository has, at a commit or at the only one that it has."""
+        files = {
+            name: (commit, content)
+            for (owner, commit, name), content in self.hub.files.items()
+            if owner == repository and revision in (commit, "main")
+        }
+        if not files:
+            self._send_error(404, "RepoNotFound")
+            return
+        siblings = []
+        for name, (_, content) in files.items():
+            siblings.append({"rfilename": name, "size": len(content)})
+            if name.endswith(".safetensors"):
+                sha256 = hashlib.sha256(content).hexdigest()
+                siblings[-1]["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 100}
+        commit = next(iter(files.values()))[0]
+        answer = {"id": repository, "sha": commit, "siblings": siblings, "cardData": {"license": "mit"}}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _send_error(self, status, code=None, **headers):
         self.send_response(status)

@@ -21,8 +21,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ROOMS = {
     "": (
-        "exports errors text system_files csv_rows machine progress atomic file_locks images notebook search encoders "
-        "embedding gallery evaluation report __init__ cli __main__"
+        "exports errors plugins text system_files csv_rows machine progress atomic file_locks images notebook search "
+        "encoders embedding gallery evaluation report __init__ cli __main__"
     ),
     "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
@@ -32,7 +32,7 @@ ROOMS = {
     "encoders": (
         "spec catalog preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden benchmark"
     ),
-    "encoders.weights": "cache tensors safetensors torch_pickle folder hub locate",
+    "encoders.weights": "cache tensors safetensors torch_pickle folder hub repository locate",
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",

@@ -90,7 +90,7 @@ from lookalike import load_encoder
 for runtime in ("openvino", "onnxruntime"):
     encoder = load_encoder("efficientnet-lite2", runtime=runtime)
     encoder.embed([np.zeros((300, 300, 3), np.uint8)])
-    print(encoder._runtime.threads)
+    print(encoder._network.threads)
 """
     assert run(program).split("\n")[:-1] == ["1 {1}", "1", "1", "1"]
 

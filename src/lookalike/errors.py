@@ -13,6 +13,7 @@
     ├── ReadingProcessError         a process that reads images can't be started
     ├── QueryError                  a query contains nothing to search for, or what can't be understood
     ├── TableError                  a CSV file can't be used
+    ├── PluginError                 a plug-in of another package can't be used
     ├── OutputError                 an output file can't be written
     ├── EvaluationError             an experiment can't be run with these inputs
     │   ├── DatasetError            labelled images can't be used
@@ -94,6 +95,10 @@ class QueryError(LookalikeError):
 
 class TableError(LookalikeError):
     """A CSV file can't be used."""
+
+
+class PluginError(LookalikeError):
+    """A plug-in of another package can't be used."""
 
 
 class OutputError(LookalikeError):

@@ -200,7 +200,7 @@ def test_another_device_that_computes_the_same_is_accepted_and_recorded(folder, 
     quiet = Encoder(SPEC, TintedRuntime(1e-4))
     with Gallery.open(folder, encoder=quiet) as gallery:
         gallery.search(folder / "0.png", k=1)
-    assert sum(quiet._runtime.batches) == 1  # only the query: the recorded device is not compared again
+    assert sum(quiet._network.batches) == 1  # only the query: the recorded device is not compared again
 
 
 def test_another_device_that_computes_something_else_is_refused(folder, isolated_cache):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.terminal.messages import note, problem
 from lookalike.errors import DownloadError, WeightsError
+from lookalike.text import megabytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,24 +56,42 @@ class EncoderSource:
         Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError` for the weights; a
         tokenizer that can't be downloaded only prints a warning.
         """
-        from tqdm import tqdm
-
         from lookalike.encoders.weights import locate
 
-        class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
-            def __init__(self, *arguments: object, **options: object) -> None:
-                options.pop("name", None)  # huggingface_hub passes it, tqdm rejects it
-                super().__init__(*arguments, **options | {"disable": not sys.stderr.isatty(), "desc": row.name})
-
-        def announce_wait() -> None:
-            note(f"waiting for another process that is downloading {row.name}")
-
-        path = locate.fetch(row, bar=Bar, on_wait=announce_wait)
+        path = locate.fetch(row, bar=_bar(row.name), on_wait=partial(_announce_wait, row.name))
         try:
             locate.fetch_tokenizer(row)
         except DownloadError as error:
             problem(f"downloaded the weights of {row.name}, but not their tokenizer: {error}")
         return path
+
+    def pull_repository(self, name: str) -> Path:
+        """Download the checkpoint ``hf-hub:owner/repository``; returns its folder.
+
+        Raises :class:`~lookalike.errors.DownloadError` and :class:`~lookalike.errors.WeightsError`.
+        """
+        from lookalike.encoders.weights.repository import Repository
+
+        repository = Repository.parse(name)
+        checkpoint = repository.look_up()
+        note(f"downloading {name}: {megabytes(checkpoint.size)}, licence {checkpoint.licence or 'unknown'}")
+        return repository.fetch(checkpoint, bar=_bar(name), on_wait=partial(_announce_wait, name))
+
+
+def _bar(name: str) -> type[Any]:
+    """A progress bar for the download of ``name``."""
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
+        def __init__(self, *arguments: object, **options: object) -> None:
+            options.pop("name", None)  # huggingface_hub passes it, tqdm rejects it
+            super().__init__(*arguments, **options | {"disable": not sys.stderr.isatty(), "desc": name})
+
+    return Bar
+
+
+def _announce_wait(name: str) -> None:
+    note(f"waiting for another process that is downloading {name}")
 
 
 def _best_available() -> CatalogRow:

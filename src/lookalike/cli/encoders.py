@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 _DETAILS = """\
 Your own CLIP ViT, ResNet or VGG checkpoint in safetensors format works too. Pass its path, or the folder that open_clip
-or transformers saved it in:
-  lookalike index photos --encoder path/to/checkpoint.safetensors"""
+or transformers saved it in. Those on the Hugging Face hub have names:
+  lookalike index photos --encoder path/to/checkpoint.safetensors
+  lookalike encoders pull hf-hub:owner/repository
+  lookalike index photos --encoder hf-hub:owner/repository"""
 
 _BENCH_DETAILS = """\
 Images are encoded, not decoded. All combinations take turns, so that other load on the machine affects them equally.
@@ -51,10 +53,13 @@ def list_encoders(options: Options) -> int:
 def _list(options: Options) -> int:
     from lookalike.encoders.catalog import CATALOG
     from lookalike.encoders.weights import locate
+    from lookalike.plugins import plugins
 
     rows = [(row, locate.weights_path(row)) for row in CATALOG]
+    others = plugins("encoders").values()
     if options.json:
-        print_json({"version": 1, "encoders": [_row_json(row, path) for row, path in rows]})
+        added = [{"name": plugin.name, "package": f"{plugin.package} {plugin.version}"} for plugin in others]
+        print_json({"version": 1, "encoders": [*(_row_json(row, path) for row, path in rows), *added]})
         return 0
     line = "{:<20} {:<7} {:>11} {:>6} {:>6}  {:<13} {}"
     print(line.format("NAME", "READY", "SIZE", "PIXELS", "DIM", "LICENCE", "DESCRIPTION, FILE"))
@@ -64,6 +69,9 @@ def _list(options: Options) -> int:
         licence, description = row.licence.split(" (")[0], row.summary + file
         pixels = row.preprocessing.crop
         print(line.format(row.name, _readiness(row, path), size, pixels, row.dimension, licence, description))
+    for plugin in others:
+        package = f"of the package {printable(plugin.package)} {printable(plugin.version)}"
+        print(line.format(printable(plugin.name), "plug-in", "", "", "", "", package))
     return 0
 
 
@@ -95,7 +103,27 @@ def _readiness(row: CatalogRow, path: Path | None) -> str:
 @click.argument("name", metavar="NAME")
 @json_option
 def pull(options: Options) -> int:
-    """Download the weights of an encoder into the Hugging Face cache."""
+    """Download the weights of an encoder into the Hugging Face cache.
+
+    NAME is that of an encoder, or hf-hub:owner/repository for a checkpoint on the hub.
+    """
+    from lookalike.encoders.weights.repository import PREFIX
+
+    if options.name.startswith(PREFIX):
+        name, path = options.name, options.encoders.pull_repository(options.name)
+    else:
+        name, path = _pull_from_catalog(options)
+    if options.json:
+        from lookalike.report.document.json import path_fields
+
+        print_json({"version": 1, "encoder": name, **path_fields(path)})
+    else:
+        print(f"{name} is ready: {printable(path)}")
+    return 0
+
+
+def _pull_from_catalog(options: Options) -> tuple[str, Path]:
+    """Download an encoder of the catalogue; returns its name, and the path of its weights."""
     from lookalike.encoders import catalog
     from lookalike.encoders.weights import locate
 
@@ -104,14 +132,7 @@ def pull(options: Options) -> int:
         damaged = locate.weights_path(row)
         reason = f"{printable(damaged)} is damaged and will be replaced; " if damaged else ""
         note(f"{reason}downloading {row.name}: {megabytes(row.size)}, {row.licence}")
-    path = options.encoders.pull(row)
-    if options.json:
-        from lookalike.report.document.json import path_fields
-
-        print_json({"version": 1, "encoder": row.name, **path_fields(path)})
-    else:
-        print(f"{row.name} is ready: {printable(path)}")
-    return 0
+    return row.name, options.encoders.pull(row)
 
 
 @command("verify", parent=encoders)

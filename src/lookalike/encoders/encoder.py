@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,14 +21,16 @@ from lookalike.encoders import catalog
 from lookalike.encoders.checkpoints.checkpoint import Checkpoint, from_catalog, read_checkpoint
 from lookalike.encoders.probe import cached_probe, probe_images
 from lookalike.encoders.runtimes.choice import DeviceChoice, RuntimeChoice, load_network
-from lookalike.encoders.runtimes.runtime import Backend, Runtime
+from lookalike.encoders.runtimes.runtime import Backend, Network
 from lookalike.encoders.spec import Activation, EncoderSpec, Precision, View
 from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
 from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.encoders.weights import locate
-from lookalike.errors import EncoderError, UnknownEncoderError
+from lookalike.encoders.weights.repository import PREFIX, Repository
+from lookalike.errors import EncoderError, UnknownEncoderError, WeightsError
 from lookalike.images.decode import DecodedImage, from_pillow, open_image
 from lookalike.images.files import SkipKind, image_error
+from lookalike.plugins import Plugin, plugins
 from lookalike.search.query import ImageLike
 
 _LOG: Final = logging.getLogger(__name__)
@@ -49,7 +52,7 @@ class Encoder:
     def __init__(
         self,
         spec: EncoderSpec,
-        runtime: Runtime,
+        network: Network,
         *,
         load_text_encoder: Callable[[], TextEncoder] | None = None,
         location: Path | None = None,
@@ -64,7 +67,7 @@ class Encoder:
         self.spec = spec
         self.location = location
         self.batch = batch
-        self._runtime = runtime
+        self._network = network
         self._load_text_encoder = load_text_encoder
         self._text_encoder: TextEncoder | None = None
         self._lock = threading.Lock()
@@ -112,17 +115,23 @@ class Encoder:
         """Embed the outputs of :meth:`prepare`; returns float32 (n, dimension), each row of length 1."""
         images = np.concatenate(batch)
         parts = (images[start : start + self.batch] for start in range(0, len(images), self.batch))
-        features = np.concatenate([self._runtime.run(part) for part in parts])
+        features = np.concatenate([self._network.run(part) for part in parts])
         vectors = unit_rows(features, self.spec.name)
         if len(images) == len(batch):
             return vectors
         views = vectors.reshape(len(batch), -1, self.spec.dimension)
         return unit_rows(views.mean(axis=1), self.spec.name)
 
+    def with_view(self, view: View) -> Encoder:
+        """The same network, applied to another part of each image; without text input if it is not this one."""
+        if view == self.spec.view:
+            return self
+        return Encoder(replace(self.spec, view=view), self._network, location=self.location, batch=self.batch)
+
     @property
     def backend(self) -> Backend:
         """The runtime and the device that compute the embeddings."""
-        return self._runtime.backend
+        return self._network.backend
 
     def probe(self) -> NDArray[np.float32]:
         """The embeddings of 16 fixed images, float32 (16, dimension), to compare what two machines compute.
@@ -148,10 +157,10 @@ class Encoder:
 class TextEncoder:
     """The text tower of a CLIP encoder, with its tokenizer."""
 
-    def __init__(self, name: str, tokenizer: Tokenizer, runtime: Runtime) -> None:
+    def __init__(self, name: str, tokenizer: Tokenizer, network: Network) -> None:
         self._name = name
         self._tokenizer = tokenizer
-        self._runtime = runtime
+        self._network = network
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed ``texts``; returns float32 (n, dimension), each row of length 1.
@@ -162,7 +171,7 @@ class TextEncoder:
         for text, (_, first) in zip(texts, tokens[:, :2], strict=True):
             if first == END:
                 raise EncoderError(f"text query is empty: {text!r}")
-        return unit_rows(self._runtime.run(tokens), self._name)
+        return unit_rows(self._network.run(tokens), self._name)
 
 
 def unit_rows(features: NDArray[np.float32], name: str) -> NDArray[np.float32]:
@@ -185,7 +194,9 @@ def load_encoder(
     runtime: RuntimeChoice = "auto",
     device: DeviceChoice = "auto",
 ) -> Encoder:
-    """Load an encoder: one of the catalogue by its ``name``, or a checkpoint by its path.
+    """Load an encoder: one of the catalogue, of a plug-in or of the hub by its ``name``, or a checkpoint by its path.
+
+    Names of the hub have the form ``hf-hub:owner/repository``; ``lookalike encoders pull`` downloads them.
 
     ``"auto"`` is a CLIP encoder whose weights are on this machine, else the one installed with Lookalike; nothing is
     downloaded. Precision ``"auto"`` is fp32 unless the catalogue says that bf16 retrieves equally well. ``view`` is the
@@ -194,10 +205,14 @@ def load_encoder(
     ``device`` for ``"auto"`` is the CPU.
 
     Raises :class:`~lookalike.errors.UnknownEncoderError`, :class:`~lookalike.errors.WeightsError`,
-    :class:`~lookalike.errors.UnknownActivationError`, :class:`~lookalike.errors.DeviceError` if there is no GPU, or
-    :class:`~lookalike.errors.EncoderError` for an unknown or unsupported precision, view, activation or runtime.
+    :class:`~lookalike.errors.UnknownActivationError`, :class:`~lookalike.errors.DeviceError` if there is no GPU,
+    :class:`~lookalike.errors.PluginError`, or :class:`~lookalike.errors.EncoderError` for an unknown or unsupported
+    precision, view, activation or runtime.
     """
     _check_choices(runtime=runtime, device=device, precision=precision, view=view, activation=activation)
+    plugin = _plugin(os.fspath(name))
+    if plugin is not None:
+        return _load_plugin(plugin, precision, view)
     checkpoint = find_checkpoint(os.fspath(name), activation=activation)
     chosen = checkpoint.precision if precision == "auto" else precision
     spec = checkpoint.spec(chosen, view)
@@ -215,16 +230,42 @@ def load_encoder(
         spec,
         network,
         load_text_encoder=load_text_encoder if checkpoint.has_text else None,
-        location=None if checkpoint.in_catalog else checkpoint.path,
+        location=None if checkpoint.has_own_name else checkpoint.path,
         batch=checkpoint.batch,
     )
 
 
+def _plugin(name: str) -> Plugin | None:
+    """The plug-in called ``name``, unless that is an encoder of the catalogue or a path."""
+    is_taken = name in ("", "auto") or name.startswith(PREFIX) or any(row.name == name for row in catalog.CATALOG)
+    if is_taken or _looks_like_a_path(name) or os.path.exists(name):  # noqa: PTH110  as in find_checkpoint
+        return None
+    return plugins("encoders").get(name)
+
+
+def _load_plugin(plugin: Plugin, precision: Precision | Literal["auto"], view: View) -> Encoder:
+    load = plugin.load()
+    try:
+        encoder = load()
+    except Exception as error:
+        raise plugin.error(f"can't be loaded ({type(error).__name__}: {error})") from error
+    if not isinstance(encoder, Encoder):
+        raise plugin.error(f"its function returns {type(encoder).__name__}, not Encoder")
+    if encoder.spec.name != plugin.name:
+        raise plugin.error(f"its encoder is called {encoder.spec.name}, not like the entry point")
+    if precision not in ("auto", encoder.spec.precision):
+        raise EncoderError(f"{plugin.name} computes in {encoder.spec.precision} only, not in {precision}")
+    _LOG.info("loaded %s, a plug-in of %s %s", plugin.name, plugin.package, plugin.version)
+    return encoder.with_view(view)
+
+
 def find_checkpoint(name: str, *, activation: Activation | None = None) -> Checkpoint:
-    """Find the checkpoint for ``name``: ``"auto"``, an encoder of the catalogue, or the path of a file or folder.
+    """Find the checkpoint for ``name``: ``"auto"``, an encoder of the catalogue or of the hub, or a path.
 
     Raises the same errors as :func:`load_encoder`.
     """
+    if name.startswith(PREFIX):
+        return _from_hub(name, activation)
     if name == "auto":
         name = locate.best_available().name
     in_catalog = any(row.name == name for row in catalog.CATALOG)
@@ -234,6 +275,13 @@ def find_checkpoint(name: str, *, activation: Activation | None = None) -> Check
         raise UnknownEncoderError(f"{name}: no such file or folder, and no encoder has this name")
     row = catalog.find(name)
     return from_catalog(row, locate.verified_path(row))
+
+
+def _from_hub(name: str, activation: Activation | None) -> Checkpoint:
+    folder = Repository.parse(name).cached_folder()
+    if folder is None:
+        raise WeightsError(f"{name} is not on this machine. To download it: lookalike encoders pull {name}")
+    return replace(read_checkpoint(folder, activation=activation), name=name, has_own_name=True)
 
 
 def _looks_like_a_path(name: str) -> bool:

@@ -31,9 +31,10 @@ _IMAGE_FAMILIES: Final = {"resnet": "layer4.0.conv3.weight", "vgg": "pre_logits.
 class Checkpoint:
     """A weights file and the settings of its network.
 
-    ``clip`` is set for CLIP only. ``has_text`` says whether there is a text tower, ``in_catalog`` whether the
-    checkpoint belongs to the catalogue. ``precision`` is the meaning of precision ``auto``, ``batch`` the number of
-    images per batch. ``context`` and ``vocabulary`` are the context length and the vocabulary size of the text tower.
+    ``clip`` is set for CLIP only. ``has_text`` says whether there is a text tower, ``has_own_name`` whether the
+    checkpoint is found by its name: in the catalogue or on the hub. ``precision`` is the meaning of precision ``auto``,
+    ``batch`` the number of images per batch. ``context`` and ``vocabulary`` are the context length and the vocabulary
+    size of the text tower.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Checkpoint:
     preprocessing: Preprocessing
     clip: ClipSettings | None
     has_text: bool
-    in_catalog: bool = False
+    has_own_name: bool = False
     precision: Precision = "fp32"
     batch: int = BATCH
     context: int = CONTEXT
@@ -85,7 +86,7 @@ def from_catalog(row: CatalogRow, path: Path) -> Checkpoint:
         row.preprocessing,
         row.clip,
         has_text=has_text,
-        in_catalog=True,
+        has_own_name=True,
         precision="bf16" if row.bf16_verified_by else "fp32",
         batch=row.batch,
     )

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import mmap
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,5 +83,5 @@ def compiled_copy(source: NetworkSource, precision: Precision, version: str, pro
     key = json.dumps(
         [source.name, source.weights_sha256, source.graph_version, source.settings, version, processor, precision]
     )
-    name = f"{source.name}-{precision}-{source.weights_sha256[:12]}"
+    name = re.sub(r"[^\w.-]", "_", f"{source.name}-{precision}-{source.weights_sha256[:12]}")
     return CompiledCopy(name, hashlib.sha256(key.encode()).hexdigest()[:16])

@@ -26,17 +26,8 @@ class Backend:
         return f"{self.runtime} on {self.device}"
 
 
-class Runtime(Protocol):
+class Network(Protocol):
     """A loaded network. It is thread-safe; calls run one after another."""
-
-    @classmethod
-    def load(cls, source: NetworkSource, precision: Precision, device: Device = "cpu") -> Self:
-        """Load ``source``.
-
-        Raises :class:`~lookalike.errors.EncoderError` if ``precision`` is unsupported, the runtime isn't installed, or
-        it has no such ``device``.
-        """
-        ...
 
     @property
     def backend(self) -> Backend:
@@ -47,5 +38,18 @@ class Runtime(Protocol):
         """Compute the features, float32 (n, d), of a batch.
 
         ``batch`` contains pixels, uint8 (n, S, S, 3), or token ids, int64 (n, tokens).
+        """
+        ...
+
+
+class Runtime(Network, Protocol):
+    """A network that can be loaded from its source."""
+
+    @classmethod
+    def load(cls, source: NetworkSource, precision: Precision, device: Device = "cpu") -> Self:
+        """Load ``source``.
+
+        Raises :class:`~lookalike.errors.EncoderError` if ``precision`` is unsupported, the runtime isn't installed, or
+        it has no such ``device``.
         """
         ...

@@ -8,8 +8,8 @@ from typing import Final
 
 from lookalike.errors import WeightsError
 
-# The file names that open_clip, transformers and timm use, in order of preference.
-_FILE_NAMES: Final = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.safetensors")
+FILE_NAMES: Final = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.safetensors")
+"""The file names that open_clip, transformers and timm use, in order of preference."""
 
 # One of several files; a file named -00001-of-00001 is complete.
 _SHARD: Final = re.compile(r".+-\d+-of-(?!0*1\.)\d+\.safetensors")
@@ -24,7 +24,7 @@ def checkpoint_file(path: Path) -> Path:
         if _SHARD.fullmatch(path.name):
             raise _sharded_error(path)
         return path
-    for name in _FILE_NAMES:
+    for name in FILE_NAMES:
         if (path / name).is_file():
             return path / name
     files = sorted(path.glob("*.safetensors"))
@@ -43,7 +43,7 @@ def checkpoint_file(path: Path) -> Path:
 
 def checkpoint_name(file: Path) -> str:
     """The name of the checkpoint in ``file``: its own name, or its folder's if the file has a standard name."""
-    return file.stem if file.name not in _FILE_NAMES else file.absolute().parent.name
+    return file.stem if file.name not in FILE_NAMES else file.absolute().parent.name
 
 
 def _sharded_error(path: Path) -> WeightsError:

@@ -33,7 +33,7 @@ def cached_path(file: HubFile) -> Path | None:
     The layout of the cache is documented; importing all of ``huggingface_hub`` would cost half a second at every start.
     """
     folder = f"models--{file.repository.replace('/', '--')}"
-    path = _cache_folder() / folder / "snapshots" / file.revision / file.filename
+    path = cache_folder() / folder / "snapshots" / file.revision / file.filename
     return path if path.is_file() else None
 
 
@@ -56,10 +56,11 @@ def download(
     except LookalikeError:
         raise
     except Exception as error:  # of the HTTP library that huggingface_hub uses, which isn't part of its interface
-        raise _download_error(file, error) from error
+        raise download_error(f"{file.repository}/{file.filename}", file.revision, error) from error
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """The folder of the Hugging Face cache."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # has to be set before the first import
     from huggingface_hub import constants  # quick to import, unlike the rest of the package
 
@@ -86,7 +87,7 @@ def _download_to_cache(
         if cached_path(file) is None and not blob.is_file():
             _fetch(origin, blob, sha256, bar)
         # The blob is already in the cache, so this only creates the entry in the snapshot.
-        return Path(hf_hub_download(file.repository, file.filename, revision=file.revision, cache_dir=_cache_folder()))
+        return Path(hf_hub_download(file.repository, file.filename, revision=file.revision, cache_dir=cache_folder()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _query_hub(file: HubFile) -> tuple[Path, _Origin]:
             f"{file.repository}: the hub answered with revision {metadata.commit_hash}, not {file.revision}; try again "
             f"later, {_ALTERNATIVE}"
         )
-    folder = _cache_folder() / f"models--{file.repository.replace('/', '--')}" / "blobs"
+    folder = cache_folder() / f"models--{file.repository.replace('/', '--')}" / "blobs"
     folder.mkdir(parents=True, exist_ok=True)
     is_the_hub = urlsplit(metadata.location).netloc == urlsplit(address).netloc
     return folder / metadata.etag, _Origin(metadata.location, metadata.size, is_the_hub)
@@ -150,10 +151,11 @@ def _fetch(origin: _Origin, blob: Path, sha256: str | None, bar: type[Any] | Non
     part.replace(blob)
 
 
-def _download_error(file: HubFile, error: Exception) -> DownloadError:
+def download_error(name: str, revision: str, error: Exception) -> DownloadError:
+    """The error for ``name``, a file or a repository, that couldn't be downloaded."""
     from huggingface_hub import constants, errors
 
-    what = f"{file.repository}/{file.filename} at {file.revision[:12]}"
+    what = f"{name} at {revision[:12]}"
     if isinstance(error, OSError) and _is_disk_error(error):
         variable = "HF_HUB_CACHE" if os.environ.get("HF_HUB_CACHE") else "HF_HOME"
         if isinstance(error, NoLocksError):
@@ -161,7 +163,7 @@ def _download_error(file: HubFile, error: Exception) -> DownloadError:
         else:
             way_out = f"{error.strerror}. Free some space, or set {variable} to another folder"
         return DownloadError(
-            f"{what}: can't be stored in {_cache_folder()}: {way_out}, then run the same command again", kind="disk"
+            f"{what}: can't be stored in {cache_folder()}: {way_out}, then run the same command again", kind="disk"
         )
     if constants.HF_HUB_OFFLINE:
         return DownloadError(
@@ -171,7 +173,8 @@ def _download_error(file: HubFile, error: Exception) -> DownloadError:
     absent = (errors.RemoteEntryNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError)
     if isinstance(error, absent):
         return DownloadError(
-            f"{what}: {constants.ENDPOINT} doesn't have this file; update Lookalike, {_ALTERNATIVE}", kind="absent"
+            f"{what}: {constants.ENDPOINT} doesn't have this; check the name or update Lookalike, {_ALTERNATIVE}",
+            kind="absent",
         )
     detail = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DownloadError(

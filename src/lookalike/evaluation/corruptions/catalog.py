@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Final
 
 from lookalike.errors import UnknownCorruptionError
@@ -17,14 +19,46 @@ from lookalike.evaluation.corruptions.occlusion import OCCLUSION
 from lookalike.evaluation.corruptions.pose import POSE
 from lookalike.evaluation.corruptions.tone import TONE
 from lookalike.evaluation.corruptions.weather import WEATHER
+from lookalike.plugins import Plugin, plugins
 
 FAMILIES: Final = ("noise", "blur", "light", "weather", "lens", "pose", "occlusion", "background")
 """The families of corruptions, in the order of reports."""
 
-CORRUPTIONS: Final = {
-    corruption.name: corruption
-    for corruption in (*NOISE, *BLUR, *TONE, *LAMPS, *WEATHER, *LENS, *CAMERA, *POSE, *OCCLUSION, *BACKGROUND)
-}
+_OWN: Final = (*NOISE, *BLUR, *TONE, *LAMPS, *WEATHER, *LENS, *CAMERA, *POSE, *OCCLUSION, *BACKGROUND)
+
+
+class _Catalog(Mapping[str, Corruption]):
+    """Our own corruptions, and those of plug-ins, which are imported at the first use: they import this package."""
+
+    def __getitem__(self, name: str) -> Corruption:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @cached_property
+    def _all(self) -> dict[str, Corruption]:
+        own = {corruption.name: corruption for corruption in _OWN}
+        added = {name: _plugged_in(plugin) for name, plugin in plugins("corruptions").items() if name not in own}
+        every = (*own.values(), *added.values())
+        return {one.name: one for family in FAMILIES for one in every if one.family == family}
+
+
+def _plugged_in(plugin: Plugin) -> Corruption:
+    corruption = plugin.load()
+    if not isinstance(corruption, Corruption):
+        raise plugin.error(f"it is of the type {type(corruption).__name__}, not Corruption")
+    if corruption.name != plugin.name:
+        raise plugin.error(f"its corruption is called {corruption.name}, not like the entry point")
+    if corruption.family not in FAMILIES:
+        raise plugin.error(f"its family is {corruption.family}; choose from {', '.join(FAMILIES)}")
+    return corruption
+
+
+CORRUPTIONS: Final[Mapping[str, Corruption]] = _Catalog()
 """Every corruption by name, family by family."""
 
 _SUGGESTIONS = 4

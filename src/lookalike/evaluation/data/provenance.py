@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
+from lookalike.plugins import plugin_versions
+
 _PACKAGES: Final = ("lookalike", "numpy", "pillow", "openvino", "onnxruntime")
 
 
@@ -29,9 +31,9 @@ _Result = TypeVar("_Result", bound=_HasProvenance)
 class Provenance:
     """What a result was produced with.
 
-    ``versions`` are those of Python and of the packages that results depend on, by name; ``machine`` is one line about
-    processor and system; ``command`` is the command line that repeats the result, None if it was not produced from the
-    command line. There is no date, so that the same input gives the same report.
+    ``versions`` are those of Python and of the packages that results depend on, plug-ins included, by name; ``machine``
+    is one line about processor and system; ``command`` is the command line that repeats the result, None if it was not
+    produced from the command line. There is no date, so that the same input gives the same report.
     """
 
     versions: Mapping[str, str]
@@ -56,7 +58,7 @@ def _package_versions() -> dict[str, str]:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return versions
+    return versions | plugin_versions()
 
 
 def _machine() -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from lookalike.evaluation.robustness.grid import CLEAN, Version
 from lookalike.evaluation.robustness.jobs import Job, Plan
 from lookalike.images.files import Skipped
 from lookalike.machine import processors
+from lookalike.plugins import plugin_versions
 from lookalike.progress import Progress
 
 # How many jobs each thread runs ahead of the encoder. This bounds memory: a job returns at most five prepared images.
@@ -111,8 +112,9 @@ def encode_grid(
     order = sorted(range(len(rows)), key=lambda row: (rows[row].label, row))
     needs_donors = any(version.severity and CORRUPTIONS[version.corruption].donor for version in versions)
     donors = plan_donors(rows, digests, seed=seed) if needs_donors else None
-    # Another version of this package may make other images from the same parameters.
-    settings = [_FORMAT, provenance().versions.get("lookalike"), STANDARD_SIDE, seed, encoder.spec.to_json()]
+    # Other versions of this package and of plug-ins may make other images from the same parameters.
+    settings: list[Any] = [_FORMAT, provenance().versions.get("lookalike"), STANDARD_SIDE, seed, encoder.spec.to_json()]
+    settings += list(plugin_versions().items())
     store = VectorStore(folder / contents.fingerprint(settings), VectorShape(len(rows), encoder.spec.dimension))
     with store.lock():
         segments = store.segments_for([version.name for version in versions])
