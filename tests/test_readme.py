@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -47,9 +48,14 @@ def reader_folder(tmp_path, isolated_cache):
     shutil.copy(source / "coffee.png", tmp_path / "photos" / "2023")
     shutil.copy(source / "rocket.jpg", tmp_path / "query.jpg")
     shutil.copy(source / "retina.jpg", tmp_path / "another.jpg")
-    (tmp_path / "joints.csv").write_text("path,km,date,label\nold.jpg,32.5,2023-06-01,joint\nchelsea.png,7,,cat\n")
+    labels = {"old.jpg": "joint", "astronaut.png": "joint", "coffee.png": "sleeper", "chelsea.png": "sleeper"}
+    rows = [f"{path},32.5,2023-06-01,{label}" for path, label in labels.items()]
+    (tmp_path / "joints.csv").write_text("\n".join(["path,km,date,label", *rows]))
     (tmp_path / "new-photos").mkdir()
     shutil.copy(source / "motorcycle_right.png", tmp_path / "new-photos")
+    np.save(tmp_path / "embeddings.npy", np.random.default_rng(0).normal(size=(20, 8)))
+    rows = [f"{number}.jpg,{('cat', 'dog')[number % 2]}" for number in range(20)]
+    (tmp_path / "embeddings.csv").write_text("\n".join(["path,label", *rows]))
     _make_dataset(source, tmp_path / "PetImages", {"Cat": "chelsea.png", "Dog": "coffee.png"})
     _make_dataset(source, tmp_path / "rail", {"joint": "brick.png", "sleeper": "gravel.png"})
     return tmp_path

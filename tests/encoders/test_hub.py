@@ -251,7 +251,7 @@ def test_an_unknown_revision_is_an_error(hub):
     other = HubFile(FILE.repository, FILE.filename, "0" * 40)
     answer = download(other)
     assert (answer["error"], answer["kind"]) == ("DownloadError", "absent")
-    assert "doesn't have this file" in answer["message"]
+    assert "doesn't have this; check the name" in answer["message"]
     assert "--encoder PATH" in answer["message"]
 
 

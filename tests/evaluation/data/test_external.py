@@ -82,6 +82,20 @@ def test_images_need_not_be_there(pets: Path, fake: FakeEncoder, tmp_path: Path)
     assert [there.dataset.file(row).is_file() for row in there.rows] == 12 * [True]
 
 
+def test_rows_without_a_label_are_left_out(pets: Path, fake: FakeEncoder):
+    """With their vectors, so that each row keeps its own; a note counts them."""
+    file, labels = written(pets, fake), pets / "labels.csv"
+    whole = load_embeddings(file, labels)
+    labels.write_text(labels.read_text().replace("3.png,dog", "3.png,"))
+    rest = load_embeddings(file, labels)
+    assert [row.path for row in rest.rows] == [row.path for row in whole.rows if row.path != "3.png"]
+    assert np.array_equal(rest.vectors, np.delete(whole.vectors, 3, axis=0))
+    assert "1 row without a label left out" in rest.dataset.notes
+    labels.write_text("path,label\n" + "".join(f"{number}.png,\n" for number in range(12)))
+    with pytest.raises(DatasetError, match="no row has a label"):
+        load_embeddings(file, labels)
+
+
 WRONG: dict[str, Callable[[Path], object]] = {
     "3 rows, but": lambda file: np.save(file, np.ones((3, 5), np.float32)),
     "row 4 is not finite": lambda file: np.save(file, with_row(4, np.nan)),

@@ -9,6 +9,7 @@ from lookalike.errors import EvaluationError
 from lookalike.evaluation.corruptions import CORRUPTIONS
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.sampling import round_robin, subset
+from lookalike.evaluation.robustness import grid as grid_module
 from lookalike.evaluation.robustness.donors import CLASS_POOL, POOL, plan_donors
 from lookalike.evaluation.robustness.grid import (
     CLEAN,
@@ -71,7 +72,8 @@ def test_the_name_of_a_version_depends_on_its_parameters(monkeypatch: pytest.Mon
     before = Version("fog", 3).name
     fog = CORRUPTIONS["fog"]
     values = {name: tuple(2 * number for number in numbers) for name, numbers in fog.parameter_values.items()}
-    monkeypatch.setitem(CORRUPTIONS, "fog", replace(fog, parameter_values=values))
+    changed = dict(CORRUPTIONS) | {"fog": replace(fog, parameter_values=values)}
+    monkeypatch.setattr(grid_module, "CORRUPTIONS", changed)
     assert Version("fog", 3).name != before
 
 

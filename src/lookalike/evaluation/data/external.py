@@ -14,7 +14,8 @@ from lookalike.encoders.weights.cache import file_sha256
 from lookalike.errors import DatasetError, ImageError
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset, ExternalEmbeddings
-from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.data.layouts.labels_file import read_labels
+from lookalike.evaluation.data.load import dataset_of_labels, with_checked_classes
 from lookalike.images.files import open_file, sha256
 from lookalike.text import plural, printable
 
@@ -27,26 +28,29 @@ def load_embeddings(
 ) -> EmbeddedDataset:
     """Embeddings in ``file``, a numpy array (n, dimension), of the images in the rows of the CSV ``labels`` (n).
 
-    The embeddings are normalised to length 1. The images, below ``source`` or the folder of ``labels``, needn't be
-    there; only where they are, exact copies are recognised. Raises :class:`~lookalike.errors.DatasetError`.
+    The embeddings are normalised to length 1, and rows without a label left out. The images, below ``source`` or the
+    folder of ``labels``, needn't be there; only where they are, exact copies are recognised. Raises
+    :class:`~lookalike.errors.DatasetError`.
     """
     array = _open_array(file)
-    dataset = load_dataset(
-        labels if source is None else source,
-        csv=None if source is None else labels,
-        need_files=False,
-        allow_outside=allow_outside,
-    )
-    if len(dataset.rows) != len(array):
+    others = [] if source is None else [source.absolute()]
+    read = read_labels(labels.absolute(), *others, allow_outside=allow_outside, need_all=False)
+    if len(read.rows) != len(array):
         raise DatasetError(
-            f"{printable(file)}: {plural(len(array), 'row')}, but {printable(labels)} has {len(dataset.rows):,}. Row i "
-            "of the array must be the embedding of row i of the CSV"
+            f"{printable(file)}: {plural(len(array), 'row')}, but {printable(labels)} has {len(read.rows):,}. Row i of "
+            "the array must be the embedding of row i of the CSV"
         )
+    labelled = [number for number, row in enumerate(read.rows) if row.label]
+    if not labelled:
+        raise DatasetError(f"{printable(labels)}: no row has a label")
+    rows = tuple(read.rows[number] for number in labelled)
+    dataset = with_checked_classes(replace(dataset_of_labels(labels.absolute(), read), rows=rows))
     vectors, were_unit = _normalised(array, file)
     digests, missing = _digests(dataset)
+    notes = _notes(were_unit=were_unit, missing=missing, unlabelled=len(read.rows) - len(rows))
     return EmbeddedDataset(
-        dataset=replace(dataset, notes=(*dataset.notes, *_notes(were_unit=were_unit, missing=missing))),
-        vectors=vectors,
+        dataset=replace(dataset, notes=(*dataset.notes, *notes)),
+        vectors=vectors[labelled],
         digests=digests,
         rows=dataset.rows,
         skipped=(),
@@ -102,8 +106,10 @@ def _digests(dataset: Dataset) -> tuple[tuple[bytes, ...], int]:
     return tuple(digests), missing
 
 
-def _notes(*, were_unit: bool, missing: int) -> list[str]:
+def _notes(*, were_unit: bool, missing: int, unlabelled: int) -> list[str]:
     notes = [] if were_unit else ["the embeddings were normalised to length 1"]
+    if unlabelled:
+        notes.append(f"{plural(unlabelled, 'row')} without a label left out")
     if missing:
         notes.append(f"{plural(missing, 'image')} not found: exact copies among them are not recognised")
     return notes

@@ -38,7 +38,6 @@ def load_dataset(
     skip_missing: bool = False,
     require_all: bool = False,
     allow_outside: bool = False,
-    need_files: bool = True,
 ) -> Dataset:
     """Read a list of labelled images; no image is opened.
 
@@ -49,20 +48,26 @@ def load_dataset(
     gallery, each a dataset, or listed by one file of labels; other folders are left out.
 
     A single class raises an error unless ``one_class`` is set, since every retrieved image is then relevant. So does a
-    row of a CSV whose file is missing, unless ``skip_missing`` is set or no files are needed (``need_files``), and one
-    whose file is not below the folder of the CSV (or ``source``), unless ``allow_outside`` is set. With
-    ``require_all``, embedding the dataset raises an error if an image can't be used (damaged, blank); otherwise such
-    images are skipped and counted. Raises :class:`~lookalike.errors.DatasetError`, which names the file, the line and
-    what to change.
+    row of a CSV whose file is missing, unless ``skip_missing`` is set, and one whose file is not below the folder of
+    the CSV (or ``source``), unless ``allow_outside`` is set. With ``require_all``, embedding the dataset raises an
+    error if an image can't be used (damaged, blank); otherwise such images are skipped and counted. Raises
+    :class:`~lookalike.errors.DatasetError`, which names the file, the line and what to change.
     """
     path = Path(source).absolute()
     labels = None if csv is None else Path(csv).absolute()
-    read = partial(_from_csv, skip_missing=skip_missing, allow_outside=allow_outside, need_files=need_files)
+    read = partial(_from_csv, skip_missing=skip_missing, allow_outside=allow_outside)
     dataset = _read(path, labels, read) if split is None else _read_split(path, labels, read, split)
+    return replace(with_checked_classes(dataset, one_class=one_class), requires_all=require_all)
+
+
+def with_checked_classes(dataset: Dataset, *, one_class: bool = False) -> Dataset:
+    """The dataset with labels in one spelling, and notes on classes that have nothing to find.
+
+    Raises :class:`~lookalike.errors.DatasetError` for a single class, unless ``one_class`` is set.
+    """
     dataset = with_one_spelling(dataset)
     _check_classes(dataset, one_class=one_class)
-    notes = (*dataset.notes, *_classes_without_relevant(dataset))
-    return replace(dataset, notes=notes, requires_all=require_all)
+    return replace(dataset, notes=(*dataset.notes, *_classes_without_relevant(dataset)))
 
 
 def _read(path: Path, labels: Path | None, read: Callable[..., Dataset]) -> Dataset:
@@ -150,17 +155,18 @@ def labels_of(folder: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
-def _from_csv(
-    file: Path, folder: Path | None = None, *, skip_missing: bool, allow_outside: bool, need_files: bool
-) -> Dataset:
+def _from_csv(file: Path, folder: Path | None = None, *, skip_missing: bool, allow_outside: bool) -> Dataset:
     """A CSV of labels, for the images below ``folder`` if it is given; a note counts those without a row."""
     labels = labels_file.read_labels(
-        file,
-        *([] if folder is None else [folder]),
-        skip_missing=skip_missing,
-        allow_outside=allow_outside,
-        need_files=need_files,
+        file, *([] if folder is None else [folder]), skip_missing=skip_missing, allow_outside=allow_outside
     )
+    dataset = dataset_of_labels(file, labels)
+    others = () if folder is None else _images_without_row(folder, labels.root, labels.rows)
+    return replace(dataset, notes=(*dataset.notes, *others))
+
+
+def dataset_of_labels(file: Path, labels: labels_file.Labels) -> Dataset:
+    """The dataset of the labels that were read from ``file``."""
     root, rows = labels.root, labels.rows
     has_default_name = file.name in (labels_file.NAME, *labels_file.METADATA)
     return Dataset(
@@ -172,7 +178,7 @@ def _from_csv(
         description=plural(len(rows), "row")
         + f" of {printable(file)}"
         + ("" if root == file.parent else f", paths relative to {printable(root)}"),
-        notes=(*_rows_without_image(labels.missing), *(_images_without_row(folder, root, rows) if folder else ())),
+        notes=tuple(_rows_without_image(labels.missing)),
         gallery=find_gallery(root),
     )
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
@@ -41,16 +41,16 @@ class Labels:
 
 
 def read_labels(
-    file: Path, *others: Path, skip_missing: bool = False, allow_outside: bool = False, need_files: bool = True
+    file: Path, *others: Path, skip_missing: bool = False, allow_outside: bool = False, need_all: bool = True
 ) -> Labels:
     """Read a CSV of labels.
 
     Its paths are relative to its own folder, or to the first of ``others`` that contains the first row's file. Raises
     :class:`~lookalike.errors.DatasetError`, which names the line, for anything invalid, for files that don't exist
     unless ``skip_missing`` is set, and for files outside of that folder unless ``allow_outside`` is set. Without
-    ``need_files``, paths of files that don't exist are kept as they are.
+    ``need_all``, paths of files that don't exist are kept as they are, and labels may be empty.
     """
-    records = list(_records(file))
+    records = list(_records(file, _REQUIRED if need_all else ("path",)))
     if not records:
         raise DatasetError(f"{printable(file)}: no rows below the header. Add one row per image ({_FORMAT})")
     candidates = (file.parent, *others)
@@ -58,11 +58,11 @@ def read_labels(
     root = next((folder for folder in candidates if _existing_path(folder, first) is not None), file.parent)
     if not allow_outside:
         _check_inside(file, root, records)
-    missing = [record for record in records if need_files and _existing_path(root, record.fields["path"]) is None]
+    missing = [record for record in records if need_all and _existing_path(root, record.fields["path"]) is None]
     if skip_missing and len(missing) < len(records):
         left_out = {record.line for record in missing}
         records = [record for record in records if record.line not in left_out]
-    rows = tuple(_rows(file, root, records, need_files=need_files))
+    rows = tuple(_rows(file, root, records, need_all=need_all))
     _check_split(file, records, rows)
     return Labels(root, rows, tuple(record.fields["path"] for record in missing))
 
@@ -102,13 +102,17 @@ def _json_rows(file: Path) -> Iterator[CsvRow]:
         yield CsvRow(line, ["" if fields.get(name) is None else str(fields[name]) for name in names])
 
 
-def _records(file: Path) -> Iterator[_Record]:
+def _records(file: Path, required: Sequence[str]) -> Iterator[_Record]:
+    """The rows of the file; the columns ``required`` must not be empty."""
     try:
         rows = _raw_rows(file)
         header = next(rows).values
         columns = _columns(file, header)
         for line, values in rows:
-            yield _Record(line, _fields(file, line, values, header, columns))
+            fields = _fields(file, line, values, header, columns)
+            if empty := next((name for name in required if not fields[name].strip()), None):
+                raise _line_error(file, line, f"the {empty} is empty. Fill it in, or delete the row")
+            yield _Record(line, fields)
     except TableError as error:
         raise DatasetError(str(error)) from error
 
@@ -143,14 +147,11 @@ def _fields(file: Path, line: int, values: list[str], header: list[str], columns
     fields = {name: padded[columns[name]] if name in columns else "" for name in _COLUMNS}
     # Spaces around a label are a mistake; the name of a file can really start or end with one.
     fields |= {name: fields[name].strip() for name in _COLUMNS if name not in ("path", "mask")}
-    for name in _REQUIRED:
-        if not fields[name].strip():
-            raise _line_error(file, line, f"the {name} is empty. Fill it in, or delete the row")
     return fields
 
 
-def _rows(file: Path, root: Path, records: list[_Record], *, need_files: bool) -> Iterator[Row]:
-    paths = _existing_paths(file, root, records, "path", need_files=need_files)
+def _rows(file: Path, root: Path, records: list[_Record], *, need_all: bool) -> Iterator[Row]:
+    paths = _existing_paths(file, root, records, "path", need_all=need_all)
     masks = _existing_paths(file, root, [record for record in records if record.fields["mask"].strip()], "mask")
     seen: dict[str, int] = {}
     for record in records:
@@ -176,13 +177,13 @@ def _rows(file: Path, root: Path, records: list[_Record], *, need_files: bool) -
 
 
 def _existing_paths(
-    file: Path, root: Path, records: list[_Record], column: str, *, need_files: bool = True
+    file: Path, root: Path, records: list[_Record], column: str, *, need_all: bool = True
 ) -> dict[int, str]:
-    """The path in ``column`` by line; each must exist and not be a folder, unless no files are needed."""
+    """The path in ``column`` by line; each must exist and not be a folder, unless not all are needed."""
     paths, missing = {}, []
     for record in records:
         path = _existing_path(root, record.fields[column])
-        if path is None and not need_files:
+        if path is None and not need_all:
             paths[record.line] = record.fields[column].strip()
         elif path is None:
             missing.append(record)
