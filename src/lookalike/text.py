@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+from collections.abc import Iterable
+from typing import Final
+
+_WINDOWS_WORD: Final = re.compile(r"[\w.:/\\+-]+")
 
 
 def printable(path: str | os.PathLike[str]) -> str:
     r"""``path`` on one printable line: line breaks as ``\n``, bytes that aren't UTF-8 as ``\xff``."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def command_text(arguments: Iterable[str], *, windows: bool = os.name == "nt") -> str:
+    """A command as it is typed: with quotes where the shells of this system, or of ``windows``, need them."""
+    if not windows:
+        return shlex.join(arguments)
+    # Double quotes are understood by cmd and PowerShell; names of files can't contain any.
+    return " ".join(one if _WINDOWS_WORD.fullmatch(one) else f'"{one}"' for one in arguments)
 
 
 def megabytes(size: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.cli.terminal.messages import note, problem
@@ -79,10 +79,14 @@ def tell_stop(report: UpdateReport) -> None:
 def path_from_here(file: Path) -> str:
     """A path that opens ``file`` from the current folder: relative if the file is in it or below, else absolute."""
     try:
-        here = Path.cwd()
+        return path_from(Path.cwd(), file)
     except FileNotFoundError:  # it was deleted
         return os.fspath(file)
-    return os.fspath(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
+def path_from(folder: PurePath, file: PurePath) -> str:
+    """``file``, relative to ``folder`` if it is in it or below; names are equal as the system of the paths says."""
+    return os.fspath(file.relative_to(folder) if file.is_relative_to(folder) else file)
 
 
 def print_json(answer: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from lookalike.csv_rows import CsvRow, line_error, read_rows
@@ -47,7 +48,7 @@ def annotate(store: Store, values: Mapping[str, Mapping[str, str]]) -> Annotated
     """Set values of columns by path, which is relative to the root or absolute; an empty value deletes one."""
     names = dict.fromkeys(name for fields in values.values() for name in fields)
     return _annotate(
-        store, [(_candidates(store.root, [""], path), fields) for path, fields in values.items()], [*names]
+        store, [(meanings(str(store.root), [""], path), fields) for path, fields in values.items()], [*names]
     )
 
 
@@ -59,7 +60,7 @@ def annotate_from_csv(store: Store, file: Path, path_column: str | None = None) 
     """
     table = _Table(file, path_column)
     starts = ["", *_below(real_path(store.root), real_path(file.absolute().parent))]
-    rows = [(_candidates(store.root, starts, path), fields) for path, fields in table.rows()]
+    rows = [(meanings(str(store.root), starts, path), fields) for path, fields in table.rows()]
     if not rows:
         raise TableError(f"{printable(file)}: no rows below the header")
     annotated = _annotate(store, rows, table.columns)
@@ -187,18 +188,20 @@ def _annotate(store: Store, rows: Sequence[tuple[list[str], Mapping[str, str]]],
     return Annotated(matched, tuple(columns), tuple(unmatched))
 
 
-def _candidates(root: Path, starts: Sequence[str], text: str) -> list[str]:
-    """What a path may mean: as it is written, and then relative to the root, from each of ``starts`` below it."""
+def meanings(root: str, starts: Sequence[str], text: str, system: ModuleType = os.path) -> list[str]:
+    """What a path may mean: as it is written, and then relative to the root, from each of ``starts`` below it.
+
+    ``system`` has the rules for paths: :mod:`posixpath` or :mod:`ntpath`.
+    """
     found = []
     stripped = text.strip()
     # The apostrophe is what our own tables put before a text that a spreadsheet would take for a formula.
     for spelled in dict.fromkeys((text, stripped, stripped.replace("\\", "/"), stripped.removeprefix("'"))):
         for start in starts:
-            whole = os.path.join(root, start, spelled)  # noqa: PTH118  an absolute path stays as it is
             with suppress(ValueError):  # on another drive of Windows
-                relative = Path(os.path.relpath(whole, root))
-                if relative.parts[:1] not in ((), (os.pardir,)):
-                    found += [unicodedata.normalize(form, relative.as_posix()) for form in ("NFC", "NFD")]
+                relative = system.relpath(system.join(root, start, spelled), root).replace(system.sep, "/")
+                if relative not in (".", "..") and not relative.startswith("../"):
+                    found += [unicodedata.normalize(form, relative) for form in ("NFC", "NFD")]
     return [text, *dict.fromkeys(found)]
 
 

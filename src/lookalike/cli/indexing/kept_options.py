@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
 from lookalike.cli.options.command import Options, together
 from lookalike.cli.options.shared import positive_integer
+from lookalike.text import command_text
 
 if TYPE_CHECKING:
     from lookalike.gallery.gallery import Gallery
@@ -107,6 +107,6 @@ def options_text(options: GalleryOptions) -> str:
         texts.append(f"--max-megapixels {reading.pixel_cap / 1e6:g}")
     if reading.levels is not None:
         texts.append(f"--levels {reading.levels}")
-    texts += [f"--exclude {shlex.quote(pattern)}" for pattern in options.selection.exclude]
-    texts += [f"--include {shlex.quote(pattern)}" for pattern in options.selection.include]
+    texts += [command_text(["--exclude", pattern]) for pattern in options.selection.exclude]
+    texts += [command_text(["--include", pattern]) for pattern in options.selection.include]
     return " ".join(texts)

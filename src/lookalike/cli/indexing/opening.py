@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from lookalike.cli.options.encoder import load, loader, resolve_encoder
 from lookalike.cli.output import path_from_here
 from lookalike.cli.terminal.messages import note
 from lookalike.errors import StampMismatchError
-from lookalike.text import printable
+from lookalike.text import command_text, printable
 
 if TYPE_CHECKING:
     from lookalike.encoders.encoder import Encoder
@@ -48,7 +47,7 @@ def _create(options: Options) -> Gallery:
         note(
             f"{printable(options.folder)} is inside the folder of another gallery, {printable(outer)}. It gets one of "
             "its own, which is used there from now on; to bring the other up to date instead, interrupt this, and run "
-            f"lookalike index --gallery {printable(shlex.quote(str(outer)))}"
+            f"lookalike index --gallery {printable(command_text([str(outer)]))}"
         )
     name = options.reencode or options.encoder or "auto"
     options.precision, options.view = options.precision or "auto", options.view or "centre"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from lookalike.cli.output import describe_annotation, path_from_here
 from lookalike.cli.terminal.messages import note, problem
-from lookalike.text import plural, printable
+from lookalike.text import command_text, plural, printable
 
 if TYPE_CHECKING:
     from lookalike.gallery.gallery import Gallery
@@ -45,7 +44,7 @@ def tell_what_is_next(gallery: Gallery) -> None:
     command = ["lookalike", "search", path_from_here(gallery.root / image.path)]
     if gallery.path.parent != gallery.root:
         command += ["--gallery", path_from_here(gallery.path)]
-    note(f"to search it: {printable(shlex.join(command))}")
+    note(f"to search it: {printable(command_text(command))}")
 
 
 def _counts(report: UpdateReport, count: int) -> str:
@@ -71,7 +70,7 @@ def _in_words(**counts: int) -> str:
 
 
 def _describe(loss: Loss) -> str:
-    folder = printable(shlex.quote(loss.folder)) if loss.folder else ""
+    folder = printable(command_text([loss.folder])) if loss.folder else ""
     lost = plural(loss.count, "image") + (f" below {folder}" if folder else "")
     message = (
         f"{lost} {'is' if loss.count == 1 else 'are'} gone all at once; perhaps a disk or a share is not connected. "

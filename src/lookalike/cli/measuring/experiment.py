@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.options.command import Options, wrong_usage
@@ -10,7 +9,7 @@ from lookalike.cli.options.encoder import load, loader
 from lookalike.cli.output import print_json
 from lookalike.cli.terminal.messages import problem
 from lookalike.cli.terminal.progress import progress_bar
-from lookalike.text import printable
+from lookalike.text import command_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,7 +94,7 @@ def command_line(options: Options, command: str, *further: str, encoder: Encoder
         arguments += ["--k", ",".join(map(str, options.k))]
     if hasattr(options, "junk"):
         arguments += ["--junk", options.junk]
-    return shlex.join([*arguments, "--seed", str(options.seed)])
+    return command_text([*arguments, "--seed", str(options.seed)])
 
 
 def _encoder_arguments(options: Options, encoder: Encoder | None) -> list[str]:

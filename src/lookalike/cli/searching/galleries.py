@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from lookalike.cli.searching.narrowing import folder_to_search
 from lookalike.cli.searching.queries import first_folder
 from lookalike.cli.terminal.messages import note
 from lookalike.errors import EncoderError
-from lookalike.text import plural, printable
+from lookalike.text import command_text, plural, printable
 
 if TYPE_CHECKING:
     from lookalike.gallery.gallery import Gallery
@@ -93,7 +92,7 @@ def check_text_input(gallery: Gallery, options: Options) -> None:
     target = [str(gallery.root)] if inside else ["--gallery", str(gallery.path)]
     raise EncoderError(
         f"This gallery's encoder has no text input. To search by text: lookalike encoders pull {PREFERRED[0]}, then "
-        f"lookalike index {printable(shlex.join(target))} --reencode {PREFERRED[0]}"
+        f"lookalike index {printable(command_text(target))} --reencode {PREFERRED[0]}"
     )
 
 
