@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -39,8 +40,29 @@ def test_interrupting_does_not_wait_for_a_library(times: int, tmp_path: Path, dr
     assert call("index", tmp_path / "photos").out.startswith("40 images: 24 added; ")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals work differently on Windows")
+@pytest.mark.parametrize("pause", [0.0, 0.001, 0.01, 0.05])
+def test_many_interrupts_end_a_command_once(pause: float, tmp_path: Path, driver: Driver):
+    """However soon after each other they come, there is one message, no traceback, and the exit code of one."""
+    for number in range(40):
+        drawn(tmp_path / "photos" / f"{number:02}.png", number)
+    for _ in range(3):
+        with driver("command", "3", "index", tmp_path / "photos") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"here\n"
+            while process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                time.sleep(pause)
+            _, errors = process.communicate()
+        assert process.returncode == 130, errors
+        assert b"Traceback" not in errors
+        assert errors.endswith(b"\nlookalike: interrupted; completed work is saved\n")
+        shutil.rmtree(tmp_path / "photos" / ".lookalike")
+
+
 def test_interrupts_concern_one_command_only():
     """Afterwards signals are as they were; other threads get none, and run commands as well."""
+    handler = signal.getsignal(signal.SIGINT)
     before = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(before)
     threads = threading.active_count()
@@ -50,6 +72,7 @@ def test_interrupts_concern_one_command_only():
     other.join()
     assert codes == [0, 0]
     assert signal.set_wakeup_fd(before) == before
+    assert signal.getsignal(signal.SIGINT) is handler
     assert threading.active_count() == threads
 
 

@@ -24,7 +24,9 @@ def interrupts_end_soon() -> Iterator[None]:
     """Let Ctrl-C end this process after 1.5 s, or at once when it is pressed again, if it hasn't ended by itself.
 
     Python raises ``KeyboardInterrupt`` only when the main thread returns from what it calls, such as the decoding of a
-    large image or a read from a lost disk. Nothing is done on another thread, which gets no signals.
+    large image or a read from a lost disk. It is raised once: what the first one ends isn't disturbed by the next, and
+    afterwards, when the process is about to end, Ctrl-C does nothing. Nothing is done on another thread, which gets no
+    signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -35,13 +37,31 @@ def interrupts_end_soon() -> Iterator[None]:
     watch = threading.Thread(target=_end_after_interrupt, args=(told,), name="Ctrl-C", daemon=True)
     watch.start()
     before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
+    handler = signal.getsignal(signal.SIGINT)
+    interrupt = _Interrupt()
+    if handler is signal.default_int_handler:  # programs in the background ignore it
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
+        if handler is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_IGN if interrupt.is_raised else handler)
         signal.set_wakeup_fd(before)
         os.close(telling)
         watch.join()
         os.close(told)
+
+
+class _Interrupt:
+    """Handles Ctrl-C: raises ``KeyboardInterrupt`` at the first one."""
+
+    def __init__(self) -> None:
+        self.is_raised = False
+
+    def __call__(self, *_: object) -> None:
+        if not self.is_raised:
+            self.is_raised = True
+            raise KeyboardInterrupt
 
 
 def _end_after_interrupt(told: int) -> None:
