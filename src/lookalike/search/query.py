@@ -22,8 +22,10 @@ greyscale."""
 QueryImage = ImageLike | bytes
 """An image, also as the bytes of an image file."""
 
-PROPERTIES: Final = ("date", "camera", "width", "height", "size", "path")
-"""The columns that every image has: by EXIF, in upright pixels, in bytes, and relative to the root."""
+READ_PROPERTIES: Final = ("date", "camera", "width", "height")
+"""The columns that are read from every image: by EXIF, and in upright pixels."""
+PROPERTIES: Final = (*READ_PROPERTIES, "size", "path")
+"""The columns that every image has; the size of its file is in bytes, and its path relative to the root."""
 
 DEFAULT_K: Final = 10
 """How many hits a query asks for by default."""

@@ -150,9 +150,8 @@ def _print_table(searched: Sequence[Searched], rankings: Sequence[Ranking], *, s
 def _part(searched: Searched, query: Query) -> str:
     """How many images were searched, and which part of the gallery they are."""
     size = plural(len(searched.gallery), "image")
-    if query.where.condition is not None:
-        count = searched.gallery.count(searched.under, query.where.condition)
-        return f"{count:,} of {size}: {printable(query.where.condition)}"
+    if searched.count is not None:
+        return f"{searched.count:,} of {size}: {printable(query.where.condition or '')}"
     return size if searched.under is None else f"only this folder of a gallery of {size}"
 
 

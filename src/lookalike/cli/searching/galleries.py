@@ -25,17 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A gallery, and the folder of it that is searched, relative to its root; None for all of it."""
+    """A gallery, and the folder of it that is searched, relative to its root; None for all of it.
+
+    ``count`` is the number of images there for which the condition of ``--where`` holds; None without one.
+    """
 
     gallery: Gallery
     under: str | None
+    count: int | None
 
 
 @contextmanager
 def open_galleries(options: Options) -> Iterator[list[Searched]]:
     """The galleries to search: those of ``--gallery``, or the nearest one.
 
-    Raises :class:`~lookalike.errors.StampMismatchError` if they were made with different encoders.
+    Raises :class:`~lookalike.errors.StampMismatchError` if they were made with different encoders, and
+    :class:`~lookalike.errors.QueryError` if one lacks a column of ``--where``.
     """
     from lookalike.gallery.gallery import Gallery
 
@@ -51,7 +56,9 @@ def open_galleries(options: Options) -> Iterator[list[Searched]]:
             if encoder is None:
                 _use_encoder(gallery, options)
             warn_if_incomplete(gallery)
-            searched.append(Searched(gallery, folder_to_search(gallery, address, options.under)))
+            under = folder_to_search(gallery, address, options.under)
+            count = None if options.where is None else gallery.count(under, options.where)
+            searched.append(Searched(gallery, under, count))
         yield searched
 
 
@@ -62,18 +69,15 @@ def search_all(searched: Sequence[Searched], query: Query, *, include_self: bool
     return merged([one.gallery.search(query.under(one.under), include_self=include_self) for one in searched])
 
 
-def check_condition(searched: Sequence[Searched], condition: str) -> None:
-    """Raise :class:`~lookalike.errors.QueryError` if a gallery lacks a column of ``condition``.
-
-    Say if the answer may leave images out, because their dates, cameras or sizes were never read.
-    """
+def tell_unread(searched: Sequence[Searched], condition: str) -> None:
+    """Say if ``condition`` may leave images out because their dates, cameras or sizes were never read."""
     from lookalike.search.conditions import comparisons
     from lookalike.search.grammar import parse_condition
+    from lookalike.search.query import READ_PROPERTIES
 
     names = {one.column.casefold() for one in comparisons(parse_condition(condition))}
     for one in searched:
-        one.gallery.count(condition=condition)
-        uses_properties = names & {"date", "camera", "width", "height"} - set(map(str.casefold, one.gallery.columns()))
+        uses_properties = names & set(READ_PROPERTIES) - set(map(str.casefold, one.gallery.columns()))
         if uses_properties and (unread := one.gallery.without_properties()):
             note(
                 f"date, camera, width and height of {plural(unread, 'image')} were never read: they were indexed by "

@@ -11,7 +11,7 @@ from lookalike.cli.options.command import Options, command
 from lookalike.cli.options.encoder import encoder_options
 from lookalike.cli.output import PARTLY_DONE
 from lookalike.cli.searching.answers import chosen_format, folds, format_options, print_answers, print_existence
-from lookalike.cli.searching.galleries import Searched, check_condition, check_text_input, open_galleries, search_all
+from lookalike.cli.searching.galleries import Searched, check_text_input, open_galleries, search_all, tell_unread
 from lookalike.cli.searching.modifiers import SearchCommand, modifier_options
 from lookalike.cli.searching.narrowing import narrow, narrowing_options
 from lookalike.cli.searching.queries import build_queries, query_options
@@ -82,7 +82,7 @@ def _search(options: Options) -> int:
         limit_frames(first.options.reading)
         queries = [narrow(query, options, count, fold=folds(options)) for query in queries]
         if options.where is not None:
-            check_condition(searched, options.where)
+            tell_unread(searched, options.where)
         answers = [_answer(searched, query, options) for query in queries]
         rankings = [answer for answer in answers if isinstance(answer, Ranking)]
         if rankings:

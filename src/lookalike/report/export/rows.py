@@ -15,6 +15,7 @@ from lookalike.gallery.contents import GalleryImage
 from lookalike.gallery.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.report.document.json import path_fields, stamp_fields, utf8
+from lookalike.search.query import READ_PROPERTIES
 from lookalike.search.ranking import value_columns
 
 _BATCH: Final = 1000
@@ -60,7 +61,7 @@ def value_fields(gallery: Gallery, others: Collection[str]) -> dict[str, str]:
     """
     own = gallery.columns()
     annotated = {name.casefold() for name in own}
-    names = [*own, *(name for name in ("date", "camera", "width", "height") if name not in annotated)]
+    names = [*own, *(name for name in READ_PROPERTIES if name not in annotated)]
     return dict(zip(value_columns(names, others), names, strict=True))
 
 

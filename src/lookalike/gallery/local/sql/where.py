@@ -56,7 +56,7 @@ _UNKNOWN: Final = _Column("''", "NULL")
 def ids_where(connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64]:
     """The ids of the entries that fulfil ``where``: int64 (m,).
 
-    Raises :class:`~lookalike.errors.QueryError` if the condition has a column that the gallery has not.
+    Raises :class:`~lookalike.errors.QueryError` if the condition has a column that the gallery lacks.
     """
     statement = _Statement(connection, where)
     if where.under is not None:
