@@ -22,7 +22,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 ROOMS = {
     "": (
         "exports errors plugins text system_files csv_rows machine progress atomic file_locks images notebook search "
-        "encoders embedding gallery evaluation report __init__ cli __main__"
+        "encoders embedding gallery evaluation report __init__ web cli __main__"
     ),
     "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
@@ -38,9 +38,8 @@ ROOMS = {
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
     "embedding": "ahead limits load messages worker process isolated files",
     "gallery": (
-        "records store options last_update stamp_check own_encoder contents duplicates annotations local stores "
-        "searching updating "
-        "gallery care"
+        "records store options last_update stamp_check own_encoder contents duplicates annotations thumbnails local "
+        "stores searching reading updating gallery care"
     ),
     "gallery.searching": "copies calibration terms folding searcher",
     "gallery.updating": "root listed missing comparison update reencode",
@@ -48,7 +47,7 @@ ROOMS = {
     "gallery.local.stamps": "settling replacement compaction",
     "gallery.local.care": "check salvage rebuild backup",
     "gallery.local.rows": "held_file vector_file records stamp_rows",
-    "gallery.local.sql": "schema tables value_table entry_table embedding_table revisions where",
+    "gallery.local.sql": "schema tables value_table entry_table embedding_table revisions where facets",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
     "evaluation.data": (
         "provenance dataset relevance sampling layouts load contents embedded external vector_store embedding_cache"
@@ -65,7 +64,7 @@ ROOMS = {
     "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
     "report": (
         "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
-        "reproduction export"
+        "browse reproduction export"
     ),
     "report.document": "elements blocks numbering values definitions json html_table html markdown terminal files",
     "report.drawings": (
@@ -79,8 +78,14 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "report.export": "rows arrays tables export",
+    "web": (
+        "settings admission uploads batches encoding galleries telemetry watching service searching originals security "
+        "api app server"
+    ),
+    "web.security": "answers hosts access limits headers",
+    "web.api": "models errors answers searching galleries images picks state",
     "cli": (
-        "terminal encoder_source options output galleries indexing searching gallery formats encoders "
+        "terminal encoder_source options output galleries indexing searching gallery serve formats encoders "
         "measuring care completion program main"
     ),
     "cli.options": "command shared encoder file_limits",

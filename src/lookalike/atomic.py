@@ -14,14 +14,14 @@ from lookalike.system_files import real_path
 
 
 @contextmanager
-def atomic_writer(path: Path, *, unfinished: Path | None = None) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path, *, unfinished: Path | None = None, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write bytes to, which replaces ``path`` when the body of the ``with`` statement is done.
 
     After an error, ``path`` is unchanged. A reader sees the old file or the new one, also after a power cut.
     ``unfinished`` is the path of the file until then, by default one of its own beside ``path``; a caller that holds a
     lock can name it, and so replaces what a killed process left there. Behind a link, the file it leads to is replaced;
-    a device or pipe, such as /dev/stdout, is written to. Raises ``OSError`` if the folder doesn't exist or can't be
-    written.
+    a device or pipe, such as /dev/stdout, is written to. If it need not be ``durable``, as in a cache, it is written
+    faster, and may be damaged after a power cut. Raises ``OSError`` if the folder doesn't exist or can't be written.
     """
     if unfinished is None:
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -34,13 +34,15 @@ def atomic_writer(path: Path, *, unfinished: Path | None = None) -> Iterator[Bin
         with unfinished.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException:
         with suppress(OSError):
             unfinished.unlink()
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def make_folder(folder: Path) -> None:

@@ -15,6 +15,8 @@
     ├── TableError                  a CSV file can't be used
     ├── PluginError                 a plug-in of another package can't be used
     ├── OutputError                 an output file can't be written
+    ├── ServerError                 the web server can't be started
+    │   └── OverloadedError         it has too much to do, and will take the request later
     ├── EvaluationError             an experiment can't be run with these inputs
     │   ├── DatasetError            labelled images can't be used
     │   └── UnknownCorruptionError  no corruption has this name
@@ -103,6 +105,18 @@ class PluginError(LookalikeError):
 
 class OutputError(LookalikeError):
     """An output file can't be written."""
+
+
+class ServerError(LookalikeError):
+    """The web server can't be started."""
+
+
+class OverloadedError(ServerError):
+    """The web server has too much to do to take a request; ``seconds`` later, it may have time."""
+
+    def __init__(self, message: str, *, seconds: int = 1) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class EvaluationError(LookalikeError):

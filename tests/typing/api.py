@@ -56,7 +56,7 @@ def search(folder: Path, query: Path) -> list[Hit]:
         assert_type(best.file, Path)
         assert_type(gallery.search_many([query, Query.image(np.eye(64, dtype=np.uint8) * 255)]), list[Ranking])
         assert_type(gallery.image(best.id).path, str)
-        assert_type(gallery.thumbnail(best.id, 120), bytes)
+        assert_type(gallery.thumbnail(best.id, 320), bytes)
         assert_type(gallery.embeddings(), tuple[list[str], NDArray[np.float32]])
         assert_type(len(gallery), int)
         return list(ranking.hits)

@@ -15,6 +15,7 @@ _ROOMS: Final = {
     "Everyday": {
         "index": "lookalike.cli.indexing.index",
         "search": "lookalike.cli.searching.search",
+        "serve": "lookalike.cli.serve",
         "duplicates": "lookalike.cli.searching.duplicates",
         "annotate": "lookalike.cli.gallery.annotate",
         "status": "lookalike.cli.gallery.status",

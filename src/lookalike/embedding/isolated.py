@@ -11,6 +11,7 @@ from lookalike.embedding.limits import FileLimits, default_limits
 from lookalike.embedding.load import Loaded, Loader
 from lookalike.embedding.process import ReaderProcess
 from lookalike.images.files import FoundFile, Skipped
+from lookalike.search.query import Region
 
 _CHECK_SECONDS: Final = 0.25
 """How often it is checked whether a file takes too long."""
@@ -23,8 +24,8 @@ class Reader(Protocol):
         """Start ``count`` processes, if this reader has any, while other work is done; files start them otherwise."""
         ...
 
-    def read(self, file: FoundFile) -> Loaded | Skipped:
-        """Read one file."""
+    def read(self, file: FoundFile, region: Region | None = None) -> Loaded | Skipped:
+        """Read one file, or a ``region`` of it."""
         ...
 
     def close(self) -> None:
@@ -49,8 +50,8 @@ class _Reader:
     def start(self, count: int) -> None:
         pass
 
-    def read(self, file: FoundFile) -> Loaded | Skipped:
-        return self._loader.load(self._root, file, self._known)
+    def read(self, file: FoundFile, region: Region | None = None) -> Loaded | Skipped:
+        return self._loader.load(self._root, file, self._known, region)
 
     def close(self) -> None:
         pass
@@ -75,10 +76,10 @@ class _IsolatedReader:
         for process in [self._borrow() for _ in range(count)]:
             self._give_back(process)
 
-    def read(self, file: FoundFile) -> Loaded | Skipped:
+    def read(self, file: FoundFile, region: Region | None = None) -> Loaded | Skipped:
         process = self._borrow()
         try:
-            return process.read(file, self._known)
+            return process.read(file, self._known, region)
         finally:
             self._give_back(process)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.encoders.views import prepare_views, view_min_side
+from lookalike.encoders.views import crop, prepare_views, view_min_side
 from lookalike.errors import ImageError
 from lookalike.images.decode import (
     DecodedImage,
@@ -35,6 +36,7 @@ from lookalike.images.files import (
     unreadable_error,
 )
 from lookalike.images.formats import EXTENSIONS
+from lookalike.search.query import Region
 
 _DAMAGE: Final = (SkipKind.DAMAGED, SkipKind.UNSUPPORTED)
 """What a file may seem to be that is written to, or on a failing disk: it is read again, which tells."""
@@ -58,6 +60,26 @@ class Loaded:
     properties: Properties | None = None
 
 
+def encoder_input(
+    file: BinaryIO,
+    spec: EncoderSpec,
+    reading: ReadOptions,
+    *,
+    name: str | os.PathLike[str] = "",
+    region: Region | None = None,
+) -> tuple[NDArray[np.uint8], DecodedImage]:
+    """What the encoder of ``spec`` wants of the image in ``file``, uint8 (v, S, S, 3), and the image.
+
+    With ``region``, only that part of it is used. ``name`` is as in :func:`~lookalike.images.decode.open_image`. Raises
+    :class:`~lookalike.errors.ImageError`.
+    """
+    share = 1.0 if region is None else min(region.right - region.left, region.bottom - region.top)
+    side = math.ceil(view_min_side(spec.preprocessing, spec.view) / share)
+    image = check_not_blank(open_image(file, min_side=side, options=reading, name=name, keep_profile=True))
+    part = image if region is None else crop(image, region)
+    return prepare_views(part, spec.preprocessing, spec.view), image
+
+
 @dataclass(frozen=True, slots=True)
 class Loader:
     """Reads files as the encoder of ``spec`` wants them, with the options ``reading``."""
@@ -74,8 +96,10 @@ class Loader:
         """Read the result of :meth:`to_json`."""
         return cls(EncoderSpec.from_json(fields["spec"]), ReadOptions.from_texts(fields["reading"]))
 
-    def load(self, root: Path, file: FoundFile, known: Callable[[bytes], bool]) -> Loaded | Skipped:
-        """Read ``file`` (relative to ``root``); it is not decoded if its digest is ``known``.
+    def load(
+        self, root: Path, file: FoundFile, known: Callable[[bytes], bool], region: Region | None = None
+    ) -> Loaded | Skipped:
+        """Read ``file`` (relative to ``root``), or a ``region`` of it; it is not decoded if its digest is ``known``.
 
         A file that can't be used becomes a :class:`~lookalike.images.files.Skipped`.
         """
@@ -89,7 +113,7 @@ class Loader:
                 digest = sha256(opened)
                 if known(digest):
                     return Loaded(current, digest, other_format, properties=_properties(opened, file.path))
-                pixels, image = self._decoded(opened, file.path, digest)
+                pixels, image = self._decoded(opened, file.path, digest, region)
                 return Loaded(current, digest, other_format, pixels, image.share, image.properties)
         except ImageError as error:
             return Skipped(file.path, SkipKind(error.kind), error.reason, current.stat)
@@ -98,17 +122,16 @@ class Loader:
         except OSError as error:
             return Skipped(file.path, SkipKind.UNREADABLE, unreadable_error(error).reason, current.stat)
 
-    def _decoded(self, opened: BinaryIO, path: str, digest: bytes) -> tuple[NDArray[np.uint8], DecodedImage]:
+    def _decoded(
+        self, opened: BinaryIO, path: str, digest: bytes, region: Region | None
+    ) -> tuple[NDArray[np.uint8], DecodedImage]:
         """The encoder's input, and the image that it was made of."""
-        side = view_min_side(self.spec.preprocessing, self.spec.view)
         try:
-            image = open_image(opened, min_side=side, options=self.reading, name=path, keep_profile=True)
+            return encoder_input(opened, self.spec, self.reading, name=path, region=region)
         except ImageError as error:
             if error.kind in _DAMAGE and sha256(opened) != digest:
                 raise image_error(SkipKind.UNREADABLE, "changed while it was read") from error
             raise
-        check_not_blank(image)
-        return prepare_views(image, self.spec.preprocessing, self.spec.view), image
 
     def _other_format(self, opened: BinaryIO, path: str) -> str | None:
         """The format of a file whose extension belongs to another one.

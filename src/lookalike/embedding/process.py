@@ -26,6 +26,7 @@ from lookalike.errors import ImageError, ReadingProcessError
 from lookalike.images import memory
 from lookalike.images.decode import Properties
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
+from lookalike.search.query import Region
 from lookalike.text import printable
 
 _LOG: Final = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class ReaderProcess:
         with suppress(OSError):  # if it has ended already, that is told when it is asked for a file
             send(self._requests, {"loader": loader.to_json(), "root": str(root.absolute())})
 
-    def read(self, file: FoundFile, known: Callable[[bytes], bool]) -> Loaded | Skipped:
+    def read(self, file: FoundFile, known: Callable[[bytes], bool], region: Region | None = None) -> Loaded | Skipped:
         """As :meth:`Loader.load`. When that ends the process, the file is skipped, and :attr:`is_alive` is false.
 
         Raises :class:`~lookalike.errors.ReadingProcessError` if the process didn't start, and ``EOFError`` if it was
@@ -70,7 +71,9 @@ class ReaderProcess:
         with ExitStack() as memory_taken:
             try:
                 self._wait_until_ready()
-                self._send({"path": file.path, "stat": astuple(file.stat)}, reading_seconds(file.stat.size))
+                part = None if region is None else astuple(region)
+                request = {"path": file.path, "stat": astuple(file.stat), "region": part}
+                self._send(request, reading_seconds(file.stat.size))
                 while True:
                     message, payload = receive(self._answers)
                     self._set_deadline(_NEVER)

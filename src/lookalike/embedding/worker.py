@@ -22,6 +22,7 @@ from lookalike.images import memory
 from lookalike.images.decode import limit_frames
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error
 from lookalike.images.messages import read_from
+from lookalike.search.query import Region
 
 _STDOUT, _STDERR = 1, 2
 _ALLOWANCE: Final = 256_000_000
@@ -51,7 +52,9 @@ def main() -> None:
     while True:
         request = parent.next()
         given.begin()
-        parent.answer(loader.load(root, FoundFile(request["path"], FileStat(*request["stat"])), parent.is_known))
+        file = FoundFile(request["path"], FileStat(*request["stat"]))
+        region = None if request["region"] is None else Region(*request["region"])
+        parent.answer(loader.load(root, file, parent.is_known, region))
 
 
 def _listen(stream: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from lookalike.encoders.preprocess import RESAMPLE, min_side, prepare
 from lookalike.encoders.spec import Preprocessing, View
 from lookalike.images.decode import DecodedImage
 from lookalike.images.pixels.colour import to_srgb
+from lookalike.search.query import Region
 
 _TILE: Final = 0.6
 
@@ -39,6 +40,23 @@ def view_min_side(preprocessing: Preprocessing, view: View) -> int:
     """The number of pixels that the shorter side of a decoded image needs for ``view``."""
     side = min_side(preprocessing)
     return side if view != "multi" else round(side / _TILE)
+
+
+def crop(image: DecodedImage, region: Region) -> DecodedImage:
+    """The ``region`` of ``image``, at least 1 x 1 pixels."""
+    left, top, right, bottom = _box(image.size, region)
+    pixels = image.pixels.crop(_box(image.pixels.size, region))
+    return DecodedImage(pixels, (right - left, bottom - top))
+
+
+def _box(size: tuple[int, int], region: Region) -> tuple[int, int, int, int]:
+    """The region of an image of ``size`` (width, height) in whole pixels: left, top, right, bottom."""
+    width, height = size
+    left = min(round(region.left * width), width - 1)
+    top = min(round(region.top * height), height - 1)
+    right = max(round(region.right * width), left + 1)
+    bottom = max(round(region.bottom * height), top + 1)
+    return left, top, right, bottom
 
 
 def _letterbox(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -15,13 +15,14 @@ from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.gallery.last_update import LastUpdate
 from lookalike.gallery.options import GalleryOptions, read_options, read_passed_over
-from lookalike.gallery.records import Entry, Shortfall
+from lookalike.gallery.records import Entry, Order, Shortfall
 from lookalike.gallery.stamp_check import recorded_backends
 from lookalike.gallery.store import Store
 from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FileStat, Note, Skipped
 from lookalike.images.kinds import PassedOver
 from lookalike.images.rules import Rules
+from lookalike.search.query import Filter
 
 _PAGE: Final = 4096
 """How many embeddings are read at a time."""
@@ -66,8 +67,8 @@ class GalleryImage:
 
     ``path`` is relative to the folder of images ``root``. ``id`` stays the same when the image is renamed or moved.
     ``stat`` is the file's size, modification time and inode when it was indexed, and ``digest`` the SHA-256 of its
-    bytes (32 bytes). ``values`` are its annotations by column, and its date, camera, width and height, as far as they
-    are known.
+    bytes (32 bytes). ``offline`` tells that the last update could not find the file. ``values`` are its annotations by
+    column, and its date, camera, width and height, as far as they are known.
     """
 
     gallery: str
@@ -76,12 +77,22 @@ class GalleryImage:
     root: Path
     stat: FileStat
     digest: bytes
+    offline: bool = False
     values: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, store: Store, entry: Entry, values: Mapping[str, str] | None = None) -> Self:
         """The image of an entry."""
-        return cls(store.address, f"{entry.id:x}", entry.path, store.root, entry.stat, entry.digest, values or {})
+        return cls(
+            store.address,
+            f"{entry.id:x}",
+            entry.path,
+            store.root,
+            entry.stat,
+            entry.digest,
+            entry.offline_since is not None,
+            values or {},
+        )
 
     @property
     def file(self) -> Path:
@@ -102,6 +113,14 @@ class GalleryImage:
     def sha256(self) -> str:
         """The SHA-256 of the file's bytes, in hexadecimal."""
         return self.digest.hex()
+
+
+def list_images(store: Store, where: Filter, order: Order, after: int, limit: int | None) -> list[GalleryImage]:
+    """The images that fulfil ``where``, with their values."""
+    with store.snapshot():
+        entries = store.list_entries(where, order, after=after, limit=limit)
+        values = store.values_of([entry.id for entry in entries])
+        return [GalleryImage.of(store, entry, values.get(entry.id, {})) for entry in entries]
 
 
 def iter_embeddings(store: Store, *, with_values: bool = False) -> Iterator[tuple[GalleryImage, NDArray[np.float32]]]:

@@ -5,46 +5,41 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.encoders.spec import EncoderSpec
-from lookalike.errors import GalleryError, QueryError, StampMismatchError
+from lookalike.errors import QueryError, StampMismatchError
 from lookalike.gallery.annotations import Annotated, annotate, annotate_from_csv, delete_columns
-from lookalike.gallery.contents import GalleryImage, Status, all_embeddings, iter_embeddings, outdated_paths, status_of
+from lookalike.gallery.contents import (
+    GalleryImage,
+    Status,
+)
 from lookalike.gallery.duplicates import DuplicateGroup, find_duplicates
-from lookalike.gallery.last_update import LastUpdate
-from lookalike.gallery.options import GalleryOptions, read_options, write_options
+from lookalike.gallery.options import GalleryOptions, write_options
 from lookalike.gallery.own_encoder import OwnEncoder
-from lookalike.gallery.records import Shortfall
+from lookalike.gallery.reading import GalleryReader
 from lookalike.gallery.searching.copies import copy_threshold
 from lookalike.gallery.searching.searcher import Searcher
-from lookalike.gallery.searching.terms import embed_query, find_entry
+from lookalike.gallery.searching.terms import embed_query
 from lookalike.gallery.store import Store
 from lookalike.gallery.stores import create_store, find_gallery, gallery_at, open_store
 from lookalike.gallery.updating.missing import remove
 from lookalike.gallery.updating.reencode import reencode
 from lookalike.gallery.updating.root import check_root, check_writable, confirm_root, path_below
 from lookalike.gallery.updating.update import UpdateReport, update
-from lookalike.images.decode import ReadOptions
-from lookalike.images.thumbnails import thumbnail
 from lookalike.progress import FileProgress, Progress
-from lookalike.search.query import Filter, Query, QueryImage
+from lookalike.search.query import Query, QueryImage
 from lookalike.search.ranking import Ranking
-from lookalike.text import printable
 
 __all__ = ["Gallery", "GalleryImage", "Status", "check_root", "find_gallery", "gallery_at"]
 
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Gallery:
+class Gallery(GalleryReader):
     """A searchable folder of images. Create one with :meth:`create`, or open an existing one with :meth:`open`.
 
     Any number of processes and threads can read a gallery while one writes. Close it, or use it in a ``with`` block.
@@ -53,7 +48,7 @@ class Gallery:
     def __init__(
         self, store: Store, encoder: Encoder | None = None, *, load: Callable[..., Encoder] = load_encoder
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._searcher = Searcher(store)
         try:
             self._own_encoder = OwnEncoder(store, encoder, load)
@@ -105,36 +100,9 @@ class Gallery:
         return cls(store, encoder, load=load)
 
     @property
-    def path(self) -> Path:
-        """The folder of the gallery's own files; raises :class:`~lookalike.errors.GalleryError` if there is none."""
-        if self._store.folder is None:
-            raise GalleryError(f"{printable(self._store.address)}: this gallery is not in a local folder")
-        return self._store.folder
-
-    @property
-    def root(self) -> Path:
-        """The folder of images; all paths in rankings are relative to it."""
-        return self._store.root
-
-    @property
-    def stamp(self) -> EncoderSpec:
-        """The encoder that made every embedding in the gallery."""
-        return self._store.stamp
-
-    @property
-    def weights_path(self) -> Path | None:
-        """The last known path of the encoder's weights; None for catalogue encoders."""
-        return self._store.weights_path
-
-    @property
     def encoder(self) -> Encoder:
         """The encoder of this gallery, loaded when it is first needed."""
         return self._own_encoder.for_search()
-
-    @property
-    def options(self) -> GalleryOptions:
-        """How this gallery finds and reads its images; queries are read in the same way."""
-        return read_options(self._store)
 
     def set_options(self, options: GalleryOptions) -> None:
         """Keep other options in this gallery. The next :meth:`update` reads again what they affect.
@@ -142,10 +110,6 @@ class Gallery:
         Raises :class:`~lookalike.errors.GalleryError` if the gallery was opened read-only.
         """
         write_options(self._store, options)
-
-    def outdated_paths(self, reading: ReadOptions) -> set[str]:
-        """The paths of images whose embeddings may differ from what ``reading`` gives with today's decoding rules."""
-        return outdated_paths(self._store, reading)
 
     def update(
         self,
@@ -273,61 +237,6 @@ class Gallery:
         check_writable(self._store)
         delete_columns(self._store, names)
 
-    def columns(self) -> list[str]:
-        """The names of the columns that images were annotated with, in the order in which they were added."""
-        return self._store.columns()
-
-    def without_properties(self) -> int:
-        """The number of images whose date, camera, width and height are unknown: they are from an earlier version.
-
-        An :meth:`update` with ``verify`` reads them.
-        """
-        return self._store.count_without_properties()
-
-    def count(self, under: str | None = None, condition: str | None = None) -> int:
-        """The number of images in the folder ``under`` and its subfolders, relative to the root; None for all.
-
-        With ``condition``, only those for which it holds; see :meth:`Query.filtered`. Raises
-        :class:`~lookalike.errors.QueryError` if ``under`` is absolute or contains ``..``, or if the condition can't be
-        used.
-        """
-        return self._store.count(Filter(under, condition))
-
-    def __len__(self) -> int:
-        """The number of images, without those that are offline."""
-        return self._store.count() - self._store.count_offline()
-
-    def image(self, id: str) -> GalleryImage:  # noqa: A002  as in Hit
-        """The image with this ``id``, as hits have it.
-
-        Raises :class:`~lookalike.errors.QueryError` if there is none.
-        """
-        entry = find_entry(self._store, id)
-        return GalleryImage.of(self._store, entry, self._store.values_of([entry.id]).get(entry.id, {}))
-
-    def thumbnail(self, id: str, side: int = 480) -> bytes:  # noqa: A002  as in Hit
-        """A JPEG of the image with this ``id``, upright, its longer side at most ``side`` pixels.
-
-        Raises :class:`~lookalike.errors.QueryError` if there is no such image, and
-        :class:`~lookalike.errors.ImageError` if its file can't be used.
-        """
-        return thumbnail(self.image(id).file, side)
-
-    def embeddings(self) -> tuple[list[str], NDArray[np.float32]]:
-        """The paths of all images (n), relative to the root, and their embeddings, float32 (n, dimension).
-
-        They are ordered by the bytes of the paths, and each embedding has length 1.
-        """
-        return all_embeddings(self._store)
-
-    def iter_embeddings(self) -> Iterator[tuple[GalleryImage, NDArray[np.float32]]]:
-        """Every image and its embedding, float32 (dimension,), ordered by the bytes of the paths, in bounded memory."""
-        return iter_embeddings(self._store, with_values=True)
-
-    def embeddings_of(self, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """The embeddings, float32 (dimension,), of contents given by their SHA-256; unknown ones are left out."""
-        return self._store.vectors_of(digests)
-
     def is_made_with(self, encoder: Encoder) -> bool:
         """Whether ``encoder`` is this gallery's own, in the same precision, and computes the same embeddings."""
         return self._own_encoder.is_made_by(encoder)
@@ -346,22 +255,6 @@ class Gallery:
         Raises :class:`~lookalike.errors.GalleryError` if the gallery belongs to another folder that still exists.
         """
         confirm_root(self._store, root)
-
-    def shortfall(self) -> Shortfall:
-        """What is lacking in an incomplete copy of a gallery, by a quick look."""
-        return self._store.shortfall()
-
-    def switching_to(self) -> str | None:
-        """The name of the encoder that the gallery is being switched to; it is searched as it was until then."""
-        return self._store.replacement()
-
-    def last_update(self) -> LastUpdate:
-        """When the gallery was last brought up to date, and whether that is complete."""
-        return LastUpdate.read(self._store)
-
-    def status(self) -> Status:
-        """The gallery's encoder, what it ran on, its size and skipped files."""
-        return status_of(self._store)
 
     def close(self) -> None:
         """Close the gallery's files."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +111,39 @@ class Match:
 
     entry: Entry
     score: float
+
+
+Order = Literal["path", "date"]
+"""Images by the bytes of their paths, or the latest first: by when they were taken, or else when their files were
+modified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values of a column, the most frequent first, with the number of images that have each.
+
+    There are at most 100 of the ``distinct`` ones. If all of them are numbers, ``least`` and ``greatest`` are known.
+    """
+
+    name: str
+    values: tuple[tuple[str, int], ...]
+    distinct: int
+    least: float | None = None
+    greatest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What a part of a gallery contains: ``count`` images.
+
+    ``folders`` are the numbers of images by the folder that they are in, ``""`` for the root, and ``months`` by when
+    they were taken: ``"2023-05"``.
+    """
+
+    count: int
+    folders: Mapping[str, int]
+    columns: tuple[Facet, ...] = ()
+    months: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.gallery.records import Calibration, Changes, Entry, Match, NewVector, Shortfall, VectorBatch
+from lookalike.gallery.records import (
+    Calibration,
+    Changes,
+    Entry,
+    Facets,
+    Match,
+    NewVector,
+    Order,
+    Shortfall,
+    VectorBatch,
+)
 from lookalike.images.files import FoundFile, Note, Skipped
 from lookalike.search.query import Filter
 
@@ -78,6 +88,13 @@ class Store(Protocol):
         """The encoder that made every embedding in the gallery."""
         ...
 
+    def serving(self) -> str:
+        """The fingerprint of the encoder that is the active one now; another process may have replaced :attr:`stamp`.
+
+        A store that is open goes on with the encoder that it was opened with.
+        """
+        ...
+
     @property
     def weights_path(self) -> Path | None:
         """The last known path of that encoder's weights; None for catalogue encoders."""
@@ -104,6 +121,22 @@ class Store(Protocol):
         """The number of entries that fulfil ``where``, including those that are offline; None stands for all.
 
         Raises :class:`~lookalike.errors.QueryError` if its condition has an unknown column.
+        """
+        ...
+
+    def list_entries(
+        self, where: Filter, order: Order = "path", *, after: int = 0, limit: int | None = None
+    ) -> list[Entry]:
+        """The entries that fulfil ``where``, in ``order``, from the place ``after`` on, at most ``limit``.
+
+        Raises :class:`~lookalike.errors.QueryError` as :meth:`count` does.
+        """
+        ...
+
+    def facets(self, where: Filter) -> Facets:
+        """What the entries that fulfil ``where`` have in common.
+
+        Raises :class:`~lookalike.errors.QueryError` as :meth:`count` does.
         """
         ...
 

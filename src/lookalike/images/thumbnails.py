@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import io
 import os
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final, Literal
 
 from PIL import Image
 
-from lookalike.images.decode import open_image
+from lookalike.images.decode import ReadOptions, open_image
 
-_QUALITY = 82
+ThumbnailFormat = Literal["JPEG", "WEBP"]
+
+_SETTINGS: Final[dict[ThumbnailFormat, dict[str, Any]]] = {
+    "JPEG": {"quality": 82, "optimize": True, "progressive": True},
+    "WEBP": {"quality": 78, "method": 2},  # method 4 makes files 3 % smaller, and takes 2.4 times as long
+}
 
 
-def thumbnail(source: str | os.PathLike[str] | BinaryIO, side: int = 480) -> bytes:
-    """The image as an upright JPEG with its aspect ratio kept and its longer side at most ``side`` pixels.
+def thumbnail(
+    source: str | os.PathLike[str] | BinaryIO,
+    side: int = 480,
+    form: ThumbnailFormat = "JPEG",
+    options: ReadOptions | None = None,
+) -> bytes:
+    """The image upright, its aspect ratio kept and its longer side at most ``side`` pixels, without metadata.
 
     Raises :class:`~lookalike.errors.ImageError` if the image can't be used.
     """
-    image = open_image(source, min_side=side)
+    image = open_image(source, min_side=side, options=options)
     pixels = image.pixels.copy()
     pixels.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
     file = io.BytesIO()
-    pixels.save(file, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+    pixels.save(file, form, **_SETTINGS[form])
     return file.getvalue()

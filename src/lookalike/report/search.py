@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
@@ -155,7 +156,7 @@ def search_json(
     """One result for each of ``answers``, with hits or an error.
 
     ``galleries`` are those that were searched, each with its folder of images, the ``root`` of its hits' paths. If
-    there are several, each hit has its own.
+    there are several, each hit names its own.
     """
     places = [{"gallery": path_fields(path)["path"], "root": path_fields(root)["path"]} for path, root in galleries]
     return {
@@ -176,7 +177,7 @@ def _answer_json(answer: Ranking | FailedQuery, *, with_root: bool = False) -> d
 
 
 def _root(hit: Hit) -> dict[str, str]:
-    return {"root": path_fields(hit.root)["path"]}
+    return {"gallery": path_fields(hit.gallery)["path"], "root": path_fields(hit.root)["path"]}
 
 
 def _query_json(query: Query) -> dict[str, Any]:
@@ -192,9 +193,10 @@ def _query_json(query: Query) -> dict[str, Any]:
 def _term_json(term: Term) -> dict[str, Any]:
     if term.text is not None:
         return {"kind": "text", "text": term.text}
+    region = {} if term.region is None else {"region": list(astuple(term.region))}
     if term.id is not None:
-        return {"kind": "id", "id": term.id}
-    return {"kind": "image", **({"path": None} if term.path is None else path_fields(term.path))}
+        return {"kind": "id", "id": term.id, **region}
+    return {"kind": "image", **({"path": None} if term.path is None else path_fields(term.path)), **region}
 
 
 def _hit_json(hit: Hit) -> dict[str, Any]:

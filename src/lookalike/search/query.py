@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -52,22 +52,39 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddedImage:
+    """An image that was encoded already, by the encoder of the gallery that is searched.
+
+    ``vector`` is its embedding, float32 (dimension,), of length 1. ``digest`` is the SHA-256 of the file's bytes
+    (32 bytes), by which identical images are recognised; None if it is unknown, or if only a part was encoded.
+    ``encoder`` is the fingerprint of the encoder's stamp, which is compared with that of the gallery if it is known.
+    ``own`` is the id of the gallery image that it is, or a part of; that one is not among the hits.
+    """
+
+    vector: NDArray[np.float32] = field(hash=False, compare=False)
+    digest: bytes | None = None
+    encoder: str | None = None
+    own: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One image or text of a query; a negative ``weight`` steers the results away from it.
 
-    ``value`` is an image or the bytes of an image file for ``"image"``, a string for ``"text"``, and for ``"id"`` the
-    id of an image of the gallery that is searched. ``region`` is the part of an image that is looked at, by default
-    all of it. Raises :class:`~lookalike.errors.QueryError` for a region of a text.
+    ``value`` is an image or the bytes of an image file for ``"image"``, a string for ``"text"``, for ``"id"`` the id of
+    an image of the gallery that is searched, and an :class:`EmbeddedImage` for ``"embedding"``. ``region`` is the part
+    of an image that is looked at, by default all of it. Raises :class:`~lookalike.errors.QueryError` for a region of a
+    text or of an embedding.
     """
 
-    kind: Literal["image", "text", "id"]
-    value: QueryImage
+    kind: Literal["image", "text", "id", "embedding"]
+    value: QueryImage | EmbeddedImage
     weight: float = 1.0
     region: Region | None = None
 
     def __post_init__(self) -> None:
-        if self.kind == "text" and self.region is not None:
-            raise QueryError(f"{self.value!r}: a text has no region")
+        if self.kind in ("text", "embedding") and self.region is not None:
+            raise QueryError(f"{self}: a text or an embedding has no region")
 
     @property
     def path(self) -> str | None:
@@ -202,6 +219,11 @@ class Query:
     def folded(self) -> Query:
         """This query, with near copies of a hit folded under it, so that ``k`` hits are ``k`` things."""
         return replace(self, fold=True)
+
+    @classmethod
+    def embedding(cls, vector: NDArray[np.float32], digest: bytes | None = None) -> Query:
+        """Search for images similar to one that was encoded already: :class:`EmbeddedImage` says how."""
+        return cls((Term("embedding", EmbeddedImage(vector, digest)),))
 
     @property
     def has_text(self) -> bool:

@@ -15,8 +15,9 @@ from lookalike.cli.options.encoder import encoder_options, view_option
 from lookalike.cli.options.file_limits import file_limit_options, set_file_limits
 from lookalike.cli.options.shared import json_option, yes_option
 from lookalike.cli.output import PARTLY_DONE, print_json, tell_stop
-from lookalike.cli.terminal.messages import is_quiet
-from lookalike.cli.terminal.progress import file_progress
+from lookalike.cli.terminal.messages import is_quiet, problem
+from lookalike.cli.terminal.progress import file_progress, progress_bar
+from lookalike.text import plural
 
 if TYPE_CHECKING:
     from lookalike.gallery.gallery import Gallery
@@ -65,6 +66,11 @@ it is in) are passed over."""
     allow_from_autoenv=False,
     help="Remove the images that are gone or offline (below FOLDER) from the gallery.",
 )
+@click.option(
+    "--thumbnails",
+    is_flag=True,
+    help="Also make the thumbnails that lookalike serve shows; without this, they are made when they are first seen.",
+)
 @click.option("--verify", is_flag=True, help="Read and hash unchanged files too, and those that were skipped.")
 @file_limit_options
 @kept_options
@@ -91,11 +97,20 @@ def index(options: Options) -> int:
             print_summary(gallery, report, switched=bool(options.reencode))
         tell_losses(report.losses)
         tell_stop(report)
+        if options.thumbnails and report.stopped_at is None:
+            _make_thumbnails(gallery)
         if is_new and report.stopped_at is None:
             tell_what_is_next(gallery)
         is_strict = gallery.options.reading.strict
     is_complete = report.stopped_at is None and not report.losses and not (is_strict and report.skipped)
     return 0 if is_complete else PARTLY_DONE
+
+
+def _make_thumbnails(gallery: Gallery) -> None:
+    with progress_bar("thumbnails") as progress:
+        failed = gallery.make_thumbnails(progress=progress)
+    if failed:
+        problem(f"no thumbnails of {plural(failed, 'image')}: their files can't be read now")
 
 
 def _update(gallery: Gallery, options: Options) -> UpdateReport:

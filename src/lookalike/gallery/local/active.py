@@ -80,6 +80,11 @@ class Active:
         self.scan.close()
         self._open_files()
 
+    def serving(self) -> EncoderSpec:
+        """The encoder that is active in the database now, which may not be the one that is used here."""
+        (spec,) = self._session.first_row("SELECT spec FROM stamps WHERE serving = 1")
+        return EncoderSpec.from_json(spec)
+
     def _has_new_number(self) -> bool:
         """Whether the same encoder has another number now, which is taken over."""
         found = self._session.first_row("SELECT id, spec FROM stamps WHERE serving = 1")

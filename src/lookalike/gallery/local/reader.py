@@ -20,8 +20,9 @@ from lookalike.gallery.local.database import DATABASE, convert_errors, damage_er
 from lookalike.gallery.local.locks import LOCK, network_type
 from lookalike.gallery.local.session import Session
 from lookalike.gallery.local.sql import embedding_table, entry_table, schema, tables, value_table
-from lookalike.gallery.local.sql.where import ids_where
-from lookalike.gallery.records import Calibration, Entry, Match, Shortfall, VectorBatch
+from lookalike.gallery.local.sql.facets import read_facets
+from lookalike.gallery.local.sql.where import ids_where, selection
+from lookalike.gallery.records import Calibration, Entry, Facets, Match, Order, Shortfall, VectorBatch
 from lookalike.images.files import Note, Skipped, notes_of
 from lookalike.search.index import ExactIndex, IndexKind
 from lookalike.search.query import Filter
@@ -69,6 +70,11 @@ class LocalReader:
         """See :class:`~lookalike.gallery.store.Store`."""
         return self._active.stamp
 
+    def serving(self) -> str:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            return self._active.serving().fingerprint
+
     @property
     def root(self) -> Path:
         """See :class:`~lookalike.gallery.store.Store`."""
@@ -111,6 +117,19 @@ class LocalReader:
             if where is None or where == Filter():
                 return entry_table.count_entries(self._connection)
             return len(ids_where(self._connection, where))
+
+    def list_entries(
+        self, where: Filter, order: Order = "path", *, after: int = 0, limit: int | None = None
+    ) -> list[Entry]:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            chosen = selection(self._connection, where)
+            return entry_table.list_entries(self._connection, chosen, order, after, -1 if limit is None else limit)
+
+    def facets(self, where: Filter) -> Facets:
+        """See :class:`~lookalike.gallery.store.Store`."""
+        with self.snapshot():
+            return read_facets(self._connection, where)
 
     def columns(self) -> list[str]:
         """See :class:`~lookalike.gallery.store.Store`."""

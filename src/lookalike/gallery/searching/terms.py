@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import os
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -12,14 +11,17 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.embedding.load import encoder_input
 from lookalike.encoders.encoder import Encoder
+from lookalike.encoders.spec import EncoderSpec
+from lookalike.encoders.views import crop
 from lookalike.errors import ImageError, QueryError
 from lookalike.gallery.records import Entry
 from lookalike.gallery.store import Store
-from lookalike.images.decode import DecodedImage, ReadOptions, check_not_blank, format_of, open_image
+from lookalike.images.decode import ReadOptions, check_not_blank, format_of
 from lookalike.images.files import open_file, sha256, with_path
-from lookalike.search.query import Query, Region, Term
-from lookalike.search.similarity import combine
+from lookalike.search.query import EmbeddedImage, Query, Region, Term
+from lookalike.search.similarity import are_unit, combine
 from lookalike.system_files import real_path
 
 
@@ -63,8 +65,9 @@ def _is_whole_image(query: Query) -> bool:
 
 def _own_ids(store: Store, term: Term, digest: bytes | None) -> set[int]:
     """The ids of the entries that are the file of ``term``, whose content is ``digest``."""
-    if term.id is not None:
-        return {find_entry(store, term.id).id}
+    own = term.value.own if isinstance(term.value, EmbeddedImage) else term.id
+    if own is not None:
+        return {find_entry(store, own).id}
     if term.path is None or digest is None:
         return set()
     file, root = real_path(term.path), real_path(store.root)
@@ -84,6 +87,19 @@ def find_entry(store: Store, image_id: str) -> Entry:
     if entry is None or image_id != f"{number:x}":
         raise QueryError(f"{image_id!r}: no image of this gallery has this id. It may have been removed")
     return entry
+
+
+def _checked(image: EmbeddedImage, stamp: EncoderSpec) -> NDArray[np.float32]:
+    """The embedding of ``image``; raises :class:`~lookalike.errors.QueryError` if it can't be one of the gallery's."""
+    if image.encoder not in (None, stamp.fingerprint):
+        raise QueryError(f"the embedding was not made by the encoder of this gallery, {stamp.name}")
+    dimension = stamp.dimension
+    vector = np.asarray(image.vector, np.float32)
+    if vector.shape != (dimension,):
+        raise QueryError(f"the embedding has the shape {vector.shape}; those of this gallery have ({dimension},)")
+    if not are_unit(vector):
+        raise QueryError("the embedding is no unit vector: its length must be 1")
+    return vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +122,11 @@ class _Embedder:
     def _in_memory(self, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
         if isinstance(term.value, bytes):
             return self._file(io.BytesIO(term.value), hashlib.sha256(term.value).digest(), term.region)
-        image = check_not_blank(self.encoder.decode(term.value))  # Term checks that there is one
-        return _embed_decoded(self.encoder, image if term.region is None else crop(image, term.region)), None
+        if isinstance(term.value, EmbeddedImage):
+            return _checked(term.value, self.store.stamp), term.value.digest
+        image = check_not_blank(self.encoder.decode(term.value))
+        part = image if term.region is None else crop(image, term.region)
+        return self.encoder.embed_prepared([self.encoder.prepare(part)])[0], None
 
     def _entry(self, term: Term) -> tuple[NDArray[np.float32], bytes | None]:
         entry = find_entry(self.store, str(term.id))
@@ -127,29 +146,5 @@ class _Embedder:
     def _file(
         self, file: BinaryIO, digest: bytes, region: Region | None, name: str | os.PathLike[str] = ""
     ) -> tuple[NDArray[np.float32], bytes]:
-        share = 1.0 if region is None else min(region.right - region.left, region.bottom - region.top)
-        side = math.ceil(self.encoder.min_side / share)
-        image = check_not_blank(open_image(file, min_side=side, options=self.reading, name=name, keep_profile=True))
-        return _embed_decoded(self.encoder, image if region is None else crop(image, region)), digest
-
-
-def _embed_decoded(encoder: Encoder, image: DecodedImage) -> NDArray[np.float32]:
-    vector: NDArray[np.float32] = encoder.embed_prepared([encoder.prepare(image)])[0]
-    return vector
-
-
-def crop(image: DecodedImage, region: Region) -> DecodedImage:
-    """The ``region`` of ``image``, at least 1 x 1 pixels."""
-    left, top, right, bottom = _box(image.size, region)
-    pixels = image.pixels.crop(_box(image.pixels.size, region))
-    return DecodedImage(pixels, (right - left, bottom - top))
-
-
-def _box(size: tuple[int, int], region: Region) -> tuple[int, int, int, int]:
-    """The region of an image of ``size`` (width, height) in whole pixels: left, top, right, bottom."""
-    width, height = size
-    left = min(round(region.left * width), width - 1)
-    top = min(round(region.top * height), height - 1)
-    right = max(round(region.right * width), left + 1)
-    bottom = max(round(region.bottom * height), top + 1)
-    return left, top, right, bottom
+        pixels, _ = encoder_input(file, self.encoder.spec, self.reading, name=name, region=region)
+        return self.encoder.embed_prepared([pixels])[0], digest

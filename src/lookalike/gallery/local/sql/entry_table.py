@@ -8,10 +8,17 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from lookalike.gallery.local.sql.schema import WITHOUT_RECORDS, WITHOUT_RULES, entry_checksum, path_text, version
+from lookalike.gallery.local.sql.schema import (
+    WITHOUT_ANNOTATIONS,
+    WITHOUT_RECORDS,
+    WITHOUT_RULES,
+    entry_checksum,
+    path_text,
+    version,
+)
 from lookalike.gallery.local.sql.tables import chunks, marks
 from lookalike.gallery.local.sql.value_table import move_annotations
-from lookalike.gallery.records import Entry, EntryChange
+from lookalike.gallery.records import Entry, EntryChange, Order
 from lookalike.images.files import FileStat, SkipKind, Skipped
 
 # Kinds that were renamed: earlier versions stored them in galleries under these names.
@@ -37,6 +44,21 @@ def read_entries_by_id(connection: sqlite3.Connection, ids: Iterable[int], limit
     """The entries with these ids, ordered by the bytes of their paths; the first ``limit`` if it is not negative."""
     condition = "WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY path LIMIT ?"
     return _read_entries(connection, condition, json.dumps(list(ids)), limit)
+
+
+def list_entries(
+    connection: sqlite3.Connection, chosen: tuple[str, Sequence[object]], order: Order, after: int, limit: int
+) -> list[Entry]:
+    """The entries whose ids the statement ``chosen`` with its parameters finds; ``limit`` is -1 for all."""
+    statement, values = chosen
+    key = "path"
+    if order == "date":
+        modified = "strftime('%Y-%m-%d %H:%M:%S', mtime_ns / 1000000000, 'unixepoch')"
+        taken = "(SELECT taken FROM properties p WHERE p.content = e.content)"
+        has_properties = version(connection) > WITHOUT_ANNOTATIONS
+        key = f"{f'coalesce({taken}, {modified})' if has_properties else modified} DESC, path"
+    condition = f"WHERE e.id IN (SELECT id FROM ({statement})) ORDER BY {key} LIMIT ? OFFSET ?"
+    return _read_entries(connection, condition, *values, limit, after)
 
 
 def read_entries_by_path(connection: sqlite3.Connection, paths: Iterable[str]) -> list[Entry]:

@@ -58,6 +58,13 @@ def ids_where(connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64
 
     Raises :class:`~lookalike.errors.QueryError` if the condition has a column that the gallery lacks.
     """
+    statement, values = selection(connection, where)
+    ids, _ = read_columns(connection, statement, *values)
+    return ids
+
+
+def selection(connection: sqlite3.Connection, where: Filter) -> tuple[str, list[object]]:
+    """A statement that finds the ids of the entries that fulfil ``where``, and its parameters; raises as above."""
     statement = _Statement(connection, where)
     if where.under is not None:
         # "0" is the character after "/".
@@ -68,8 +75,7 @@ def ids_where(connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64
 
         statement.limit(statement.condition(parse_condition(where.condition)))
     connection.create_function("comparable", 1, comparable, deterministic=True)
-    ids, _ = read_columns(connection, statement.text(), *statement.values)
-    return ids
+    return statement.text(), statement.values
 
 
 @dataclass
@@ -101,7 +107,7 @@ class _Statement:
     def text(self) -> str:
         """The statement, whose parameters are ``values``."""
         joined = " LEFT JOIN properties p ON p.content = e.content" if self.has_values else ""
-        return f"SELECT e.id AS id, 0 AS number FROM entries e{joined} WHERE {' AND '.join(self.limits)}"
+        return f"SELECT e.id AS id, 0 AS number FROM entries e{joined} WHERE {' AND '.join(self.limits) or 1}"
 
     def condition(self, condition: Condition) -> str:
         """SQL that is 1 where ``condition`` is true, and else 0."""

@@ -1,0 +1,107 @@
+"""Encode the images of queries: decoded in processes of their own, encoded together with those of other requests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.embedding.isolated import open_reader
+from lookalike.embedding.limits import FileLimits
+from lookalike.embedding.load import Loaded, Loader
+from lookalike.encoders.encoder import Encoder
+from lookalike.images.decode import ReadOptions
+from lookalike.images.files import FileStat, FoundFile, Skipped, image_error
+from lookalike.machine import processors
+from lookalike.search.query import EmbeddedImage, Region
+from lookalike.web.batches import MicroBatches
+from lookalike.web.uploads import Upload, Uploads
+
+Timer = Callable[[str, float], None]
+"""Called with the name of a stage of a search, and the seconds that it took."""
+
+_MOST_KEPT: Final = 1000
+"""How many embeddings are kept, for clients that ask for more hits of the same image."""
+
+_Key = tuple[bytes, Region | None]
+
+
+class QueryEncoder:
+    """Encodes images with the encoder of one gallery, read by its options. Use it on the thread of the event loop."""
+
+    def __init__(self, encoder: Encoder, reading: ReadOptions, limits: FileLimits, uploads: Uploads) -> None:
+        self.encoder = encoder
+        self.reading = reading
+        self._uploads = uploads
+        self._fingerprint = encoder.spec.fingerprint
+        self._reader = open_reader(Loader(encoder.spec, reading), Path(), lambda _: False, limits)
+        self._threads = ThreadPoolExecutor(processors(), thread_name_prefix="decode")
+        self._batches = MicroBatches(encoder.embed_prepared, encoder.batch)
+        self._kept: OrderedDict[_Key, NDArray[np.float32]] = OrderedDict()
+
+    def start(self) -> None:
+        """Start the processes that decode; otherwise the first requests do."""
+        self._reader.start(processors())
+
+    async def embed_upload(self, upload: Upload, region: Region | None, timer: Timer) -> EmbeddedImage:
+        """The embedding of an upload, or of a ``region`` of it; raises :class:`~lookalike.errors.ImageError`."""
+        return await self._embed(upload.digest, region, partial(self._read_upload, upload, region), timer)
+
+    async def embed_file(self, path: Path, digest: bytes, region: Region | None, timer: Timer) -> EmbeddedImage:
+        """As :meth:`embed_upload`, for the file of an image of the gallery; its content had this ``digest``."""
+        return await self._embed(digest, region, partial(self._read_file, path, region), timer)
+
+    def close(self) -> None:
+        """End all processes."""
+        self._reader.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _embed(
+        self, digest: bytes, region: Region | None, read: Callable[[], Loaded | Skipped], timer: Timer
+    ) -> EmbeddedImage:
+        key = (digest, region)
+        if key not in self._kept:
+            with _timed(timer, "decode"):
+                loaded = await asyncio.get_running_loop().run_in_executor(self._threads, read)
+            if isinstance(loaded, Skipped):
+                raise image_error(loaded.kind, loaded.reason.removesuffix(" (--time-limit)"))
+            with _timed(timer, "encode"):
+                vector = await self._batches.embed(_pixels(loaded))
+            self._keep((loaded.digest, region), vector)
+            key = (loaded.digest, region)  # the file of a gallery may have another content now
+        self._kept.move_to_end(key)
+        return EmbeddedImage(self._kept[key], key[0] if region is None else None, self._fingerprint)
+
+    def _keep(self, key: _Key, vector: NDArray[np.float32]) -> None:
+        self._kept[key] = vector
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+
+    def _read_upload(self, upload: Upload, region: Region | None) -> Loaded | Skipped:
+        with self._uploads.file(upload) as file:
+            return self._reader.read(file, region)
+
+    def _read_file(self, path: Path, region: Region | None) -> Loaded | Skipped:
+        return self._reader.read(FoundFile(str(path), FileStat(0, 0, 0)), region)
+
+
+def _pixels(loaded: Loaded) -> NDArray[np.uint8]:
+    if loaded.pixels is None:
+        raise RuntimeError("a file was taken for known")
+    return loaded.pixels
+
+
+@contextmanager
+def _timed(timer: Timer, stage: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    timer(stage, time.monotonic() - started)

@@ -1,0 +1,1 @@
+"""Who may ask what: allowed hosts and origins, tokens, limits of requests, and headers of answers."""
