@@ -314,6 +314,9 @@ def test_many_searches_equal_single_ones(store: Store):
     for where in (None, Filter("none"), Filter(".")):
         single = [store.search(vector, 5, where, one) for vector, one in zip(vectors, without, strict=True)]
         assert store.search_many(vectors, 5, where, without) == single
+    good = [[match for match in found if match.score >= 0.3] for found in store.search_many(vectors, 5)]
+    assert store.search_many(vectors, 5, least=0.3) == good
+    assert any(good)
     assert store.search_many(vectors, 5) == [store.search(vector, 5) for vector in vectors]
     assert store.search_many(vectors[:0], 5) == []
 

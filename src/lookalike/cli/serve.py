@@ -65,7 +65,7 @@ def _port(text: str) -> int:
     "--allow-host",
     metavar="NAME",
     multiple=True,
-    help="Answer to this name, too, such as that of a proxy; addresses and this computer's own name are always allowed.",
+    help="Answer to this name, too, such as that of a proxy; addresses and this computer's own name are allowed.",
 )
 @click.option(
     "--no-auth", is_flag=True, allow_from_autoenv=False, help="Let everyone in who reaches --host, without a token."
@@ -83,10 +83,10 @@ def serve(options: Options) -> int:
             warn_if_incomplete(served.gallery)
         address = address_of(listening, options.host)
         link = address if settings.token is None else f"{address}?token={settings.token}"
-        _tell(service, link)
-        if options.open:
-            threading.Timer(0.5, _open_page, (link,)).start()
         try:
+            _tell(service, link)
+            if options.open:
+                threading.Timer(0.5, _open_page, (link,)).start()
             run(service, listening)
         except KeyboardInterrupt:
             if not is_quiet():

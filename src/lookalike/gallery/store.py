@@ -230,8 +230,12 @@ class Store(Protocol):
         k: int,
         where: Filter | None = None,
         without: Sequence[Collection[int]] | None = None,
+        least: float = -1.0,
     ) -> list[list[Match]]:
-        """:meth:`search` for each of ``vectors`` (q, dimension); ``without`` has one collection of ids for each."""
+        """:meth:`search` for each of ``vectors`` (q, dimension); ``without`` has one collection of ids for each.
+
+        Entries that score below ``least`` are left out.
+        """
         ...
 
     def unused(self) -> list[bytes]:

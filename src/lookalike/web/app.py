@@ -29,12 +29,14 @@ from lookalike.web.api.state import state_router
 from lookalike.web.security.access import TokenRequired
 from lookalike.web.security.headers import SafeHeaders
 from lookalike.web.security.hosts import CheckedHosts
-from lookalike.web.security.limits import LimitedBodies
+from lookalike.web.security.limits import LimitedBodies, TooLargeError, TooSlowError
 from lookalike.web.service import Service
 from lookalike.web.telemetry import Telemetry
 
 _LOG: Final = logging.getLogger(__name__)
 
+PALETTE: Final = Path(str(files("lookalike.report"))) / "templates" / "palette.css"
+"""The colours and the text of all pages of Lookalike."""
 ASSETS: Final = Path(str(files("lookalike.web"))) / "assets"
 
 _FORM_BYTES: Final = 1 << 20
@@ -63,7 +65,7 @@ def create_app(service: Service) -> ASGIApp:
     _add_page(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the way that FastAPI documents
     guarded: ASGIApp = LimitedBodies(
-        app, service.settings.limits.upload_bytes + _FORM_BYTES, service.settings.limits.body_seconds
+        _Answered(app), service.settings.limits.upload_bytes + _FORM_BYTES, service.settings.limits.body_seconds
     )
     if service.settings.token is not None:
         guarded = TokenRequired(guarded, service.settings.token)
@@ -92,6 +94,10 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def show_page() -> Response:
         return FileResponse(ASSETS / "index.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/assets/palette.css", include_in_schema=False)
+    async def show_palette() -> Response:
+        return FileResponse(PALETTE, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
     app.mount("/assets", _Assets(directory=ASSETS), name="assets")
 
@@ -122,6 +128,32 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+class _Answered:
+    """Ends the matter for a request that failed unexpectedly and was told so: the connection goes on.
+
+    Starlette raises the error again after that, for the server to log, which has been done.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_answered = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except (TooLargeError, TooSlowError):
+            raise
+        except Exception:
+            if not is_answered:
+                raise
 
 
 class _Counted:

@@ -23,6 +23,7 @@ class ServedGallery:
     def __init__(self, name: str, gallery: Gallery, encoders: Encoders) -> None:
         self.name = name
         self._gallery = gallery
+        self._former: Gallery | None = None
         self._encoders = encoders
         self._identity = _identity(gallery)
         self._lock = threading.Lock()
@@ -34,7 +35,10 @@ class ServedGallery:
         """The gallery as it is now; call this on a thread."""
         with self._lock:
             if _identity(self._gallery) not in (self._identity, None):
-                self._gallery = self._encoders.open(self._gallery.path)  # the old one may still be in use
+                current = self._encoders.open(self._gallery.path)
+                if self._former is not None:
+                    self._former.close()
+                self._former, self._gallery = self._gallery, current  # the former one may still be in use
                 self._identity = _identity(self._gallery)
             return self._gallery
 
@@ -55,6 +59,8 @@ class ServedGallery:
 
     def close(self) -> None:
         """Close its files."""
+        if self._former is not None:
+            self._former.close()
         self._gallery.close()
 
 

@@ -93,6 +93,11 @@ def _open(served: Sequence[ServedGallery]) -> list[Gallery]:
     return galleries
 
 
+def _check_text(search: WebSearch, gallery: Gallery) -> None:
+    if gallery.stamp.clip is None and any(isinstance(term.value, str) for term in search.terms):
+        raise QueryError(f"{gallery.stamp.name}, the encoder of this gallery, has no text input; search by an image")
+
+
 async def _answer(
     service: Service,
     search: WebSearch,
@@ -100,6 +105,7 @@ async def _answer(
     galleries: Sequence[Gallery],
     timings: Timings,
 ) -> dict[str, Any]:
+    _check_text(search, galleries[0])
     embedder = _Embedder(service, {one.name: gallery for one, gallery in zip(served, galleries, strict=True)}, timings)
     encoder = await service.on_search_thread(served[0].query_encoder)
     terms = [await embedder.terms(term, encoder) for term in search.terms]

@@ -6,7 +6,9 @@ import asyncio
 import errno
 import ipaddress
 import logging
+import signal
 import socket
+import threading
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,7 +22,8 @@ from lookalike.web.app import create_app
 from lookalike.web.service import Service
 
 _BACKLOG: Final = 512
-_LAST_SECONDS: Final = 3
+_LAST_SECONDS: Final = 1
+_MOMENT: Final = 0.2
 _IDLE_SECONDS: Final = 30
 
 
@@ -56,7 +59,30 @@ def address_of(listening: socket.socket, host: str) -> str:
 
 
 def run(service: Service, listening: socket.socket) -> None:
-    """Serve until the process is interrupted. ``service`` is closed then."""
+    """Serve until the process is interrupted or told to end. ``service`` is closed then.
+
+    Call this on the main thread. Raises ``KeyboardInterrupt`` afterwards if it was interrupted.
+    """
+    server = server_of(service)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGTERM, end)
+    # On another thread, uvicorn leaves the handling of signals alone.
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="server")
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(_MOMENT)  # without a limit, Windows would not interrupt it
+    finally:
+        end()
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
+
+
+def server_of(service: Service) -> uvicorn.Server:
+    """The server, which is still to be run on a socket; it closes ``service`` when it ends."""
     limits = service.settings.limits
     config = uvicorn.Config(
         create_app(service),
@@ -75,7 +101,7 @@ def run(service: Service, listening: socket.socket) -> None:
         h11_max_incomplete_event_size=16 * 1024,
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)
 
 
 def _protocol(header_seconds: float) -> type[asyncio.Protocol]:

@@ -270,19 +270,20 @@ class LocalReader:
         k: int,
         where: Filter | None = None,
         without: Sequence[Collection[int]] | None = None,
+        least: float = -1.0,
     ) -> list[list[Match]]:
         """See :class:`~lookalike.gallery.store.Store`."""
         excluded = [()] * len(vectors) if without is None else without
         with self.snapshot():
             scan = self._active.scan
         try:
-            return scan.search(vectors, k, where, excluded)
+            return scan.search(vectors, k, where, excluded, least)
         except GalleryError:
             with self.snapshot():
                 if self._active.scan is scan:
                     raise
         # Another process has migrated or compacted the gallery.
-        return self._active.scan.search(vectors, k, where, excluded)
+        return self._active.scan.search(vectors, k, where, excluded, least)
 
     def unused(self) -> list[bytes]:
         """See :class:`~lookalike.gallery.store.Store`."""

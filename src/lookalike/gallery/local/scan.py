@@ -47,6 +47,7 @@ class Scan:
         k: int,
         where: Filter | None,
         without: Sequence[Collection[int]],
+        least: float,
     ) -> list[list[Match]]:
         """See :meth:`Store.search_many`. No lock is held during the scan, unless commits are too frequent."""
         for _ in range(_ATTEMPTS):
@@ -56,11 +57,11 @@ class Scan:
             neighbours = self._nearest(index, queries, k, allowed, without)
             with self._session.snapshot():
                 if self.index() is index:
-                    return [self._matches(found, k, index.vectors) for found in neighbours]
+                    return [self._matches(found, k, index.vectors, least) for found in neighbours]
         with self._session.snapshot():
             index = self.index()
             neighbours = self._nearest(index, queries, k, self._allowed(index.vectors, where), without)
-            return [self._matches(found, k, index.vectors) for found in neighbours]
+            return [self._matches(found, k, index.vectors, least) for found in neighbours]
 
     def index(self) -> Index:
         """The index of what is committed now."""
@@ -102,8 +103,12 @@ class Scan:
         except ArithmeticError as error:
             raise damage_error(self._rows.vectors.path, f"damaged ({error})") from error
 
-    def _matches(self, found: Neighbours, k: int, vectors: Vectors) -> list[Match]:
-        """The best ``k`` of the neighbours, ordered by score and then by the bytes of their paths."""
+    def _matches(self, found: Neighbours, k: int, vectors: Vectors, limit: float) -> list[Match]:
+        """The best ``k`` of the neighbours from a score of ``limit`` on, ordered by score and then by their paths."""
+        good = found.scores >= limit
+        if not good.any():
+            return []
+        found = Neighbours(found.ids[good], found.scores[good])
         scores = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
         if len(scores) > k:  # of those that tie with the k-th, only the first by path
             least = found.scores.min()

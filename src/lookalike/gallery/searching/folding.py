@@ -16,6 +16,8 @@ from lookalike.search.similarity import cosines
 
 _SPARE: Final = 32
 """How many more matches than twice ``k`` are looked at first."""
+_FEW_COPIES: Final = 8
+"""How many copies of each match are looked for first; most have none."""
 _MOST_COPIES: Final = 1000
 """The largest number of copies of one match that are listed."""
 
@@ -71,26 +73,42 @@ class Folder:
         return leaders
 
     def _with_copies(self, leaders: Sequence[Match]) -> list[Folded]:
-        """Each match with all its copies, in one more scan; a copy of several belongs to the first."""
-        if not leaders:
-            return []
-        vectors = self._store.vectors_of([leader.entry.digest for leader in leaders])
-        near = self._store.search_many(
-            np.stack([vectors[leader.entry.digest] for leader in leaders]),
-            _MOST_COPIES,
-            self._where,
-            [(*self._own, leader.entry.id) for leader in leaders],
-        )
+        """Each match with all its copies; a copy of several belongs to the first."""
         taken = {leader.entry.id for leader in leaders}
         folded = []
-        for leader, others in zip(leaders, near, strict=True):
-            copies = [one for one in others if one.score >= self._copies_from and one.entry.id not in taken]
+        for leader, others in zip(leaders, self._near(leaders), strict=True):
+            copies = [one for one in others if one.entry.id not in taken]
             taken.update(copy.entry.id for copy in copies)
             folded.append(Folded(leader, self._scored(copies)))
         return folded
 
+    def _near(self, leaders: Sequence[Match]) -> list[list[Match]]:
+        """The copies of each match, in one more scan, or two if one of them has many."""
+        near: list[list[Match]] = [[] for _ in leaders]
+        left, limit = list(range(len(leaders))), _FEW_COPIES
+        while left:
+            found = self._copies([leaders[place] for place in left], limit)
+            for place, copies in zip(left, found, strict=True):
+                near[place] = copies
+            left = [place for place, copies in zip(left, found, strict=True) if limit == len(copies) < _MOST_COPIES]
+            limit = _MOST_COPIES
+        return near
+
+    def _copies(self, leaders: Sequence[Match], limit: int) -> list[list[Match]]:
+        """Up to ``limit`` copies of each match, best first."""
+        vectors = self._store.vectors_of([leader.entry.digest for leader in leaders])
+        return self._store.search_many(
+            np.stack([vectors[leader.entry.digest] for leader in leaders]),
+            limit,
+            self._where,
+            [(*self._own, leader.entry.id) for leader in leaders],
+            self._copies_from,
+        )
+
     def _scored(self, copies: Sequence[Match]) -> tuple[Match, ...]:
         """The copies with their scores with the query."""
+        if not copies:
+            return ()
         vectors = self._store.vectors_of([copy.entry.digest for copy in copies])
         known = [copy.entry for copy in copies if copy.entry.digest in vectors]
         if not known:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import rich_click as click
 from fastapi import APIRouter, Path, Query
+from pydantic import BeforeValidator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -57,7 +58,7 @@ def _add_thumbnail(router: APIRouter, service: Service) -> None:
         request: Request,
         gallery: GalleryName,
         image: ImageId,
-        side: Annotated[ThumbnailSide, Query(description="Its longer side in pixels.")] = 640,
+        side: Annotated[ThumbnailSide, BeforeValidator(int), Query(description="Its longer side in pixels.")] = 640,
     ) -> Response:
         """WebP, upright, without metadata. It is made once and kept."""
 

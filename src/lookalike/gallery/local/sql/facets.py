@@ -53,7 +53,8 @@ class _Reader:
             f"SELECT value, count(*) {_ANNOTATIONS} GROUP BY a.compared ORDER BY 2 DESC, 1 LIMIT {_MOST_VALUES}", name
         ).fetchall()
         ((distinct, least, greatest, others),) = self._rows(
-            f"SELECT count(DISTINCT a.compared), min(number), max(number), sum(number IS NULL) {_ANNOTATIONS}", name
+            f"SELECT count(DISTINCT a.compared), min(a.number), max(a.number), sum(a.number IS NULL) {_ANNOTATIONS}",
+            name,
         )
         return Facet(name, tuple(values), distinct, *((None, None) if others else (least, greatest)))
 

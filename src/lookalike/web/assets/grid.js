@@ -1,0 +1,266 @@
+/**
+ * A grid that keeps the shape of every image and fills each row, of any number of images: only those in view are there.
+ */
+
+import { thumbnail } from "./api.js";
+import { fill, h, icon } from "./dom.js";
+import { number, t } from "./texts.js";
+
+const GAP = 8;
+const CAPTION = 24;
+const AHEAD = 700;
+const NARROWEST = 0.45;
+const WIDEST = 3.2;
+const TRIES = 3;
+
+export class Grid {
+  /**
+   * `actions` has `open(item)`, `pick(item, isRange)`, `isPicked(item)`, `address(item)` and `needMore()`, which is
+   * called when the end comes near.
+   */
+  constructor(actions) {
+    this.actions = actions;
+    this.items = [];
+    this.rows = [];
+    this.tiles = new Map();
+    this.total = null;
+    this.options = { height: 220, captions: true, scores: false };
+    this.resized = new ResizeObserver(() => this.layOut());
+    this.renew();
+    window.addEventListener("scroll", () => this.schedule(), { passive: true });
+  }
+
+  /** Begin with an empty list. It is another element, because other images are no images that have moved. */
+  renew() {
+    const before = this.element;
+    this.element = h("ul", { class: "grid", role: "list", onkeydown: (event) => this.onKey(event) });
+    this.active = 0;
+    this.tiles.clear();
+    this.resized.disconnect();
+    before?.replaceWith(this.element);
+    this.resized.observe(this.element);
+  }
+
+  /** Show these images, with these options; `total` is how many there are in all, if that is known. */
+  show(items, total, options) {
+    this.options = { ...this.options, ...options };
+    const isLonger = items.length > this.items.length && this.items.every((item, place) => item === items[place]);
+    this.items = items;
+    this.total = total;
+    if (!isLonger) this.renew();
+    this.layOut();
+  }
+
+  /** Change how images are shown: `height` of rows in pixels, `captions` and `scores`. */
+  setOptions(options) {
+    this.options = { ...this.options, ...options };
+    this.drop();
+    this.layOut();
+  }
+
+  /** Mark which images are picked. */
+  mark() {
+    for (const [place, tile] of this.tiles) {
+      const isPicked = this.actions.isPicked(this.items[place]);
+      tile.classList.toggle("picked", isPicked);
+      tile.querySelector(".tick").checked = isPicked;
+    }
+  }
+
+  /** Give the focus to an image, and bring it into view. */
+  focus(place) {
+    if (!this.items.length) return;
+    this.active = Math.max(0, Math.min(place, this.items.length - 1));
+    const row = this.rows.find((one) => place < one.start + one.count) ?? this.rows.at(-1);
+    const top = this.element.getBoundingClientRect().top + row.top;
+    const bar = document.getElementById("bar").offsetHeight + GAP;
+    if (top < bar) window.scrollBy(0, top - bar);
+    else if (top + row.height > window.innerHeight) window.scrollBy(0, top + row.height - window.innerHeight + GAP);
+    this.draw();
+    this.tiles.get(this.active)?.querySelector("a").focus({ preventScroll: true });
+  }
+
+  /** Compute the rows: each is filled, but the last. */
+  layOut() {
+    const width = this.element.clientWidth;
+    if (!width) return;
+    const caption = this.options.captions ? CAPTION : 0;
+    const rows = [];
+    let [start, ratios, top] = [0, 0, 0];
+    const end = (last) => {
+      const count = last - start;
+      const free = width - GAP * (count - 1);
+      const isLast = last === this.items.length && ratios * this.options.height < free;
+      const height = Math.round(isLast ? this.options.height : free / ratios);
+      rows.push({ start, count, top, height: height + caption, image: height, isLast });
+      top += height + caption + GAP;
+      [start, ratios] = [last, 0];
+    };
+    for (let place = 0; place < this.items.length; place += 1) {
+      ratios += shape(this.items[place]);
+      if (ratios * this.options.height >= width - GAP * (place - start)) end(place + 1);
+    }
+    if (start < this.items.length) end(this.items.length);
+    this.rows = rows;
+    this.element.style.height = `${Math.max(0, top - GAP)}px`;
+    this.width = width;
+    this.isMoved = true;
+    this.draw();
+  }
+
+  schedule() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.draw();
+    });
+  }
+
+  /** Put the images in view into the page, and take the others out. */
+  draw() {
+    const offset = this.element.getBoundingClientRect().top;
+    const [from, to] = [-offset - AHEAD, -offset + window.innerHeight + AHEAD];
+    const wanted = new Set();
+    for (let number_ = this.firstRow(from); number_ < this.rows.length && this.rows[number_].top < to; number_ += 1)
+      this.drawRow(this.rows[number_], wanted);
+    for (const [place, tile] of this.tiles) {
+      if (wanted.has(place)) continue;
+      if (tile.contains(document.activeElement)) continue; // the focus must not get lost
+      tile.remove();
+      this.tiles.delete(place);
+    }
+    this.isMoved = false;
+    const last = this.rows.at(-1);
+    if (last && last.top < to + 2 * window.innerHeight) this.actions.needMore();
+  }
+
+  firstRow(from) {
+    let [low, high] = [0, this.rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.rows[middle].top + this.rows[middle].height < from) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  drawRow(row, wanted) {
+    let left = 0;
+    for (let place = row.start; place < row.start + row.count; place += 1) {
+      const isEnd = place === row.start + row.count - 1 && !row.isLast;
+      const width = isEnd ? this.width - left : Math.round(shape(this.items[place]) * row.image);
+      const isNew = !this.tiles.has(place);
+      if (isNew) this.add(place, width, row.image);
+      if (isNew || this.isMoved) put(this.tiles.get(place), left, row.top, width, row.height, row.image);
+      wanted.add(place);
+      left += width + GAP;
+    }
+  }
+
+  add(place, width, height) {
+    const tile = this.tile(this.items[place], place, width, height);
+    this.tiles.set(place, tile);
+    const next = [...this.tiles.keys()].filter((one) => one > place).sort((first, second) => first - second)[0];
+    this.element.insertBefore(tile, next === undefined ? null : this.tiles.get(next));
+  }
+
+  tile(item, place, width, height) {
+    const isPicked = this.actions.isPicked(item);
+    const mark = h("input", {
+      type: "checkbox", class: "tick", checked: isPicked, tabindex: "-1", "aria-label": t("pick", { name: item.name }),
+      onclick: (event) => this.actions.pick(item, event.shiftKey),
+    });
+    const link = h(
+      "a",
+      {
+        href: this.actions.address(item), tabindex: place === this.active ? "0" : "-1", "aria-label": this.describe(item),
+        onclick: (event) => this.onOpen(event, item), onfocus: () => this.activate(place),
+      },
+      picture(item, width, height),
+    );
+    return h(
+      "li",
+      {
+        class: isPicked ? "tile picked" : "tile", "data-key": item.key, "aria-posinset": place + 1,
+        "aria-setsize": this.total ?? this.items.length,
+      },
+      link,
+      mark,
+      item.copies.length > 0 && h("span", { class: "badge", "aria-hidden": "true" }, icon("twins"), number(item.copies.length + 1)),
+      this.options.captions && this.caption(item),
+    );
+  }
+
+  caption(item) {
+    const score = this.options.scores && item.score !== undefined;
+    return h(
+      "span",
+      { class: "caption", "aria-hidden": "true", title: item.path },
+      item.match && h("span", { class: `match ${item.match}` }, t(`match.${item.match}`)),
+      score && h("span", { class: "score" }, number(item.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })),
+      item.offline && h("span", { class: "offline" }, t("offline")),
+      h("span", { class: "name" }, item.name),
+    );
+  }
+
+  describe(item) {
+    const copies = item.copies.length ? t("copies", { count: item.copies.length }) : null;
+    const match = item.match && t(`match.${item.match}`);
+    return [item.path, match, copies, item.offline && t("offline")].filter(Boolean).join(", ");
+  }
+
+  activate(place) {
+    this.tiles.get(this.active)?.querySelector("a").setAttribute("tabindex", "-1");
+    this.active = place;
+    this.tiles.get(place)?.querySelector("a").setAttribute("tabindex", "0");
+  }
+
+  onOpen(event, item) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // another tab or window
+    event.preventDefault();
+    this.actions.open(item);
+  }
+
+  onKey(event) {
+    const item = this.items[this.active];
+    if (!item || event.ctrlKey || event.metaKey || event.altKey) return;
+    const row = this.rows.find((one) => this.active < one.start + one.count);
+    const steps = {
+      ArrowRight: 1, ArrowLeft: -1, ArrowDown: row.count, ArrowUp: -row.count, Home: -this.items.length,
+      End: this.items.length,
+    };
+    if (event.key in steps) this.focus(this.active + steps[event.key]);
+    else if (event.key === "x" || event.key === " ") this.actions.pick(item, event.shiftKey);
+    else if (event.key === "m") this.actions.like(item);
+    else return;
+    event.preventDefault();
+  }
+
+  drop() {
+    this.tiles.clear();
+    fill(this.element);
+  }
+}
+
+function shape(item) {
+  return Math.min(WIDEST, Math.max(NARROWEST, item.ratio));
+}
+
+function put(tile, left, top, width, height, image) {
+  tile.style.transform = `translate(${left}px, ${top}px)`;
+  tile.style.width = `${width}px`;
+  tile.style.height = `${height}px`;
+  tile.firstElementChild.style.height = `${image}px`;
+}
+
+/** A thumbnail; one that can't be had at this moment is asked for again, and one that is gone says so. */
+export function picture(item, width, height) {
+  const image = h("img", { alt: "", decoding: "async", draggable: "false", src: thumbnail(item, width, height) });
+  let left = TRIES;
+  image.addEventListener("load", () => image.classList.add("there"));
+  image.addEventListener("error", () => {
+    left -= 1;
+    if (left > 0) setTimeout(() => { image.src = `${thumbnail(item, width, height)}&try=${left}`; }, 1500);
+    else image.replaceWith(h("span", { class: "gone" }, t("gone")));
+  });
+  return image;
+}

@@ -1,0 +1,106 @@
+"""Damaged and hostile uploads: each gets an answer, and the server goes on."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from drawing import draw, saved
+from servers import Program
+
+DAMAGES = 1000
+
+
+def originals(photographs: Path) -> dict[str, bytes]:
+    """A real photograph in each format."""
+    with Image.open(photographs / "chelsea.png") as image:
+        image.thumbnail((300, 300))
+        contents = {form: saved(image, form).getvalue() for form in ("JPEG", "PNG", "WEBP", "TIFF")}
+    contents["HEIC"] = (Path(__file__).parents[1] / "data" / "turned.heic").read_bytes()
+    return contents
+
+
+def damaged(contents: dict[str, bytes], count: int) -> Iterator[tuple[str, bytes]]:
+    """Cut, changed and mixed up files, always the same ones."""
+    draws = random.Random(2026)  # noqa: S311  no secret
+    names = sorted(contents)
+    for number in range(count):
+        name = names[number % len(names)]
+        content = bytearray(contents[name])
+        kind = draws.randrange(5)
+        if kind == 0:
+            del content[draws.randrange(len(content)) :]
+        elif kind == 1:
+            for _ in range(draws.randrange(1, 50)):
+                content[draws.randrange(len(content))] = draws.randrange(256)
+        elif kind == 2:
+            start = draws.randrange(len(content))
+            content[start : start + draws.randrange(2000)] = draws.randbytes(draws.randrange(2000))
+        elif kind == 3:
+            for _ in range(draws.randrange(1, 20)):
+                content[draws.randrange(min(len(content), 600))] = draws.choice((0, 0x7F, 0x80, 0xFF))
+        else:
+            other = contents[draws.choice(names)]
+            content[draws.randrange(len(content)) :] = other[draws.randrange(len(other)) :]
+        yield name, bytes(content)
+
+
+@pytest.mark.slow
+def test_damaged_uploads_are_answered(indexed: Path, photographs: Path, start_server: Callable[..., Program]):
+    """A thousand of them: found or refused, never a failure of the server."""
+    program = start_server("--gallery", indexed)
+    codes: Counter[int] = Counter()
+    uploads = list(damaged(originals(photographs), DAMAGES))
+    with httpx.Client(base_url=program.address, timeout=60) as client, ThreadPoolExecutor(4) as pool:
+
+        def ask(upload: tuple[str, bytes]) -> httpx.Response:
+            return client.post("/api/search", files={"image": upload})
+
+        for upload, answer in zip(uploads, pool.map(ask, uploads), strict=True):
+            codes[answer.status_code] += 1
+            assert answer.status_code in {200, 413, 415, 422}, (upload[0], answer.text)
+            if answer.status_code != 200:
+                assert answer.json()["error"]["message"]
+        assert codes[200] > 50
+        assert codes[422] > 50
+        answer = client.post("/api/search", files={"image": (indexed / "chelsea.png").read_bytes()})
+        assert answer.json()["results"][0]["hits"][0]["match"] == "identical"
+
+
+def bombs() -> Iterator[tuple[str, bytes]]:
+    """Small files of images that are too large."""
+    side = 20_000
+    black = Image.new("1", (side, side))
+    yield "PNG", saved(black, "PNG").getvalue()
+    yield "TIFF", saved(black, "TIFF", compression="group4").getvalue()
+    yield "GIF", saved(Image.new("P", (side, side)), "GIF").getvalue()
+    small = saved(draw(1, (64, 64)), "JPEG").getvalue()
+    place = small.index(b"\xff\xc0") + 5
+    yield "JPEG", small[:place] + b"\xff\xff\xff\xff" + small[place + 4 :]
+    bmp = bytearray(saved(draw(1, (64, 64)), "BMP").getvalue())
+    bmp[18:26] = (100_000).to_bytes(4, "little") * 2
+    yield "BMP", bytes(bmp)
+    webp = bytearray(saved(draw(1, (64, 64)), "WEBP", lossless=True).getvalue())
+    place = webp.index(b"VP8L") + 9
+    webp[place : place + 4] = (0x0FFF_FFFF).to_bytes(4, "little")
+    yield "WEBP", bytes(webp)
+
+
+@pytest.mark.slow
+def test_bombs_are_refused(indexed: Path, start_server: Callable[..., Program]):
+    """Without much memory being used for them."""
+    program = start_server("--gallery", indexed)
+    with httpx.Client(base_url=program.address, timeout=60) as client:
+        client.post("/api/search", files={"image": (indexed / "chelsea.png").read_bytes()})
+        before = program.memory()
+        for name, content in bombs():
+            assert len(content) < 2_000_000
+            answer = client.post("/api/search", files={"image": content})
+            assert answer.status_code in {413, 422}, (name, answer.text)
+        assert program.memory() - before < 100_000_000
+        assert client.get("/api/health").status_code == 200
