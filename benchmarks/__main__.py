@@ -17,6 +17,7 @@ _SUBJECTS = {
     "start": "the start of the program, and the time to the first vector of CLIP ViT-B/32",
     "indexing": "indexing large and small JPEGs",
     "search": "the scan of 100,000 vectors, and the whole lookalike search command",
+    "serving": "the web server: 32 clients at once, and the page in a browser",
     "checks": "what the checksums of a gallery cost",
     "growth": "the cost of a new image in galleries of 1,000, 10,000 and 100,000",
     "ranking": "rankings of experiments (25,000 queries, 25,000 images), compared with the matrix product alone",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.alternation import Spent, alternate, measure
+from benchmarks.alternation import Timing, alternate, measure
 from benchmarks.galleries import fake_files, make_gallery, unit_vectors
 from benchmarks.images import Workspace
 from benchmarks.machine import reader
@@ -91,7 +91,7 @@ def _after_commit(folder: Path, rounds: int) -> Line:
         change = EntryChange(entry.path, entry.stat, entry.digest)
         search, commit = measure(lambda: store.search(query, _K)), measure(lambda: store.commit(Changes([change])))
 
-        def search_after_commit() -> Spent:
+        def search_after_commit() -> Timing:
             commit()
             return search()
 

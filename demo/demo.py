@@ -46,6 +46,9 @@ def main() -> int:
     run("index", folder, "--gallery", gallery)
     run("search", *queries, "--gallery", gallery, "-k", "8", "--html", PAGE)
     print(f"\nPage of results: {PAGE}")
+    program = Path(sys.executable).with_name("lookalike")
+    command = shlex.join([os.path.relpath(program), "serve", "--gallery", os.path.relpath(gallery), "--open"])
+    print(f"To look at the images in your browser, and drop in others: {command}")
     return 0
 
 

@@ -6,10 +6,12 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -90,12 +92,38 @@ def run(command, folder):
     return done.stdout
 
 
+def assert_serves(command, folder):
+    """The command starts a server that works, and ends when it is interrupted."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    server = subprocess.Popen(
+        ["/bin/sh", "-c", f"exec {command.removesuffix(' --open')} --port 0"],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        address = next(line.split()[1] for line in server.stdout if line.startswith("page "))
+        if "--host" in command:
+            assert "?token=" in address
+        else:
+            assert httpx.get(f"{address}api/galleries").json()["galleries"][0]["images"] > 0
+        server.send_signal(signal.SIGINT)
+        server.stdout.read()
+    assert server.returncode == 0
+
+
 def test_the_commands_run_in_order(reader_folder):
     """The commands in the README succeed one after another."""
     commands = [command for command in SHELL + INLINE if command not in NOT_RUN and not command.startswith("make ")]
     commands = [command for command in commands if not any(part in command for part in (*NEEDS_CLIP, SLOW))]
     assert len(commands) >= 7
     for command in commands:
+        if command.startswith("lookalike serve"):
+            assert_serves(command, reader_folder)
+            continue
+        if command.startswith("curl "):  # it asks a server at a port that may be in use here
+            continue
         run(SHORTER.get(command, command), reader_folder)
     assert "data:image/jpeg" in (reader_folder / "results.html").read_text(encoding="utf-8")
 
@@ -110,6 +138,9 @@ def test_the_demo_writes_its_page(reader_folder, command):
     before = sorted(path.name for path in (reader_folder / "photos").iterdir())
     output = run(command.replace("path/to/your/folder", str(reader_folder / "photos")), ROOT)
     assert f"Page of results: {page}" in output
+    serve = re.search(r"drop in others: (.* serve --gallery .*) --open", output)
+    assert serve is not None
+    assert_serves(f"{serve[1]}", ROOT)
     assert page.read_text(encoding="utf-8").count("data:image/jpeg") > 6
     assert sorted(path.name for path in (reader_folder / "photos").iterdir()) == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -13,7 +14,8 @@ import rich_click as click
 
 from lookalike.cli.options.command import Options, command, wrong_usage
 from lookalike.cli.options.encoder import encoder_options, loader
-from lookalike.cli.output import warn_if_incomplete
+from lookalike.cli.options.shared import json_option
+from lookalike.cli.output import print_json, warn_if_incomplete
 from lookalike.cli.terminal.messages import is_quiet, note, problem
 from lookalike.text import plural, printable
 
@@ -71,6 +73,7 @@ def _port(text: str) -> int:
     "--no-auth", is_flag=True, allow_from_autoenv=False, help="Let everyone in who reaches --host, without a token."
 )
 @encoder_options("Path of the gallery's checkpoint, if it has been moved.")
+@json_option
 def serve(options: Options) -> int:
     """Look at galleries in the browser: drop an image in, see what is like it."""
     from lookalike.web.server import address_of, listen, run
@@ -84,12 +87,17 @@ def serve(options: Options) -> int:
         address = address_of(listening, options.host)
         link = address if settings.token is None else f"{address}?token={settings.token}"
         try:
-            _tell(service, link)
+            if options.json:
+                print_json({"version": 1, "address": link, "galleries": [one.name for one in service.galleries]})
+                sys.stdout.flush()
+            else:
+                _tell(service, link)
+            _warn(service)
             if options.open:
                 threading.Timer(0.5, _open_page, (link,)).start()
             run(service, listening)
         except KeyboardInterrupt:
-            if not is_quiet():
+            if not (is_quiet() or options.json):
                 print("stopped")
     return 0
 
@@ -117,15 +125,19 @@ def _settings(options: Options) -> Settings:
 
 
 def _tell(service: Service, link: str) -> None:
-    """Say where the page is, and who can see it. The link is printed in any case: it is what the user wants."""
+    """Say where the page is. The link is printed in any case: it is what the user wants."""
     for served in service.galleries if not is_quiet() else ():
         print(f"gallery    {printable(served.gallery.root)} ({plural(len(served.gallery), 'image')})")
     print(f"page       {link}", flush=True)
+    if not is_quiet():
+        note("Ctrl-C stops the server")
+
+
+def _warn(service: Service) -> None:
+    """Say who can see the images, if that is more than this computer."""
     if not service.settings.is_local:
         who = "everyone who reaches this address" if service.settings.token is None else "everyone who has this link"
         problem(f"{who} can see these images; plain HTTP can be overheard in the network")
-    if not is_quiet():
-        note("Ctrl-C stops the server")
 
 
 def _open_page(link: str) -> None:
