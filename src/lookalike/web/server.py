@@ -64,20 +64,27 @@ def run(service: Service, listening: socket.socket) -> None:
     Call this on the main thread. Raises ``KeyboardInterrupt`` afterwards if it was interrupted.
     """
     server = server_of(service)
+    # Not Thread.join: Python 3.11 takes a thread for ended when that is interrupted.
+    ended = threading.Event()
+
+    def serve() -> None:
+        try:
+            server.run(sockets=[listening])
+        finally:
+            ended.set()
 
     def end(*_: object) -> None:
         server.should_exit = True
 
     before = signal.signal(signal.SIGTERM, end)
     # On another thread, uvicorn leaves the handling of signals alone.
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="server")
-    thread.start()
+    threading.Thread(target=serve, name="server").start()
     try:
-        while thread.is_alive():
-            thread.join(_MOMENT)  # without a limit, Windows would not interrupt it
+        while not ended.wait(_MOMENT):  # without a limit, Windows would not interrupt it
+            pass
     finally:
         end()
-        thread.join()
+        ended.wait()
         signal.signal(signal.SIGTERM, before)
 
 

@@ -24,6 +24,7 @@ export class Bar {
       onchange: () => this.take([...this.camera.files]),
     });
     this.text = null;
+    this.logo = h("img", { src: "assets/icon.svg", alt: "", width: "28", height: "28" });
     this.listen();
   }
 
@@ -90,7 +91,7 @@ export class Bar {
       go({ terms: [], view: "images", open: null, under: null, facets: {}, from: null, to: null, where: null, match: null, least: null });
     };
     return h("a", { class: "brand", href: "./", onclick: reset, "aria-label": t("home") },
-      h("img", { src: "assets/icon.svg", alt: "", width: "28", height: "28" }), h("span", {}, "Lookalike"));
+      this.logo, h("span", {}, "Lookalike"));
   }
 
   field(value) {
