@@ -102,14 +102,18 @@ def assert_serves(command, folder):
         stdout=subprocess.PIPE,
         text=True,
     )
-    with server:
+    try:
         address = next(line.split()[1] for line in server.stdout if line.startswith("page "))
         if "--host" in command:
             assert "?token=" in address
         else:
-            assert httpx.get(f"{address}api/galleries").json()["galleries"][0]["images"] > 0
+            galleries = httpx.get(f"{address}api/galleries", timeout=100).json()["galleries"]
+            assert galleries[0]["images"] > 0
         server.send_signal(signal.SIGINT)
-        server.stdout.read()
+        server.communicate(timeout=100)
+    finally:
+        server.kill()
+        server.communicate()
     assert server.returncode == 0
 
 

@@ -122,11 +122,11 @@ def test_the_command_for_others(indexed: Path, start_server: Callable[..., Progr
     assert "?token=" in program.address
     token = program.address.partition("token=")[2]
     own = f"http://127.0.0.1:{program.address.split(':')[2].partition('/')[0]}"
-    assert httpx.get(f"{own}/api/health").status_code == 401
-    assert httpx.get(f"{own}/api/health", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert httpx.get(f"{own}/api/health", timeout=60).status_code == 401
+    assert httpx.get(f"{own}/api/health", headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code == 200
     assert "plain HTTP can be overheard" in program.stop()[2]
     program = start_server("--gallery", indexed, "--host", "0.0.0.0", "--no-auth")  # noqa: S104
-    assert httpx.get(f"http://127.0.0.1:{program.port}/api/health").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{program.port}/api/health", timeout=60).status_code == 200
     assert "everyone who reaches this address" in program.stop()[2]
     program = start_server("-q", "--gallery", indexed, LOOKALIKE_TOKEN="chosen-by-the-user")
     assert program.address.endswith("?token=chosen-by-the-user")

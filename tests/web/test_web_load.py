@@ -132,7 +132,7 @@ def test_a_crowd(indexed: Path, start_server: Callable[..., Program]):
     assert set(seen) <= {200, 503}
     assert seen[200] > 20
     assert program.memory() - before < 100_000_000
-    assert httpx.get(f"http://127.0.0.1:{program.port}/api/health").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{program.port}/api/health", timeout=60).status_code == 200
 
 
 def _form(upload: bytes) -> tuple[bytes, str]:

@@ -16,6 +16,7 @@ from lookalike.cli.options.command import Options, command, wrong_usage
 from lookalike.cli.options.encoder import encoder_options, loader
 from lookalike.cli.options.shared import json_option
 from lookalike.cli.output import print_json, warn_if_incomplete
+from lookalike.cli.terminal.interrupt import grace
 from lookalike.cli.terminal.messages import is_quiet, note, problem
 from lookalike.text import plural, printable
 
@@ -27,6 +28,8 @@ _TOKEN: Final = "LOOKALIKE_TOKEN"  # noqa: S105  the name of a variable
 _TOKEN_BYTES: Final = 24
 _LEAST_TOKEN: Final = 12
 _MOST_PORTS: Final = 65535
+_GRACE_SECONDS: Final = 10
+"""How long the server may take to end after Ctrl-C; a second one ends it at once."""
 
 _DETAILS = """\
 Only this computer can reach the page, unless --host says otherwise: --host 0.0.0.0 lets others in your network in, who
@@ -80,7 +83,7 @@ def serve(options: Options) -> int:
     from lookalike.web.service import Service
 
     settings = _settings(options)
-    with listen(options.host, options.port) as listening:
+    with grace(_GRACE_SECONDS), listen(options.host, options.port) as listening:
         service = Service(settings)
         for served in service.galleries:
             warn_if_incomplete(served.gallery)

@@ -15,8 +15,21 @@ INTERRUPTED: Final = 130
 
 MESSAGE: Final = "lookalike: interrupted; completed work is saved"
 
-_GRACE_SECONDS: Final = 1.5
-"""How long a command may take to end by itself. Every commit is complete or not there, so nothing is lost without."""
+
+class _Grace:
+    """How long a command may take to end by itself. Every commit is complete or not, so nothing is lost without."""
+
+    seconds = 1.5
+
+
+@contextmanager
+def grace(seconds: float) -> Iterator[None]:
+    """Let Ctrl-C leave the command more time to end by itself, as a server needs that answers its last requests."""
+    before, _Grace.seconds = _Grace.seconds, seconds
+    try:
+        yield
+    finally:
+        _Grace.seconds = before
 
 
 @contextmanager
@@ -71,7 +84,7 @@ def _end_after_interrupt(told: int) -> None:
         if number[0] == signal.SIGINT:
             if late is not None:  # pressed again
                 _end()
-            late = threading.Timer(_GRACE_SECONDS, _end)
+            late = threading.Timer(_Grace.seconds, _end)
             late.daemon = True
             late.start()
     if late is not None:
