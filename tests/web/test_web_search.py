@@ -113,7 +113,7 @@ def test_formats_that_browsers_lack_can_be_uploaded(web: Running, folder: Path, 
     """The name of the file doesn't matter, not even a wrong one."""
     content = saved(draw(4, (60, 45)), "TIFF").getvalue()
     expected = paths(web.search(folder / "even" / "04.png"))
-    for name in ("scan.tif", "scan.jpg", "../../etc/passwd", "", "x" * 300, "scan.nef"):
+    for name in ("scan.tif", "scan.jpg", "../../etc/passwd", "", "x" * 300):
         answer = web.client.post("/api/search", files={"image": (name or "upload", content)})
         assert answer.status_code == 200, answer.text
         assert paths(answer.json()["results"][0]["hits"]) == expected
