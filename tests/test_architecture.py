@@ -38,9 +38,10 @@ ROOMS = {
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
     "embedding": "ahead limits load messages worker process isolated files",
     "gallery": (
-        "records store options last_update stamp_check own_encoder contents duplicates annotations thumbnails local "
-        "stores searching reading updating gallery care"
+        "records store options last_update stamp_check own_encoder contents local stores searching reading updating "
+        "gallery care"
     ),
+    "gallery.contents": "images status duplicates annotations thumbnails",
     "gallery.searching": "copies calibration terms folding searcher",
     "gallery.updating": "root listed missing comparison update reencode",
     "gallery.local": "locks database sql rows older session summary stamps scan active reader store care",

@@ -12,7 +12,7 @@ import pytest
 from lookalike.cli.output import path_from
 from lookalike.errors import DatasetError, QueryError
 from lookalike.evaluation.data.layouts.labels_file import read_labels
-from lookalike.gallery.annotations import meanings
+from lookalike.gallery.contents.annotations import meanings
 from lookalike.search.query import Filter
 from lookalike.text import command_text
 

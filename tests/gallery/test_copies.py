@@ -19,7 +19,7 @@ from fakes import SPEC, FakeEncoder
 from galleries import index
 from lookalike import Gallery, Query
 from lookalike.errors import QueryError
-from lookalike.gallery.duplicates import find_duplicates
+from lookalike.gallery.contents.duplicates import find_duplicates
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.records import Changes, EntryChange, Match
 from lookalike.gallery.searching.folding import Folder

@@ -11,7 +11,7 @@ from lookalike.cli.terminal.messages import note, problem
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
-    from lookalike.gallery.annotations import Annotated
+    from lookalike.gallery.contents.annotations import Annotated
     from lookalike.gallery.gallery import Gallery
     from lookalike.gallery.last_update import LastUpdate
     from lookalike.gallery.records import Shortfall

@@ -12,12 +12,10 @@ from typing import Final, Self
 
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.errors import QueryError, StampMismatchError
-from lookalike.gallery.annotations import Annotated, annotate, annotate_from_csv, delete_columns
-from lookalike.gallery.contents import (
-    GalleryImage,
-    Status,
-)
-from lookalike.gallery.duplicates import DuplicateGroup, find_duplicates
+from lookalike.gallery.contents.annotations import Annotated, annotate, annotate_from_csv, delete_columns
+from lookalike.gallery.contents.duplicates import DuplicateGroup, find_duplicates
+from lookalike.gallery.contents.images import GalleryImage
+from lookalike.gallery.contents.status import Status
 from lookalike.gallery.options import GalleryOptions, write_options
 from lookalike.gallery.own_encoder import OwnEncoder
 from lookalike.gallery.reading import GalleryReader

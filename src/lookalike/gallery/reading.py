@@ -10,21 +10,14 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError
-from lookalike.gallery.contents import (
-    GalleryImage,
-    Status,
-    all_embeddings,
-    iter_embeddings,
-    list_images,
-    outdated_paths,
-    status_of,
-)
+from lookalike.gallery.contents.images import GalleryImage, all_embeddings, iter_embeddings, list_images, outdated_paths
+from lookalike.gallery.contents.status import Status, status_of
+from lookalike.gallery.contents.thumbnails import GRID_SIDES, SIDES, Thumbnails, ThumbnailSide
 from lookalike.gallery.last_update import LastUpdate
 from lookalike.gallery.options import GalleryOptions, read_options
 from lookalike.gallery.records import Facets, Order, Shortfall
 from lookalike.gallery.searching.terms import find_entry
 from lookalike.gallery.store import Store
-from lookalike.gallery.thumbnails import GRID_SIDES, SIDES, Thumbnails, ThumbnailSide
 from lookalike.images.decode import ReadOptions
 from lookalike.progress import Progress
 from lookalike.search.query import Filter

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lookalike.gallery.duplicates import Duplicate, DuplicateGroup
+from lookalike.gallery.contents.duplicates import Duplicate, DuplicateGroup
 from lookalike.report.document.blocks import Document, ImageGroups
 from lookalike.report.document.elements import Frame, Phrase, Picture
 from lookalike.report.document.html import page

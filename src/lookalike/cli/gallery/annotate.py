@@ -13,7 +13,7 @@ from lookalike.cli.terminal.messages import note
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:
-    from lookalike.gallery.annotations import Annotated
+    from lookalike.gallery.contents.annotations import Annotated
 
 _MOST_NAMED: Final = 5
 

@@ -18,7 +18,7 @@ from lookalike.text import bytes_text, plural, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lookalike.gallery.duplicates import DuplicateGroup
+    from lookalike.gallery.contents.duplicates import DuplicateGroup
     from lookalike.gallery.gallery import Gallery
 
 _DETAILS = """\

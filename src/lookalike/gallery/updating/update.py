@@ -15,7 +15,7 @@ from typing import Final
 from lookalike.embedding.files import EmbeddedFile, Loading, embed_files
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import GalleryError, TableError, UnreachedImagesError
-from lookalike.gallery.annotations import Annotated, annotate_from_labels
+from lookalike.gallery.contents.annotations import Annotated, annotate_from_labels
 from lookalike.gallery.last_update import record_end, record_start
 from lookalike.gallery.options import GalleryOptions, record_passed_over
 from lookalike.gallery.records import Changes, Entry, EntryChange

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery.contents import GalleryImage
+from lookalike.gallery.contents.images import GalleryImage
 from lookalike.gallery.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.report.document.json import path_fields, stamp_fields, utf8

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import ImageError, OutputError
-from lookalike.gallery.contents import GalleryImage
+from lookalike.gallery.contents.images import GalleryImage
 from lookalike.gallery.gallery import Gallery
 from lookalike.images.thumbnails import thumbnail
 from lookalike.report.document.files import report_writer

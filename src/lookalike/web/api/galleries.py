@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lookalike.errors import QueryError
-from lookalike.gallery.duplicates import DuplicateGroup
+from lookalike.gallery.contents.duplicates import DuplicateGroup
 from lookalike.gallery.gallery import Gallery
 from lookalike.gallery.searching.copies import copy_threshold
 from lookalike.report.browse import facets_json, images_json

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from lookalike.errors import QueryError
+from lookalike.gallery.contents.thumbnails import ThumbnailSide
 from lookalike.gallery.gallery import Gallery, GalleryImage
-from lookalike.gallery.thumbnails import ThumbnailSide
 from lookalike.report.browse import details_json
 from lookalike.system_files import real_path
 from lookalike.web.api.answers import json_response

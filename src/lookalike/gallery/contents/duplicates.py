@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.gallery.contents import GalleryImage
+from lookalike.gallery.contents.images import GalleryImage
 from lookalike.gallery.records import VectorBatch
 from lookalike.gallery.store import Store
 from lookalike.progress import Progress
