@@ -79,10 +79,9 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "report.export": "rows arrays tables export",
-    "web": (
-        "settings admission uploads batches encoding galleries telemetry watching service searching originals security "
-        "api app server"
-    ),
+    "web": "settings admission encoding galleries telemetry service searching security api app server",
+    "web.encoding": "uploads batches query_encoder",
+    "web.galleries": "served watching originals",
     "web.security": "answers hosts access limits headers",
     "web.api": "models errors answers searching galleries images picks state",
     "cli": (

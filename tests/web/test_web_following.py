@@ -83,7 +83,7 @@ def test_folders_are_watched(folder: Path, fake: FakeEncoder):
 
 def test_watching_waits_for_another_process(folder: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch):
     """While one writes to the gallery; a server can be stopped meanwhile."""
-    from lookalike.web import watching
+    from lookalike.web.galleries import watching
 
     monkeypatch.setattr(watching, "_LOCKED_SECONDS", 0.1)
     drawn(folder / "before.png", 501)

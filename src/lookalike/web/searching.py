@@ -14,10 +14,10 @@ from lookalike.report.search import search_json
 from lookalike.search.match_words import MatchWord
 from lookalike.search.query import EmbeddedImage, Filter, Query, Region, Term
 from lookalike.search.ranking import Ranking, merged
-from lookalike.web.encoding import QueryEncoder
-from lookalike.web.galleries import ServedGallery
+from lookalike.web.encoding.query_encoder import QueryEncoder
+from lookalike.web.encoding.uploads import Upload
+from lookalike.web.galleries.served import ServedGallery
 from lookalike.web.service import Service
-from lookalike.web.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from lookalike.machine import processors
 from lookalike.web.admission import Admission
-from lookalike.web.galleries import Galleries, ServedGallery
+from lookalike.web.galleries.served import Galleries, ServedGallery
+from lookalike.web.galleries.watching import Watcher
 from lookalike.web.settings import Settings
 from lookalike.web.telemetry import Telemetry
-from lookalike.web.watching import Watcher
 
 _Result = TypeVar("_Result")
 

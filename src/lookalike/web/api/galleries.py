@@ -30,7 +30,7 @@ from lookalike.web.api.models import (
     ImagesRequest,
     StatusAnswer,
 )
-from lookalike.web.galleries import ServedGallery
+from lookalike.web.galleries.served import ServedGallery
 from lookalike.web.service import Service
 
 GalleryName = Annotated[str, Path(max_length=200, description="The name of a gallery.")]

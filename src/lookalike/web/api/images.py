@@ -20,7 +20,7 @@ from lookalike.web.api.answers import json_response
 from lookalike.web.api.errors import NotFoundError, documented
 from lookalike.web.api.galleries import GalleryName, found
 from lookalike.web.api.models import ImageAnswer
-from lookalike.web.originals import as_jpeg, open_original
+from lookalike.web.galleries.originals import as_jpeg, open_original
 from lookalike.web.service import Service
 
 ImageId = Annotated[str, Path(pattern=r"^[0-9a-f]{1,16}$", description="The id of an image, as hits have it.")]

@@ -22,7 +22,7 @@ from lookalike.report.browse import Pick, picks_csv
 from lookalike.web.api.errors import NotFoundError, documented
 from lookalike.web.api.galleries import found
 from lookalike.web.api.models import PicksRequest
-from lookalike.web.originals import open_original
+from lookalike.web.galleries.originals import open_original
 from lookalike.web.service import Service
 
 _BODY: Final = {

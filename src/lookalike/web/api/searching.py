@@ -21,9 +21,9 @@ from lookalike.search.query import Filter, Region
 from lookalike.web.api.answers import json_response, while_connected
 from lookalike.web.api.errors import documented
 from lookalike.web.api.models import MOST_TERMS, SearchAnswer, SearchRequest, TermRequest
+from lookalike.web.encoding.uploads import Upload
 from lookalike.web.searching import GalleryTerm, Timings, WebSearch, WebTerm, answer_search
 from lookalike.web.service import Service
-from lookalike.web.uploads import Upload
 
 _FIELDS: Final = ("image", "query")
 

@@ -12,7 +12,7 @@ from watchfiles import Change, DefaultFilter, watch
 
 from lookalike.errors import GalleryLockedError, LookalikeError
 from lookalike.gallery.gallery import Gallery
-from lookalike.web.galleries import ServedGallery
+from lookalike.web.galleries.served import ServedGallery
 
 _LOG: Final = logging.getLogger(__name__)
 

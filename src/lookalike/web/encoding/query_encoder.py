@@ -23,8 +23,8 @@ from lookalike.images.decode import ReadOptions
 from lookalike.images.files import FileStat, FoundFile, Skipped, image_error
 from lookalike.machine import processors
 from lookalike.search.query import EmbeddedImage, Region
-from lookalike.web.batches import MicroBatches
-from lookalike.web.uploads import Upload, Uploads
+from lookalike.web.encoding.batches import MicroBatches
+from lookalike.web.encoding.uploads import Upload, Uploads
 
 Timer = Callable[[str, float], None]
 """Called with the name of a stage of a search, and the seconds that it took."""

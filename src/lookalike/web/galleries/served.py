@@ -12,9 +12,9 @@ from typing import Any
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import QueryError
 from lookalike.gallery.gallery import Gallery
-from lookalike.web.encoding import QueryEncoder
+from lookalike.web.encoding.query_encoder import QueryEncoder
+from lookalike.web.encoding.uploads import Uploads
 from lookalike.web.settings import Settings
-from lookalike.web.uploads import Uploads
 
 
 class ServedGallery:
