@@ -79,11 +79,11 @@ ROOMS = {
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "report.export": "rows arrays tables export",
-    "web": "settings admission encoding galleries telemetry service searching security api app server",
+    "web": "settings admission kept encoding galleries telemetry service searching security api app server",
     "web.encoding": "uploads batches query_encoder",
     "web.galleries": "served watching originals",
     "web.security": "answers hosts access limits headers",
-    "web.api": "models errors answers searching galleries images picks state",
+    "web.api": "models errors answers bodies searching galleries images picks state",
     "cli": (
         "terminal encoder_source options output galleries indexing searching gallery serve formats encoders "
         "measuring care completion program main"

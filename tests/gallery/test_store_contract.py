@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -436,6 +437,27 @@ def test_a_condition_costs_no_results(annotated: Store):
         assert [match.entry.path for match in found] == [one for one in everything if one in "a.jpg b.jpg c.jpg"][:k]
     assert annotated.count(Filter("d", "km>30")) == 1
     assert annotated.count(Filter("d", "km<30")) == 0
+
+
+@pytest.mark.parametrize("where", [Filter(), Filter("a"), Filter(None, "km>=1"), Filter("a", "km>=1")], ids=str)
+def test_entries_are_listed_and_counted_by_what_they_have(where: Filter, annotated: Store):
+    """In order and in parts; facets count the same entries, each by its folder and its values."""
+    listed = annotated.list_entries(where)
+    paths = [entry.path for entry in listed]
+    assert paths == [entry.path for entry in annotated.iter_entries() if entry in listed]
+    assert len(listed) == annotated.count(where)
+    assert [
+        entry for after in range(0, 9, 2) for entry in annotated.list_entries(where, after=after, limit=2)
+    ] == listed
+    assert set(annotated.list_entries(where, "date")) == set(listed)
+    facets = annotated.facets(where)
+    assert facets.count == len(listed)
+    assert facets.folders == Counter(path.rpartition("/")[0] for path in paths)
+    values = annotated.values_of([entry.id for entry in listed])
+    for facet in facets.columns:
+        counts = Counter(fields[facet.name] for fields in values.values() if facet.name in fields)
+        assert sum(counts.values()) == sum(count for _, count in facet.values)
+        assert facet.distinct == len(facet.values)
 
 
 def test_a_large_condition(annotated: Store):

@@ -15,7 +15,7 @@ from fakes import FakeEncoder
 from galleries import index
 from lookalike import Gallery, Query
 from lookalike.errors import EncoderError, ImageError, QueryError
-from lookalike.search.query import Filter, Region, Term
+from lookalike.search.query import EmbeddedImage, Filter, Region, Term
 
 
 @pytest.fixture
@@ -57,6 +57,34 @@ def test_the_own_file_is_left_out(gallery: Gallery, folder: Path):
     assert len(gallery.search(path.read_bytes(), 20).hits) == 12
     with Image.open(path) as image:
         assert len(gallery.search(image, 20).hits) == 12
+
+
+def test_an_embedding_is_a_query(gallery: Gallery, folder: Path, fake: FakeEncoder):
+    """It finds what its image finds, and is not encoded; with the digest, identical images are told from copies."""
+    path = folder / "even" / "04.png"
+    vector, content = fake.embed([path])[0], path.read_bytes()
+    encoded = fake.encoded
+    plain = gallery.search(Query.embedding(vector), 20)
+    known = gallery.search(Query.embedding(vector, hashlib.sha256(content).digest()), 20)
+    assert fake.encoded == encoded
+    whole = gallery.search(content, 20)
+    assert known.hits == whole.hits
+    assert [hit.match for hit in plain.hits[:1]] == ["copy"]
+    assert plain.hits[1:] == whole.hits[1:]
+
+
+def test_an_embedding_that_is_none_of_the_gallery_raises_query_error(gallery: Gallery):
+    """Of another dimension, another length, or another encoder, as far as that is known."""
+    dimension = gallery.stamp.dimension
+    unit = np.eye(dimension, dtype=np.float32)[0]
+    for vector in (unit[:-1], unit[np.newaxis], 2 * unit, 0 * unit, np.full(dimension, np.nan, np.float32)):
+        with pytest.raises(QueryError, match="the embedding"):
+            gallery.search(Query.embedding(vector))
+    foreign = Term("embedding", EmbeddedImage(unit, encoder="0" * 64))
+    with pytest.raises(QueryError, match="not made by the encoder of this gallery"):
+        gallery.search(Query((foreign,)))
+    with pytest.raises(QueryError, match="no region"):
+        Term("embedding", EmbeddedImage(unit), region=Region(0, 0, 0.5, 1))
 
 
 def test_an_id_is_not_encoded(gallery: Gallery, fake: FakeEncoder):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
 import lookalike
@@ -60,8 +61,6 @@ def query(folder: Path) -> Path:
     """An image that is not in the gallery, like one that is."""
     file = folder.parent / "query.png"
     image = np.asarray(draw(4, (60, 45)))
-    from PIL import Image
-
     Image.fromarray(image // 2 * 2).save(file)
     return file
 
@@ -544,24 +543,23 @@ def test_the_gallery_tells_what_was_skipped(window: BrowserContext, tmp_path: Pa
         expect(tab.page.locator("#picks")).to_contain_text("1 image picked")
 
 
-def test_open_in_folder(tab: Tab, web: Running, monkeypatch: pytest.MonkeyPatch, folder: Path):
+def test_open_in_folder(window: BrowserContext, folder: Path, fake: FakeEncoder):
     """The server opens it, on this machine."""
-    launched: list[tuple[str, bool]] = []
+    opened: list[Path] = []
 
-    def launch(url: str, *, locate: bool = False) -> int:
-        launched.append((url, locate))
+    def open_folder(file: Path) -> int:
+        opened.append(file)
         return 0
 
-    from lookalike.web.api import images
-
-    monkeypatch.setattr(images.click, "launch", launch)
-    tab.shown()
-    tab.page.locator(".tile a").first.click()
-    tab.page.get_by_role("button", name="Open folder").click()
-    tab.page.wait_for_function(
-        "() => performance.getEntriesByType('resource').some((one) => one.name.endsWith('/reveal'))"
-    )
-    assert launched == [(str(folder / "even" / "00.png"), True)]
+    with running(folder, encoder=fake, open_folder=open_folder) as web:
+        tab = Tab.open(window, web.address)
+        tab.shown()
+        tab.page.locator(".tile a").first.click()
+        tab.page.get_by_role("button", name="Open folder").click()
+        asked = "performance.getEntriesByType('resource').some((one) => one.name.endsWith('/reveal'))"
+        tab.page.wait_for_function(f"() => {asked}")
+        assert opened == [folder / "even" / "00.png"]
+        assert tab.problems == []
 
 
 def test_the_server_may_be_gone(tab: Tab, web: Running, query: Path, window: BrowserContext):

@@ -14,7 +14,7 @@ from drawing import drawn
 from fakes import FakeEncoder
 from galleries import Result, index
 from lookalike import Gallery
-from servers import Program, Running, running
+from servers import Program, Running, limits, running
 from web.conftest import make_folder
 
 
@@ -81,16 +81,14 @@ def test_folders_are_watched(folder: Path, fake: FakeEncoder):
         assert web.client.get("/api/galleries").json()["galleries"][0]["updating"] is None
 
 
-def test_watching_waits_for_another_process(folder: Path, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch):
+def test_watching_waits_for_another_process(folder: Path, fake: FakeEncoder):
     """While one writes to the gallery; a server can be stopped meanwhile."""
-    from lookalike.web.galleries import watching
-
-    monkeypatch.setattr(watching, "_LOCKED_SECONDS", 0.1)
+    settings = {"encoder": fake, "watch": True, "limits": limits(locked_seconds=0.1)}
     drawn(folder / "before.png", 501)
-    with Gallery.open(folder, encoder=fake, writing=True), running(folder, encoder=fake, watch=True) as web:
+    with Gallery.open(folder, encoder=fake, writing=True), running(folder, **settings) as web:
         time.sleep(0.5)
         assert "before.png" not in found(web)
-    with Gallery.open(folder, encoder=fake, writing=True) as other, running(folder, encoder=fake, watch=True) as web:
+    with Gallery.open(folder, encoder=fake, writing=True) as other, running(folder, **settings) as web:
         time.sleep(0.3)
         other.close()
         wait_for(lambda: "before.png" in found(web))

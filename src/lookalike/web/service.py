@@ -29,7 +29,7 @@ class Service:
         self.files = Admission(settings.limits.files)
         self.comparisons = Admission(4)
         self.telemetry = Telemetry()
-        self._watcher = Watcher(list(self.galleries)) if settings.watch else None
+        self._watcher = Watcher(list(self.galleries), settings.limits.locked_seconds) if settings.watch else None
         self._search_threads = ThreadPoolExecutor(processors() + 2, thread_name_prefix="search")
         self._file_threads = ThreadPoolExecutor(processors(), thread_name_prefix="files")
         self._comparison_threads = ThreadPoolExecutor(1, thread_name_prefix="compare")

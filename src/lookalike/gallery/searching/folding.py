@@ -84,18 +84,16 @@ class Folder:
 
     def _near(self, leaders: Sequence[Match]) -> list[list[Match]]:
         """The copies of each match, in one more scan, or two if one of them has many."""
-        near: list[list[Match]] = [[] for _ in leaders]
-        left, limit = list(range(len(leaders))), _FEW_COPIES
-        while left:
-            found = self._copies([leaders[place] for place in left], limit)
-            for place, copies in zip(left, found, strict=True):
-                near[place] = copies
-            left = [place for place, copies in zip(left, found, strict=True) if limit == len(copies) < _MOST_COPIES]
-            limit = _MOST_COPIES
+        near = self._copies(leaders, _FEW_COPIES)
+        many = [place for place, copies in enumerate(near) if len(copies) == _FEW_COPIES]
+        for place, copies in zip(many, self._copies([leaders[place] for place in many], _MOST_COPIES), strict=True):
+            near[place] = copies
         return near
 
     def _copies(self, leaders: Sequence[Match], limit: int) -> list[list[Match]]:
         """Up to ``limit`` copies of each match, best first."""
+        if not leaders:
+            return []
         vectors = self._store.vectors_of([leader.entry.digest for leader in leaders])
         return self._store.search_many(
             np.stack([vectors[leader.entry.digest] for leader in leaders]),

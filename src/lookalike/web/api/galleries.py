@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
@@ -23,6 +22,7 @@ from lookalike.search.query import Filter
 from lookalike.web.api.answers import json_response, while_connected
 from lookalike.web.api.errors import NotFoundError, documented
 from lookalike.web.api.models import (
+    DuplicatesAnswer,
     FacetsAnswer,
     FilterRequest,
     GalleriesAnswer,
@@ -31,6 +31,7 @@ from lookalike.web.api.models import (
     StatusAnswer,
 )
 from lookalike.web.galleries.served import ServedGallery
+from lookalike.web.kept import Kept
 from lookalike.web.service import Service
 
 GalleryName = Annotated[str, Path(max_length=200, description="The name of a gallery.")]
@@ -50,7 +51,8 @@ def found(service: Service, name: str) -> ServedGallery:
 def galleries_router(service: Service) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["galleries"])
-    facets_kept, duplicates_kept = _Kept(), _Kept()
+    facets_kept: Kept[Hashable, dict[str, Any]] = Kept(_MOST_KEPT)
+    duplicates_kept: Kept[Hashable, list[DuplicateGroup]] = Kept(_MOST_KEPT)
 
     @router.get(
         "/api/galleries",
@@ -104,8 +106,7 @@ def galleries_router(service: Service) -> APIRouter:
         def read() -> dict[str, Any]:
             part, now = Filter(asked.under, asked.where), served.gallery
             key = (gallery, now.revision(), part)
-            answer: dict[str, Any] = facets_kept.get(key, lambda: facets_json(now.facets(part)))
-            return answer
+            return facets_kept.find_or_make(key, lambda: facets_json(now.facets(part)))
 
         return json_response(await service.on_search_thread(read))
 
@@ -113,7 +114,7 @@ def galleries_router(service: Service) -> APIRouter:
         "/api/galleries/{gallery}/duplicates",
         summary="Groups of identical and nearly identical images",
         response_model=None,
-        responses={200: {"model": StatusAnswer.__base__}, **documented(404)},
+        responses={200: {"model": DuplicatesAnswer}, **documented(404)},
     )
     async def list_duplicates(
         request: Request,
@@ -131,7 +132,7 @@ def galleries_router(service: Service) -> APIRouter:
             now = served.gallery
             least = copy_threshold(now.stamp) if threshold is None else threshold
             key = (gallery, now.revision(), least)
-            groups: list[DuplicateGroup] = duplicates_kept.get(key, lambda: _duplicates(now, least, stopped))
+            groups = duplicates_kept.find_or_make(key, lambda: _duplicates(now, least, stopped))
             return duplicates_json(now.path, now.root, least, groups)
 
         with service.comparisons.admitted():
@@ -153,26 +154,6 @@ def _duplicates(gallery: Gallery, threshold: float, stopped: threading.Event) ->
             raise _StoppedError
 
     return gallery.duplicates(threshold, progress=check)
-
-
-class _Kept:
-    """Results that are kept until others are asked for."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._results: OrderedDict[Hashable, Any] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-                return self._results[key]
-        result = make()
-        with self._lock:
-            self._results[key] = result
-            while len(self._results) > _MOST_KEPT:
-                self._results.popitem(last=False)
-        return result
 
 
 def _gallery_json(served: ServedGallery) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-import rich_click as click
 from fastapi import APIRouter, Path, Query
 from pydantic import BeforeValidator
 from starlette.requests import Request
@@ -131,7 +130,7 @@ def _add_details(router: APIRouter, service: Service) -> None:
             raise QueryError("folders are opened only by a server that no other machine can reach")
 
         def open_folder() -> int:
-            return click.launch(str(real_path(_image(service, gallery, image)[1].file)), locate=True)
+            return service.settings.open_folder(real_path(_image(service, gallery, image)[1].file))
 
         if await service.on_file_thread(open_folder):
             raise QueryError("no program on this machine opens folders")

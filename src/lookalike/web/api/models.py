@@ -219,6 +219,14 @@ class FacetsAnswer(_Answer):
     months: dict[str, int]
 
 
+class DuplicatesAnswer(_Answer):
+    """As `lookalike duplicates --json` prints it."""
+
+    version: Literal[1]
+    threshold: float
+    groups: list[dict[str, Any]]
+
+
 class HealthAnswer(_Answer):
     """The server works."""
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from fastapi import APIRouter
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from lookalike.errors import ImageError, QueryError
 from lookalike.gallery.gallery import GalleryImage
 from lookalike.report.browse import Pick, picks_csv
+from lookalike.web.api.bodies import media_type, parsed
 from lookalike.web.api.errors import NotFoundError, documented
 from lookalike.web.api.galleries import found
 from lookalike.web.api.models import PicksRequest
@@ -77,21 +75,13 @@ def picks_router(service: Service) -> APIRouter:
 
 async def _read(request: Request) -> PicksRequest:
     """The picks as JSON, or as a form of a page, whose answer the browser saves as it arrives."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "application/json":
-        text: str | bytes = await request.body()
-    elif media_type == "application/x-www-form-urlencoded":
+    form_of_body = media_type(request)
+    if form_of_body == "application/json":
+        return parsed(PicksRequest, await request.body())
+    if form_of_body == "application/x-www-form-urlencoded":
         async with request.form(max_fields=1) as form:
-            text = str(form.get("picks", ""))
-    else:
-        raise HTTPException(415, "send the picks as application/json")
-    try:
-        return PicksRequest.model_validate(json.loads(text))
-    except ValidationError as error:
-        places = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
-        raise RequestValidationError(places) from error
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(422, "the picks are no JSON") from error
+            return parsed(PicksRequest, str(form.get("picks", "")))
+    raise HTTPException(415, "send the picks as application/json")
 
 
 def _attachment(name: str) -> dict[str, str]:

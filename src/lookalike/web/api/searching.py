@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any, Final
 
 from fastapi import APIRouter
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -19,6 +16,7 @@ from lookalike.errors import QueryError
 from lookalike.images.files import SkipKind, image_error
 from lookalike.search.query import Filter, Region
 from lookalike.web.api.answers import json_response, while_connected
+from lookalike.web.api.bodies import media_type, parsed
 from lookalike.web.api.errors import documented
 from lookalike.web.api.models import MOST_TERMS, SearchAnswer, SearchRequest, TermRequest
 from lookalike.web.encoding.uploads import Upload
@@ -97,10 +95,10 @@ def search_router(service: Service) -> APIRouter:
 
 async def _read(request: Request) -> tuple[SearchRequest, list[Upload]]:
     """The query and the uploads of a request, in either of its forms."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "application/json":
-        return _parsed(await request.body()), []
-    if media_type != "multipart/form-data":
+    form_of_body = media_type(request)
+    if form_of_body == "application/json":
+        return parsed(SearchRequest, await request.body()), []
+    if form_of_body != "multipart/form-data":
         raise HTTPException(415, "send the query as application/json, or images as multipart/form-data")
     async with request.form(max_files=MOST_TERMS, max_fields=len(_FIELDS)) as form:
         return await _read_form(form)
@@ -115,21 +113,11 @@ async def _read_form(form: FormData) -> tuple[SearchRequest, list[Upload]]:
     query = form.get("query", "{}")
     text = await query.read() if isinstance(query, UploadFile) else query
     uploads = await asyncio.gather(*map(_upload, files))
-    return _parsed(text), uploads
+    return parsed(SearchRequest, text), uploads
 
 
 async def _upload(file: UploadFile) -> Upload:
     return Upload(await file.read(), file.filename or "")
-
-
-def _parsed(text: bytes | str) -> SearchRequest:
-    try:
-        return SearchRequest.model_validate(json.loads(text))
-    except ValidationError as error:
-        places = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
-        raise RequestValidationError(places) from error
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(422, "the query is no JSON") from error
 
 
 def _search_of(asked: SearchRequest, uploads: list[Upload]) -> WebSearch:

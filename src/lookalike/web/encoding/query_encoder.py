@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from lookalike.machine import processors
 from lookalike.search.query import EmbeddedImage, Region
 from lookalike.web.encoding.batches import MicroBatches
 from lookalike.web.encoding.uploads import Upload, Uploads
+from lookalike.web.kept import Kept
 
 Timer = Callable[[str, float], None]
 """Called with the name of a stage of a search, and the seconds that it took."""
@@ -46,7 +46,7 @@ class QueryEncoder:
         self._reader = open_reader(Loader(encoder.spec, reading), Path(), lambda _: False, limits)
         self._threads = ThreadPoolExecutor(processors(), thread_name_prefix="decode")
         self._batches = MicroBatches(encoder.embed_prepared, encoder.batch)
-        self._kept: OrderedDict[_Key, NDArray[np.float32]] = OrderedDict()
+        self._kept: Kept[_Key, EmbeddedImage] = Kept(_MOST_KEPT)
 
     def start(self) -> None:
         """Start the processes that decode; otherwise the first requests do."""
@@ -68,23 +68,18 @@ class QueryEncoder:
     async def _embed(
         self, digest: bytes, region: Region | None, read: Callable[[], Loaded | Skipped], timer: Timer
     ) -> EmbeddedImage:
-        key = (digest, region)
-        if key not in self._kept:
-            with _timed(timer, "decode"):
-                loaded = await asyncio.get_running_loop().run_in_executor(self._threads, read)
-            if isinstance(loaded, Skipped):
-                raise image_error(loaded.kind, loaded.reason.removesuffix(" (--time-limit)"))
-            with _timed(timer, "encode"):
-                vector = await self._batches.embed(_pixels(loaded))
-            self._keep((loaded.digest, region), vector)
-            key = (loaded.digest, region)  # the file of a gallery may have another content now
-        self._kept.move_to_end(key)
-        return EmbeddedImage(self._kept[key], key[0] if region is None else None, self._fingerprint)
-
-    def _keep(self, key: _Key, vector: NDArray[np.float32]) -> None:
-        self._kept[key] = vector
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
+        if (kept := self._kept.find((digest, region))) is not None:
+            return kept
+        with _timed(timer, "decode"):
+            loaded = await asyncio.get_running_loop().run_in_executor(self._threads, read)
+        if isinstance(loaded, Skipped):
+            raise image_error(loaded.kind, loaded.reason.removesuffix(" (--time-limit)"))
+        with _timed(timer, "encode"):
+            vector = await self._batches.embed(_pixels(loaded))
+        # The file of a gallery may have another content now than its digest says.
+        embedded = EmbeddedImage(vector, loaded.digest if region is None else None, self._fingerprint)
+        self._kept.keep((loaded.digest, region), embedded)
+        return embedded
 
     def _read_upload(self, upload: Upload, region: Region | None) -> Loaded | Skipped:
         with self._uploads.file(upload) as file:

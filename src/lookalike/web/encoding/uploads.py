@@ -33,7 +33,8 @@ class Uploads:
     """Puts uploads where the processes that read images find them."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="lookalike-", ignore_cleanup_errors=True)
+        self._temporary = tempfile.TemporaryDirectory(prefix="lookalike-", ignore_cleanup_errors=True)
+        self.folder = Path(self._temporary.name)
 
     @contextmanager
     def file(self, upload: Upload) -> Iterator[FoundFile]:
@@ -41,7 +42,7 @@ class Uploads:
 
         Raises :class:`~lookalike.errors.ImageError` if it is no image.
         """
-        number, path = tempfile.mkstemp(_extension(upload), dir=self._folder.name)
+        number, path = tempfile.mkstemp(_extension(upload), dir=self.folder)
         try:
             with os.fdopen(number, "wb") as file:
                 file.write(upload.content)
@@ -51,7 +52,7 @@ class Uploads:
 
     def close(self) -> None:
         """Delete what is left."""
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
 
 def _extension(upload: Upload) -> str:

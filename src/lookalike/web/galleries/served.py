@@ -110,8 +110,8 @@ class Galleries:
 
     def __init__(self, settings: Settings) -> None:
         """Open them. Raises what :meth:`~lookalike.Gallery.open` does."""
-        self._uploads = Uploads()
-        self._encoders = Encoders(settings, self._uploads)
+        self.uploads = Uploads()
+        self._encoders = Encoders(settings, self.uploads)
         self._served: dict[str, ServedGallery] = {}
         try:
             for path in settings.galleries:
@@ -138,7 +138,7 @@ class Galleries:
         self._encoders.close()
         for served in self:
             served.close()
-        self._uploads.close()
+        self.uploads.close()
 
     def _add(self, gallery: Gallery) -> None:
         if any(one.gallery.path == gallery.path for one in self):

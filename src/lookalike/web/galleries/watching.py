@@ -18,8 +18,6 @@ _LOG: Final = logging.getLogger(__name__)
 
 _QUIET_MILLISECONDS: Final = 1_500
 """A folder into which files are copied is updated when nothing has changed for so long, or after ten times that."""
-_LOCKED_SECONDS: Final = 10.0
-"""How long to wait for another process that writes to the gallery."""
 
 
 class _StoppedError(Exception):
@@ -29,7 +27,9 @@ class _StoppedError(Exception):
 class Watcher:
     """Follows the folders of galleries, each on a thread of its own. Every gallery is updated once at the start."""
 
-    def __init__(self, galleries: Sequence[ServedGallery]) -> None:
+    def __init__(self, galleries: Sequence[ServedGallery], locked_seconds: float) -> None:
+        """``locked_seconds`` is how long to wait for another process that writes to a gallery."""
+        self._locked_seconds = locked_seconds
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._follow, args=(served,), name=f"watch {served.name}", daemon=True)
@@ -89,7 +89,7 @@ class Watcher:
                 with served.open_to_write() as gallery:
                     gallery.update(progress=progress)
             except GalleryLockedError:
-                if self._stopped.wait(_LOCKED_SECONDS):
+                if self._stopped.wait(self._locked_seconds):
                     raise _StoppedError from None
             else:
                 return
