@@ -365,10 +365,10 @@ def test_the_command_goes_on_after_a_file_that_takes_too_long(folder: Path):
     for number in range(3):
         image(folder / f"{number}.png", number)
     buffer = io.BytesIO()
-    Image.linear_gradient("L").resize((6000, 6000)).save(buffer, "JPEG", progressive=True)
+    Image.linear_gradient("L").resize((12000, 12000)).save(buffer, "JPEG", progressive=True)
     content = buffer.getvalue()
     scan = content[content.rindex(b"\xff\xda") : -2]
-    (folder / "slow.jpg").write_bytes(content[:-2] + 150 * scan + content[-2:])
+    (folder / "slow.jpg").write_bytes(content[:-2] + 180 * scan + content[-2:])
     first = lookalike("index", folder, "--time-limit", "1")
     assert "3 added" in first
     assert "1 skipped" in first
