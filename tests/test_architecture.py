@@ -41,7 +41,7 @@ ROOMS = {
         "records store options last_update stamp_check own_encoder contents local stores searching reading updating "
         "gallery care"
     ),
-    "gallery.contents": "images status duplicates annotations thumbnails",
+    "gallery.contents": "images status duplicates annotations thumbnails evaluation",
     "gallery.searching": "copies calibration terms folding searcher",
     "gallery.updating": "root listed missing comparison update reencode",
     "gallery.local": "locks database sql rows older session summary stamps scan active reader store care",
@@ -80,10 +80,10 @@ ROOMS = {
     "report.reproduction": "parts rankings document",
     "report.export": "rows arrays tables export",
     "web": "settings admission kept encoding galleries telemetry service searching security api app server",
-    "web.encoding": "uploads batches query_encoder",
+    "web.encoding": "uploads previews batches query_encoder",
     "web.galleries": "served watching originals",
     "web.security": "answers hosts access limits headers",
-    "web.api": "models errors answers bodies searching galleries images picks state",
+    "web.api": "models errors answers bodies searching previews galleries images picks state",
     "cli": (
         "terminal encoder_source options output galleries indexing searching gallery serve formats encoders "
         "measuring care completion program main"

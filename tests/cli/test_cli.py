@@ -219,6 +219,7 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
         "columns": [],
         "without_properties": 0,
         "unfinished_files": None,
+        "evaluated": None,
         "switching_to": None,
         "unknown_embeddings": 0,
         "missing_embeddings": 0,

@@ -20,6 +20,7 @@ from lookalike.report.document.blocks import (
     ImageGroups,
     ImageStrips,
     Rankings,
+    SearchResult,
     SideBySide,
     Table,
     Tables,
@@ -38,6 +39,7 @@ from lookalike.report.document.elements import (
     Picture,
     RankedQuery,
     Row,
+    Tile,
 )
 from lookalike.report.document.files import write_files
 from lookalike.report.document.html import page
@@ -89,7 +91,8 @@ def every_block(tmp_path: Path) -> tuple[AnyBlock, ...]:
     """One block of each kind."""
     Image.new("RGB", (40, 30), "red").save(tmp_path / "red.png")
     picture = Picture(tmp_path / "red.png", 20, "a red image", 4 / 3)
-    hit = Frame(picture, (Phrase("clip_missing", "wrong"),), right=False, head=(Phrase("1", "mark"),), bar=0.5)
+    hit = Frame(picture, (Phrase("clip_missing", "wrong"),), right=False, head=(Phrase("1", "mark"),))
+    tile = Tile(1, picture, tmp_path / "red.png", "sub/red.png", 0.5, "close", copies=2, offline=True)
     plot = IntervalPlot(0.5, (0.4, 0.6), approximate=True, other=0.45, chance=0.1, ceiling=0.9)
     columns = (Column("Metric"), Column("", media=Media.PAGE, axis=(0.0, 1.0)), Column("Micro"))
     table = Table(
@@ -115,7 +118,7 @@ def every_block(tmp_path: Path) -> tuple[AnyBlock, ...]:
         ),
         *(
             Rankings((RankedQuery(Frame(picture), (hit,)),)),
-            Rankings((RankedQuery(Frame(None), (hit,), (hit,)),), large=True),
+            SearchResult((hit,), (tile,)),
         ),
         *(ImageGroups((((hit, hit), "cosine 0.9"),)), ImageStrips((picture,) * 7)),
         *(SideBySide((table, Text("Beside."))), Details("More", (Text("Folded."),))),
@@ -126,8 +129,9 @@ def test_a_page_needs_nothing_else_and_is_well_nested(tmp_path: Path):
     """Every kind of block is rendered; images are data URIs, and every element is closed."""
     shown = Page(page(document(*every_block(tmp_path))))
     text = " ".join(" ".join(shown.words).split())
-    assert all(source.startswith("data:image/jpeg;base64,") for source in shown.sources)
-    assert len(shown.sources) == 1 + 1 + 2 + 2 + 2 + 7
+    images = [source for source in shown.sources if source.startswith("data:image/jpeg;base64,")]
+    assert len(images) == 1 + 1 + 2 + 2 + 2 + 7
+    assert set(shown.sources) - set(images) == {(tmp_path / "red.png").as_uri()}, "the file that a hit opens"
     for words in ("Section", "3 images", "Small print.", "Be careful.", "Relevant images.", "0.4 to 0.6", "Numbered"):
         assert words in text
     for words in ("Figure 1.", "Figure 2.", "Table 1.", "cosine 0.9", "Beside.", "Folded.", "lookalike evaluate rail"):

@@ -54,16 +54,18 @@ class Tab:
         if kind in {"error", "warning"} and "Failed to load resource" not in text:
             self.problems.append(text)
 
-    def drop(self, file: Path) -> None:
-        """Drop a file on the page."""
-        self._send(file, "drop", "window.dispatchEvent(new DragEvent('drop', {dataTransfer, bubbles: true}))")
+    def drop(self, file: Path, at: tuple[float, float] = (0.25, 0.5)) -> None:
+        """Drop a file on the page, at these shares of its width and height."""
+        place = f"clientX: {at[0]} * innerWidth, clientY: {at[1]} * innerHeight"
+        events = f"new DragEvent(name, {{dataTransfer, bubbles: true, cancelable: true, {place}}})"
+        self._send(file, f"for (const name of ['dragenter', 'dragover', 'drop']) window.dispatchEvent({events})")
 
     def paste(self, file: Path) -> None:
         """Paste a file."""
         event = "new ClipboardEvent('paste', {clipboardData: dataTransfer, bubbles: true})"
-        self._send(file, "paste", f"window.dispatchEvent({event})")
+        self._send(file, f"window.dispatchEvent({event})")
 
-    def _send(self, file: Path, kind: str, dispatch: str) -> None:
+    def _send(self, file: Path, dispatch: str) -> None:
         before = self.page.evaluate("location.search")
         content = base64.b64encode(file.read_bytes()).decode()
         self.page.evaluate(

@@ -5,7 +5,6 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
-from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect
 
 import lookalike
@@ -22,47 +20,13 @@ from fakes import SPEC, FakeEncoder
 from galleries import index
 from lookalike.encoders.spec import ClipSettings
 from servers import Running, running
-from web.browser import Tab, chromium
+from web.browser import Tab
 from web.conftest import make_folder
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 ASSETS = Path(lookalike.__file__).parent / "web" / "assets"
 SIZES = ((360, 760), (800, 1000), (1600, 1000))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def window(browser: Browser) -> Iterator[BrowserContext]:
-    """A window of its own, with nothing stored."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800}, locale="en")
-    context.set_default_timeout(20_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def tab(window: BrowserContext, web: Running) -> Iterator[Tab]:
-    """The page; nothing may go wrong on it, and no other host be asked."""
-    tab = Tab.open(window, web.address)
-    yield tab
-    assert tab.problems == []
-    assert tab.hosts <= {web.address.removeprefix("http://"), ""}
-
-
-@pytest.fixture
-def query(folder: Path) -> Path:
-    """An image that is not in the gallery, like one that is."""
-    file = folder.parent / "query.png"
-    image = np.asarray(draw(4, (60, 45)))
-    Image.fromarray(image // 2 * 2).save(file)
-    return file
 
 
 def expected(web: Running, file: Path, **query: object) -> list[str]:

@@ -32,8 +32,10 @@ def document(served: Running) -> schemathesis.BaseSchema:
 
 OPERATIONS = (
     ("POST", "/api/search"),
+    ("POST", "/api/preview"),
     ("GET", "/api/galleries"),
     ("GET", "/api/galleries/{gallery}"),
+    ("GET", "/api/galleries/{gallery}/evaluation"),
     ("GET", "/api/galleries/{gallery}/images"),
     ("GET", "/api/galleries/{gallery}/facets"),
     ("GET", "/api/galleries/{gallery}/duplicates"),

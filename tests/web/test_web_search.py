@@ -210,6 +210,28 @@ def test_several_galleries_are_searched_together(tmp_path: Path, fake: FakeEncod
         assert len(only) == 14
 
 
+def test_copies_in_several_galleries_are_one_hit(tmp_path: Path, fake: FakeEncoder):
+    """The same file in both is folded, with its own gallery; what is in one alone is a hit of its own."""
+    roots = [make_folder(tmp_path / name) for name in ("one", "two")]
+    drawn(roots[1] / "extra.png", 99)
+    for root in roots:
+        index(root, fake).close()
+    with running(*roots, encoder=fake) as web:
+        hits = web.search(roots[0] / "even" / "04.png", k=100)
+        assert len(hits) == 13
+        (alone,) = (hit for hit in hits if not hit.get("copies"))
+        assert alone["path"] == "extra.png"
+        assert [hit["rank"] for hit in hits] == list(range(1, 14))
+        first = hits[0]
+        assert (first["path"], first["root"]) == ("even/04.png", str(roots[0]))
+        assert [(copy["path"], copy["root"]) for copy in first["copies"]] == [("even/04.png", str(roots[1]))]
+        twice = next(hit for hit in hits if hit["path"] == "even/00.png")
+        assert len(twice["copies"]) == 3
+        parts = [hit for after in (0, 5, 10) for hit in web.search(roots[0] / "even" / "04.png", k=5, after=after)]
+        assert parts == hits
+        assert len(web.search(roots[0] / "even" / "04.png", k=100, fold=False)) == 27
+
+
 def test_galleries_of_different_encoders_are_not_mixed(tmp_path: Path):
     """They are refused together, and searched one by one."""
     roots = [make_folder(tmp_path / name) for name in ("one", "two")]

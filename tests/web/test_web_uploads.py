@@ -1,5 +1,6 @@
 """Damaged and hostile uploads: each gets an answer, and the server goes on."""
 
+import io
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -7,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
 from drawing import draw, saved
-from servers import Program
+from lookalike.images.decode import open_image
+from servers import Program, Running
 
 DAMAGES = 1000
 
@@ -104,3 +107,44 @@ def test_bombs_are_refused(indexed: Path, start_server: Callable[..., Program]):
             assert answer.status_code in {413, 422}, (name, answer.text)
         assert program.memory() - before < 100_000_000
         assert client.get("/api/health").status_code == 200
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF", "HEIC"])
+def test_an_upload_as_a_picture(form: str, web: Running, photographs: Path):
+    """A WebP of it, upright, at most 1,600 pixels, with nothing but pixels."""
+    content = originals(photographs)[form]
+    answer = web.client.post("/api/preview", files={"image": content})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/webp"
+    with Image.open(io.BytesIO(answer.content)) as image, open_image(io.BytesIO(content)).pixels as original:
+        assert image.size == original.size
+        assert not image.getexif()
+        difference = np.abs(np.asarray(image.convert("RGB"), float) - np.asarray(original.convert("RGB"), float))
+        assert difference.mean() < 6
+
+
+def test_a_large_upload_as_a_picture(web: Running):
+    """Its longer side has 1,600 pixels."""
+    answer = web.client.post("/api/preview", files={"image": saved(draw(1, (3000, 1000)), "PNG").getvalue()})
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.size == (1600, 533)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"files": {"image": b"text"}}, 415),
+        ({"files": {"image": b""}}, 415),
+        ({"files": {"image": b"\x89PNG\r\n\x1a\n"}}, 422),
+        ({"files": {"other": b"x"}}, 422),
+        ({"files": {"image": (None, b"x")}}, 400),
+        ({"files": [("image", b"x"), ("image", b"y")]}, 400),
+        ({"content": b"x"}, 415),
+    ],
+    ids=str,
+)
+def test_what_is_no_picture_is_refused(request_: dict, status: int, web: Running):
+    """With a reason."""
+    answer = web.client.post("/api/preview", **request_)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["message"]

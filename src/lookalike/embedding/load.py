@@ -1,4 +1,4 @@
-"""Read one file: its digest and, unless its content is known, its pixels as the encoder wants them."""
+"""Read one file: its digest and, unless its content is known, its pixels as the encoder or a page wants them."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from lookalike.images.files import (
     unreadable_error,
 )
 from lookalike.images.formats import EXTENSIONS
+from lookalike.images.thumbnails import shrunk
 from lookalike.search.query import Region
 
 _DAMAGE: Final = (SkipKind.DAMAGED, SkipKind.UNSUPPORTED)
@@ -47,7 +48,7 @@ class Loaded:
     """A file that was read.
 
     ``file.stat`` describes it as it was then, and ``digest`` is the SHA-256 of its content (32 bytes). ``pixels`` are
-    the encoder's input, uint8 (v, S, S, 3), or None if the content was known. ``share`` is the share of the image that
+    what was wanted, uint8 (v, H, W, 3), or None if the content was known. ``share`` is the share of the image that
     could be decoded, None for all of it; ``other_format`` the format if the extension belongs to another one.
     ``properties`` are None if the header of a known content can't be read.
     """
@@ -81,20 +82,29 @@ def encoder_input(
 
 
 @dataclass(frozen=True, slots=True)
-class Loader:
-    """Reads files as the encoder of ``spec`` wants them, with the options ``reading``."""
+class Preview:
+    """The image itself is wanted, its longer side at most ``side`` pixels: (1, H, W, 3)."""
 
-    spec: EncoderSpec
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Reads files as ``wanted``, the encoder of a spec or a page, with the options ``reading``."""
+
+    wanted: EncoderSpec | Preview
     reading: ReadOptions = field(default_factory=ReadOptions)
 
     def to_json(self) -> dict[str, Any]:
         """This loader as JSON, for another process."""
-        return {"spec": self.spec.to_json(), "reading": self.reading.to_texts()}
+        wanted = {"preview": self.wanted.side} if isinstance(self.wanted, Preview) else {"spec": self.wanted.to_json()}
+        return {**wanted, "reading": self.reading.to_texts()}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Read the result of :meth:`to_json`."""
-        return cls(EncoderSpec.from_json(fields["spec"]), ReadOptions.from_texts(fields["reading"]))
+        wanted = Preview(fields["preview"]) if "preview" in fields else EncoderSpec.from_json(fields["spec"])
+        return cls(wanted, ReadOptions.from_texts(fields["reading"]))
 
     def load(
         self, root: Path, file: FoundFile, known: Callable[[bytes], bool], region: Region | None = None
@@ -125,9 +135,11 @@ class Loader:
     def _decoded(
         self, opened: BinaryIO, path: str, digest: bytes, region: Region | None
     ) -> tuple[NDArray[np.uint8], DecodedImage]:
-        """The encoder's input, and the image that it was made of."""
+        """The pixels that are wanted, and the image that they were made of."""
         try:
-            return encoder_input(opened, self.spec, self.reading, name=path, region=region)
+            if isinstance(self.wanted, Preview):
+                return _preview(opened, self.wanted.side, self.reading, path)
+            return encoder_input(opened, self.wanted, self.reading, name=path, region=region)
         except ImageError as error:
             if error.kind in _DAMAGE and sha256(opened) != digest:
                 raise image_error(SkipKind.UNREADABLE, "changed while it was read") from error
@@ -146,6 +158,11 @@ class Loader:
             reason = f"named {extension} but contains {content}; rename it, or index with --no-strict"
             raise image_error(SkipKind.WRONG_EXTENSION, reason)
         return content
+
+
+def _preview(file: BinaryIO, side: int, reading: ReadOptions, name: str) -> tuple[NDArray[np.uint8], DecodedImage]:
+    image = open_image(file, min_side=side, options=reading, name=name)
+    return np.asarray(shrunk(image.pixels, side), np.uint8)[np.newaxis], image
 
 
 def _properties(file: BinaryIO, path: str) -> Properties | None:

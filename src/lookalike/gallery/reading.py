@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError
+from lookalike.gallery.contents.evaluation import KeptEvaluation, keep_evaluation, last_evaluation
 from lookalike.gallery.contents.images import GalleryImage, all_embeddings, iter_embeddings, list_images, outdated_paths
 from lookalike.gallery.contents.status import Status, status_of
 from lookalike.gallery.contents.thumbnails import GRID_SIDES, SIDES, Thumbnails, ThumbnailSide
@@ -128,6 +130,21 @@ class GalleryReader:
         """
         self._thumbnails.delete_unused()
         return self._thumbnails.make(GRID_SIDES, progress)
+
+    def keep_evaluation(self, result: Mapping[str, Any]) -> None:
+        """Keep the ``result`` of an evaluation of this gallery by its own encoder, as JSON.
+
+        It replaces the one before. A gallery that can't be written to goes without.
+        """
+        keep_evaluation(self._store, result)
+
+    def last_evaluation(self) -> KeptEvaluation | None:
+        """The evaluation that was kept last; None if there is none, or if the gallery has another encoder now."""
+        return last_evaluation(self._store)
+
+    def images_at(self, paths: Sequence[str]) -> dict[str, str]:
+        """The ids of the images at these ``paths``, relative to the root; unknown paths are left out."""
+        return {path: f"{entry.id:x}" for path, entry in self._store.entries_by_path(paths).items()}
 
     def embeddings(self) -> tuple[list[str], NDArray[np.float32]]:
         """The paths of all images (n), relative to the root, and their embeddings, float32 (n, dimension).

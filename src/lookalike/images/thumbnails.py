@@ -28,9 +28,18 @@ def thumbnail(
 
     Raises :class:`~lookalike.errors.ImageError` if the image can't be used.
     """
-    image = open_image(source, min_side=side, options=options)
-    pixels = image.pixels.copy()
-    pixels.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return encoded(shrunk(open_image(source, min_side=side, options=options).pixels, side), form)
+
+
+def shrunk(image: Image.Image, side: int) -> Image.Image:
+    """A copy of ``image`` whose longer side is at most ``side`` pixels."""
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return small
+
+
+def encoded(image: Image.Image, form: ThumbnailFormat) -> bytes:
+    """The file of a small image."""
     file = io.BytesIO()
-    pixels.save(file, form, **_SETTINGS[form])
+    image.save(file, form, **_SETTINGS[form])
     return file.getvalue()

@@ -11,7 +11,6 @@ from lookalike.report.document.blocks import Document, ImageGroups
 from lookalike.report.document.elements import Frame, Phrase, Picture
 from lookalike.report.document.html import page
 from lookalike.report.document.json import csv_text, path_fields, utf8
-from lookalike.report.search import file_name
 from lookalike.text import bytes_text, plural
 
 VERSION: Final = 1
@@ -117,7 +116,13 @@ def _frame(group: DuplicateGroup, number: int, threshold: float) -> Frame:
     score = () if number == 0 else (Phrase(f"{one.score:.3f}", "strong"),)
     return Frame(
         Picture(one.image.file, _SIDE, one.image.path),
-        caption=(*file_name(one.image.path), Phrase(bytes_text(one.image.size), "soft")),
+        caption=(*_file_name(one.image.path), Phrase(bytes_text(one.image.size), "soft")),
         file=one.image.file,
         head=(Phrase(word_for(group, number, threshold), "soft"), *score),
     )
+
+
+def _file_name(path: str) -> tuple[Phrase, ...]:
+    """A path for a caption: the name of the file, and its folder in small print."""
+    folder, _, name = path.rpartition("/")
+    return (Phrase(name, "strong"), *([Phrase(folder, "path")] if folder else []))

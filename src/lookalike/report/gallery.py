@@ -1,17 +1,20 @@
-"""What is in a gallery, whether it is sound, and what was done to it, as JSON."""
+"""What is in a gallery, whether it is sound, how good its search is, and what was done to it, as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from lookalike.gallery.care import Finding, RepairReport
 from lookalike.gallery.gallery import Gallery
+from lookalike.gallery.reading import GalleryReader
 from lookalike.gallery.updating.update import UpdateReport
 from lookalike.report.document.json import path_fields, skipped_files, stamp_fields
 
 VERSION: Final = 1
+
+_IMAGES_OF_EVALUATION: Final = ("best", "worst", "failures")
 
 
 def check_json(folder: Path, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def _update_fields(report: UpdateReport) -> dict[str, Any]:
 
 def status_json(gallery: Gallery) -> dict[str, Any]:
     """The stamp, backends, options, the number of images, bytes on disk, skipped files with reasons, and notes."""
-    status = gallery.status()
+    status, kept = gallery.status(), gallery.last_evaluation()
     reading = status.options.reading
     return {
         "version": VERSION,
@@ -103,6 +106,7 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
         "without_properties": status.without_properties,
         "updated": status.last_update.finished and status.last_update.finished.isoformat(),
         "unfinished_files": status.last_update.files,
+        "evaluated": kept and kept.measured.isoformat(),
         "switching_to": status.switching_to,
         "unknown_embeddings": status.shortfall.unknown,
         "missing_embeddings": status.shortfall.missing,
@@ -111,3 +115,46 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
         "passed_over": {str(kind): count for kind, count in status.passed_over.items()},
         "notes": [path_fields(note.path) | {"kind": str(note.kind), "note": note.text} for note in status.notes],
     }
+
+
+def quality_json(gallery: GalleryReader) -> dict[str, Any]:
+    """When the gallery was evaluated last, and what ``lookalike evaluate --json`` printed; both are None if never.
+
+    The images that it lists have their ids, if they are still in the gallery.
+    """
+    kept = gallery.last_evaluation()
+    if kept is None:
+        return {"version": VERSION, "measured": None, "evaluation": None}
+    lists = {name: _with_ids(gallery, kept.result, kept.result.get(name, [])) for name in _IMAGES_OF_EVALUATION}
+    return {
+        "version": VERSION,
+        "measured": kept.measured.isoformat(),
+        "evaluation": {**kept.result, **lists},
+    }
+
+
+def _with_ids(gallery: GalleryReader, result: Mapping[str, Any], queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    folder = _relative(result.get("folder"), gallery.root)
+    if folder is None:
+        return queries
+    paths = {image["path"]: (folder / image["path"]).as_posix() for image in _images(queries)}
+    ids = gallery.images_at(list(paths.values()))
+
+    def named(image: dict[str, Any]) -> dict[str, Any]:
+        return {**image, "id": ids.get(paths[image["path"]])}
+
+    return [{**named(query), "hits": [named(hit) for hit in query["hits"]]} for query in queries]
+
+
+def _images(queries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for query in queries:
+        yield query
+        yield from query["hits"]
+
+
+def _relative(folder: object, root: Path) -> PurePath | None:
+    """The ``folder`` of a dataset within that of a gallery's images; None if it is elsewhere."""
+    try:
+        return PurePath(str(folder)).relative_to(root)
+    except ValueError:
+        return None

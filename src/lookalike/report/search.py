@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.report.document.blocks import AnyBlock, Document, Heading, Rankings, Text
-from lookalike.report.document.elements import Frame, Phrase, Picture, RankedQuery
+from lookalike.report.document.blocks import AnyBlock, Document, Heading, SearchResult, Text
+from lookalike.report.document.elements import Frame, Phrase, Picture, Tile
 from lookalike.report.document.html import page
 from lookalike.report.document.json import csv_text, path_fields, utf8
 from lookalike.search.match_words import CLOSE, SIMILAR
@@ -23,6 +23,7 @@ VERSION: Final = 1
 _QUERY_SIDE: Final = 720
 _TERM_SIDE: Final = 240
 _HIT_SIDE: Final = 480
+_USUAL_RATIO: Final = 1.5
 
 
 _SCORE: Final = (
@@ -75,19 +76,13 @@ def _result(images: int, rankings: Sequence[Ranking], number: int) -> Iterator[A
     yield Text(f"{len(ranking.hits)} most similar of {plural(images, 'image')}, {_EXPLANATION}", kind="normal")
     if ranking.is_weak:
         yield Text(NOTHING_ALIKE, kind="notice")
-    query = Frame(_picture(first, _QUERY_SIDE, "query"))
-    hits = (_hit(hit) for hit in ranking.hits)
-    yield Rankings((RankedQuery(query, tuple(hits), tuple(map(_term_frame, others))),), large=True)
+    picture = _picture(first, _QUERY_SIDE, "query")
+    terms = ([] if picture is None else [Frame(picture)]) + [_term_frame(term) for term in others]
+    yield SearchResult(tuple(terms), tuple(map(_tile, ranking.hits)))
 
 
 def _picture(term: Term, side: int, description: str) -> Picture | None:
     return None if term.path is None else Picture(Path(term.path), side, f"{description}: {term.path}")
-
-
-def file_name(path: str) -> tuple[Phrase, ...]:
-    """A path for a caption: the name of the file, and its folder in small print."""
-    folder, _, name = path.rpartition("/")
-    return (Phrase(name, "strong"), *([Phrase(folder, "path")] if folder else []))
 
 
 def _term_frame(term: Term) -> Frame:
@@ -97,16 +92,24 @@ def _term_frame(term: Term) -> Frame:
     return Frame(_picture(term, _TERM_SIDE, "term"), (sign, Phrase(str(term), "path")))
 
 
-def _hit(hit: Hit) -> Frame:
-    match = [] if hit.match is None else [Phrase(hit.match, "soft")]
-    copies = [Phrase(f"+{plural(len(hit.copies), 'copy', 'copies')}", "soft")] if hit.copies else []
-    return Frame(
-        Picture(hit.file, _HIT_SIDE, f"hit {hit.rank}: {hit.path}"),
-        caption=(*file_name(hit.path), *([Phrase("offline", "soft")] if hit.offline else [])),
-        head=(Phrase(str(hit.rank), "mark"), Phrase(f"{hit.score:.3f}", "strong"), *match, *copies),
-        bar=min(max(hit.score, 0.0), 1.0),
+def _tile(hit: Hit) -> Tile:
+    return Tile(
+        hit.rank,
+        Picture(hit.file, _HIT_SIDE, f"hit {hit.rank}: {hit.path}", _ratio(hit)),
         file=hit.file,
+        path=hit.path,
+        score=hit.score,
+        match=hit.match,
+        copies=len(hit.copies),
+        offline=hit.offline,
     )
+
+
+def _ratio(hit: Hit) -> float:
+    """The width by the height of a hit's image; where that is not known, that of most photographs."""
+    width, height = (hit.values.get(name, "") for name in ("width", "height"))  # or columns that are called so
+    is_known = width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0
+    return int(width) / int(height) if is_known else _USUAL_RATIO
 
 
 def search_csv(rankings: Iterable[Ranking]) -> str:
@@ -147,7 +150,7 @@ def _lines(answer: Ranking | FailedQuery) -> Iterator[dict[str, Any]]:
     if isinstance(answer, FailedQuery):
         yield {**start, **_answer_json(answer)}
     else:
-        yield from ({**start, **_hit_json(hit), **_root(hit)} for hit in answer.hits)
+        yield from ({**start, **_hit_json(hit, with_root=True)} for hit in answer.hits)
 
 
 def search_json(
@@ -173,7 +176,7 @@ def search_json(
 def _answer_json(answer: Ranking | FailedQuery, *, with_root: bool = False) -> dict[str, Any]:
     if isinstance(answer, FailedQuery):
         return {"error": {"kind": answer.kind, "message": utf8(answer.reason)}}
-    return {"hits": [_hit_json(hit) | (_root(hit) if with_root else {}) for hit in answer.hits]}
+    return {"hits": [_hit_json(hit, with_root=with_root) for hit in answer.hits]}
 
 
 def _root(hit: Hit) -> dict[str, str]:
@@ -199,7 +202,8 @@ def _term_json(term: Term) -> dict[str, Any]:
     return {"kind": "image", **({"path": None} if term.path is None else path_fields(term.path)), **region}
 
 
-def _hit_json(hit: Hit) -> dict[str, Any]:
+def _hit_json(hit: Hit, *, with_root: bool) -> dict[str, Any]:
+    copies = [_hit_json(copy, with_root=with_root) for copy in hit.copies]
     return {
         "rank": hit.rank,
         "id": hit.id,
@@ -209,5 +213,6 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "match": hit.match,
         "offline": hit.offline,
         "values": dict(hit.values),
-        **({"copies": [_hit_json(copy) for copy in hit.copies]} if hit.copies else {}),
+        **({"copies": copies} if copies else {}),
+        **(_root(hit) if with_root else {}),
     }

@@ -35,7 +35,8 @@ class Hit:
     says the same in a word, or that the hit is a copy; it is None where there is no percentile to tell. ``offline``
     tells that the last update could not find the file. ``copies`` are near copies that are folded under this hit, if
     the query asks for that; their ``rank`` is that of this hit. ``values`` are the annotations of the image by column,
-    and its date, camera, width and height, as far as they are known.
+    and its date, camera, width and height, as far as they are known. ``sha256`` is that of the file's bytes, in
+    hexadecimal.
     """
 
     rank: int
@@ -49,6 +50,7 @@ class Hit:
     offline: bool = False
     copies: tuple[Hit, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sha256: str = ""
 
     @property
     def file(self) -> Path:
@@ -111,14 +113,36 @@ def merged(rankings: Sequence[Ranking]) -> Ranking:
     """One ranking of the hits of several, which are answers to the same query from different galleries.
 
     Identical images come first; equal scores keep the order of ``rankings``. There are as many hits as the query asks
-    for.
+    for. If it folds copies, a file that several galleries have is one hit, with the others as its copies.
     """
     if len(rankings) == 1:
         return rankings[0]
     query = rankings[0].query
     hits = [hit for ranking in rankings for hit in ranking.hits]
     hits.sort(key=lambda hit: (hit.match != "identical", -hit.score))
-    return Ranking(query, tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[: query.k], 1)))
+    if query.fold:
+        hits = _folded(hits)
+    return Ranking(query, tuple(_with_rank(hit, rank) for rank, hit in enumerate(hits[: query.k], 1)))
+
+
+def _folded(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits, each with those below it that have the bytes of it or of one of its copies."""
+    places: dict[str, int] = {}
+    folded: list[Hit] = []
+    for hit in hits:
+        place = places.get(hit.sha256)
+        if place is None:
+            folded.append(hit)
+        else:
+            leader = folded[place]
+            folded[place] = replace(leader, copies=(*leader.copies, replace(hit, copies=()), *hit.copies))
+        for one in (hit, *hit.copies):
+            places.setdefault(one.sha256, len(folded) - 1 if place is None else place)
+    return folded
+
+
+def _with_rank(hit: Hit, rank: int) -> Hit:
+    return replace(hit, rank=rank, copies=tuple(replace(copy, rank=rank) for copy in hit.copies))
 
 
 def _thumbnail(file: Path) -> bytes | None:

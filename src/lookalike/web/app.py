@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from lookalike.web.api.galleries import galleries_router
 from lookalike.web.api.images import images_router
 from lookalike.web.api.models import PicksRequest, SearchRequest
 from lookalike.web.api.picks import picks_router
+from lookalike.web.api.previews import previews_router
 from lookalike.web.api.searching import search_router
 from lookalike.web.api.state import state_router
 from lookalike.web.security.access import TokenRequired
@@ -35,8 +37,9 @@ from lookalike.web.telemetry import Telemetry
 
 _LOG: Final = logging.getLogger(__name__)
 
-PALETTE: Final = Path(str(files("lookalike.report"))) / "templates" / "palette.css"
-"""The colours and the text of all pages of Lookalike."""
+SHARED: Final = Path(str(files("lookalike.report"))) / "templates"
+"""The folder of the styles that all pages of Lookalike share."""
+SHARED_STYLES: Final = ("palette.css", "components.css")
 ASSETS: Final = Path(str(files("lookalike.web"))) / "assets"
 
 _FORM_BYTES: Final = 1 << 20
@@ -60,7 +63,7 @@ def create_app(service: Service) -> ASGIApp:
     )
     add_error_handlers(app)
     app.add_exception_handler(GoneError, _answer_nobody)
-    for router in (search_router, galleries_router, images_router, picks_router, state_router):
+    for router in (search_router, previews_router, galleries_router, images_router, picks_router, state_router):
         app.include_router(router(service))
     _add_page(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the way that FastAPI documents
@@ -95,11 +98,14 @@ def _add_page(app: FastAPI) -> None:
     async def show_page() -> Response:
         return FileResponse(ASSETS / "index.html", headers={"Cache-Control": "no-cache"})
 
-    @app.get("/assets/palette.css", include_in_schema=False)
-    async def show_palette() -> Response:
-        return FileResponse(PALETTE, media_type="text/css", headers={"Cache-Control": "no-cache"})
+    for name in SHARED_STYLES:
+        app.add_api_route(f"/assets/{name}", partial(_send_style, SHARED / name), include_in_schema=False)
 
     app.mount("/assets", _Assets(directory=ASSETS), name="assets")
+
+
+async def _send_style(path: Path) -> Response:
+    return FileResponse(path, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
 class _Assets(StaticFiles):

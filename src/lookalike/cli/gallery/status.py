@@ -42,15 +42,32 @@ def status(options: Options) -> int:
 
 def _print_status(gallery: Gallery, most: int | None) -> None:
     """Print the status; of each list of files the first ``most``."""
-    status, stamp = gallery.status(), gallery.stamp
+    status, kept = gallery.status(), gallery.last_evaluation()
     print(f"gallery    {printable(gallery.path)}")
     if status.network is not None:
         print(f"           on a network share ({status.network}): use it from one computer at a time")
     print(f"folder     {printable(gallery.root)}")
+    _print_encoder(status)
+    _print_images(status)
+    if kept is not None:
+        queries = plural(kept.queries, "query", "queries")
+        print(f"quality    mAP {kept.mean_ap:.3f} of {queries}, evaluated on {kept.measured.astimezone():%Y-%m-%d}")
+    print(f"on disk    {megabytes(status.disk_bytes)}")
+    if options := options_text(status.options):
+        print(f"options    {printable(options)}")
+    _print_files(status, most)
+
+
+def _print_encoder(status: Status) -> None:
+    stamp = status.stamp
     print(f"encoder    {printable(stamp.name)}, {stamp.dimension}-d, {stamp.precision}, {stamp.view} view")
     if status.backends:
         print(f"computed   by {printable(', '.join(map(str, status.backends)))}")
     print(f"stamp      {stamp.fingerprint[:16]} (weights {stamp.weights_sha256[:16]})")
+
+
+def _print_images(status: Status) -> None:
+    """Print what images there are, and what is still to be done."""
     offline = f" and {status.offline:,} offline (to remove them: lookalike index --prune)" if status.offline else ""
     print(f"images     {status.images:,}{offline}")
     if status.columns:
@@ -66,10 +83,6 @@ def _print_status(gallery: Gallery, most: int | None) -> None:
         print(f"unfinished: {unfinished}")
     if switching := describe_switch(status.switching_to):
         print(f"switching: {switching}")
-    print(f"on disk    {megabytes(status.disk_bytes)}")
-    if options := options_text(status.options):
-        print(f"options    {printable(options)}")
-    _print_files(status, most)
 
 
 def _print_files(status: Status, most: int | None) -> None:

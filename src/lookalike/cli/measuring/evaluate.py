@@ -33,7 +33,8 @@ _DETAILS = f"""\
 
 Junk is neither right nor wrong: exact copies of the query, and by default every image of its own group (one scene, one
 burst) with its label; otherwise bursts inflate every score. Intervals are 95 %, and conditional on this gallery. The
-page and evaluation.json, which --out writes, define every metric.
+page and evaluation.json, which --out writes, define every metric. An evaluation of a gallery by its own encoder is kept
+with it: lookalike status and lookalike serve show it.
 
 Embeddings of any model can be measured in the same way. DATASET is then the folder of the images (default: that of the
 CSV); they needn't be there:
@@ -74,6 +75,7 @@ def evaluate(options: Options) -> int:
         )
     further = () if options.embeddings is None else ("--embeddings", options.embeddings)
     evaluation = with_command(evaluation, command_line(options, "evaluate", *further, encoder=encoder))
+    _keep(evaluation)
     return deliver(
         options,
         folder,
@@ -101,6 +103,18 @@ def _input(options: Options) -> tuple[Dataset | EmbeddedDataset, Encoder | None]
     source = None if options.dataset is None else Path(options.dataset)
     embeddings = Path(options.embeddings), Path(options.labels)
     return load_embeddings(*embeddings, source, allow_outside=options.allow_outside), None
+
+
+def _keep(evaluation: Evaluation) -> None:
+    """Keep the result with the gallery of the images, if that has the same encoder."""
+    from lookalike.gallery.gallery import Gallery
+    from lookalike.report.evaluation.json import evaluation_json
+
+    if evaluation.dataset.gallery is None:
+        return
+    with Gallery.open(evaluation.dataset.gallery) as gallery:
+        if gallery.stamp.fingerprint == evaluation.encoder.fingerprint:
+            gallery.keep_evaluation(evaluation_json(evaluation))
 
 
 def _files(evaluation: Evaluation) -> dict[str, Content]:

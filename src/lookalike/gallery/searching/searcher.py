@@ -126,6 +126,7 @@ class _Hits:
             match=self._word(match, share),
             offline=match.entry.offline_since is not None,
             copies=tuple(self.of(rank, copy) for copy in copies),
+            sha256=match.entry.digest.hex(),
         )
 
     def _share(self, match: Match) -> float | None:

@@ -17,6 +17,7 @@ from lookalike.report.document.elements import (
     Picture,
     RankedQuery,
     Row,
+    Tile,
     as_cell,
 )
 
@@ -104,10 +105,17 @@ class Figure(Block):
 
 @dataclass(frozen=True, slots=True)
 class Rankings(Block):
-    """Queries with their hits; ``large`` ones take a page's width."""
+    """Queries with their first hits."""
 
     rankings: tuple[RankedQuery, ...]
-    large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Block):
+    """The terms of one query, and its hits over the whole width of a page."""
+
+    terms: tuple[Frame, ...]
+    hits: tuple[Tile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,7 @@ AnyBlock = (
     | Tables
     | Figure
     | Rankings
+    | SearchResult
     | ImageGroups
     | ImageStrips
     | SideBySide

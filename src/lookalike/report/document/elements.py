@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Flag, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from lookalike.search.match_words import MatchWord
+
+_NARROWEST: Final = 0.45
+_WIDEST: Final = 3.2
 
 Tone = Literal["", "strong", "soft", "mark", "right", "wrong", "warn", "path"]
 """How a piece of text stands out; only pages show it."""
@@ -75,6 +80,11 @@ class Picture:
     side: int
     description: str
     ratio: float = 1.0
+
+    @property
+    def shown_ratio(self) -> float:
+        """Its ratio in a row of images: a very narrow or wide image is cropped."""
+        return min(max(self.ratio, _NARROWEST), _WIDEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +158,14 @@ class Phrase:
 class Frame:
     """An image with a caption, a phrase a line; framed as a right or a wrong hit unless ``right`` is None.
 
-    ``picture`` is None for a text query. ``head`` are phrases on one line above the caption, ``bar`` (0 to 1) is drawn
-    between them. On a page, the image is a link to ``file``, if there is one.
+    ``picture`` is None for a text query. ``head`` are phrases on one line above the caption. On a page, the image is a
+    link to ``file``, if there is one.
     """
 
     picture: Picture | None
     caption: tuple[Phrase, ...] = ()
     right: bool | None = None
     head: tuple[Phrase, ...] = ()
-    bar: float | None = None
     file: Path | None = None
 
     @property
@@ -166,12 +175,44 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """An image in rows that fill a page's width, as ``lookalike serve`` shows hits.
+
+    ``path`` is that of its file, to which it is a link. ``match`` says how alike it is, in a word; ``copies`` of it are
+    folded.
+    """
+
+    rank: int
+    picture: Picture
+    file: Path
+    path: str
+    score: float
+    match: MatchWord | None
+    copies: int
+    offline: bool
+
+    @property
+    def link(self) -> str:
+        """The address of ``file``."""
+        return self.file.absolute().as_uri()
+
+    @property
+    def name(self) -> str:
+        """The name of ``file``."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """The folder of ``path``."""
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class RankedQuery:
-    """A query, further terms of it, and its hits, best first."""
+    """A query and its hits, best first."""
 
     query: Frame
     hits: tuple[Frame, ...]
-    terms: tuple[Frame, ...] = ()
 
 
 def as_cell(cell: Cell | str) -> Cell:

@@ -37,8 +37,6 @@ _QUALITY: Final = 80
 _STRIP: Final = 6
 # A strip is at least so many times as wide as high; panoramas and the like are cropped to these proportions.
 _LEAST_RATIO: Final = 5.5
-_NARROWEST: Final = 0.45
-_WIDEST: Final = 3.2
 
 
 def page(document: Document) -> str:
@@ -146,7 +144,7 @@ def _strips(pictures: Sequence[Picture]) -> list[View]:
 
     Ratios are widths by heights; ``room`` is left empty at the end of a strip of too few images.
     """
-    ratios = [(picture, min(max(picture.ratio, _NARROWEST), _WIDEST)) for picture in pictures]
+    ratios = [(picture, picture.shown_ratio) for picture in pictures]
     return [
         {
             "halves": [{"cells": half, "ratio": sum(ratio for _, ratio in half)} for half in _even(strip, _STRIP // 2)],

@@ -17,12 +17,13 @@ from lookalike.gallery.searching.copies import copy_threshold
 from lookalike.report.browse import facets_json, images_json
 from lookalike.report.document.json import path_fields
 from lookalike.report.duplicates import duplicates_json
-from lookalike.report.gallery import status_json
+from lookalike.report.gallery import quality_json, status_json
 from lookalike.search.query import Filter
 from lookalike.web.api.answers import json_response, while_connected
 from lookalike.web.api.errors import NotFoundError, documented
 from lookalike.web.api.models import (
     DuplicatesAnswer,
+    EvaluationAnswer,
     FacetsAnswer,
     FilterRequest,
     GalleriesAnswer,
@@ -51,9 +52,13 @@ def found(service: Service, name: str) -> ServedGallery:
 def galleries_router(service: Service) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["galleries"])
-    facets_kept: Kept[Hashable, dict[str, Any]] = Kept(_MOST_KEPT)
-    duplicates_kept: Kept[Hashable, list[DuplicateGroup]] = Kept(_MOST_KEPT)
+    _add_galleries(router, service)
+    _add_contents(router, service)
+    _add_duplicates(router, service)
+    return router
 
+
+def _add_galleries(router: APIRouter, service: Service) -> None:
     @router.get(
         "/api/galleries",
         summary="The galleries that are served",
@@ -77,6 +82,21 @@ def galleries_router(service: Service) -> APIRouter:
         """What `lookalike status --json` prints: the encoder, what was skipped and why, and more."""
         served = found(service, gallery)
         return json_response(await service.on_search_thread(lambda: status_json(served.gallery)))
+
+    @router.get(
+        "/api/galleries/{gallery}/evaluation",
+        summary="How good the search is, by the last evaluation",
+        response_model=None,
+        responses={200: {"model": EvaluationAnswer}, **documented(404)},
+    )
+    async def show_evaluation(gallery: GalleryName) -> Response:
+        """What `lookalike evaluate --json` printed the last time, if it measured this gallery by its own encoder."""
+        served = found(service, gallery)
+        return json_response(await service.on_search_thread(lambda: quality_json(served.gallery)))
+
+
+def _add_contents(router: APIRouter, service: Service) -> None:
+    facets_kept: Kept[Hashable, dict[str, Any]] = Kept(_MOST_KEPT)
 
     @router.get(
         "/api/galleries/{gallery}/images",
@@ -110,6 +130,10 @@ def galleries_router(service: Service) -> APIRouter:
 
         return json_response(await service.on_search_thread(read))
 
+
+def _add_duplicates(router: APIRouter, service: Service) -> None:
+    duplicates_kept: Kept[Hashable, list[DuplicateGroup]] = Kept(_MOST_KEPT)
+
     @router.get(
         "/api/galleries/{gallery}/duplicates",
         summary="Groups of identical and nearly identical images",
@@ -140,8 +164,6 @@ def galleries_router(service: Service) -> APIRouter:
                 return json_response(await while_connected(request, service.on_comparison_thread(read)))
             finally:
                 stopped.set()
-
-    return router
 
 
 class _StoppedError(Exception):

@@ -219,6 +219,14 @@ class FacetsAnswer(_Answer):
     months: dict[str, int]
 
 
+class EvaluationAnswer(_Answer):
+    """The last evaluation, as `lookalike evaluate --json` printed it; null if there is none."""
+
+    version: Literal[1]
+    measured: str | None
+    evaluation: dict[str, Any] | None
+
+
 class DuplicatesAnswer(_Answer):
     """As `lookalike duplicates --json` prints it."""
 

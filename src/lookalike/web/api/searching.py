@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from lookalike.errors import QueryError
 from lookalike.images.files import SkipKind, image_error
 from lookalike.search.query import Filter, Region
 from lookalike.web.api.answers import json_response, while_connected
-from lookalike.web.api.bodies import media_type, parsed
+from lookalike.web.api.bodies import media_type, parsed, uploads_in
 from lookalike.web.api.errors import documented
 from lookalike.web.api.models import MOST_TERMS, SearchAnswer, SearchRequest, TermRequest
 from lookalike.web.encoding.uploads import Upload
@@ -101,23 +100,9 @@ async def _read(request: Request) -> tuple[SearchRequest, list[Upload]]:
     if form_of_body != "multipart/form-data":
         raise HTTPException(415, "send the query as application/json, or images as multipart/form-data")
     async with request.form(max_files=MOST_TERMS, max_fields=len(_FIELDS)) as form:
-        return await _read_form(form)
-
-
-async def _read_form(form: FormData) -> tuple[SearchRequest, list[Upload]]:
-    if unknown := set(form) - set(_FIELDS):
-        raise HTTPException(422, f"unknown field {min(unknown)!r}; the fields are image and query")
-    files = [value for value in form.getlist("image") if isinstance(value, UploadFile)]
-    if len(files) != len(form.getlist("image")):
-        raise HTTPException(422, "the field image must be a file; in curl: -F image=@FILE")
-    query = form.get("query", "{}")
-    text = await query.read() if isinstance(query, UploadFile) else query
-    uploads = await asyncio.gather(*map(_upload, files))
-    return parsed(SearchRequest, text), uploads
-
-
-async def _upload(file: UploadFile) -> Upload:
-    return Upload(await file.read(), file.filename or "")
+        uploads = await uploads_in(form, _FIELDS)
+        query = form.get("query", "{}")
+        return parsed(SearchRequest, await query.read() if isinstance(query, UploadFile) else query), uploads
 
 
 def _search_of(asked: SearchRequest, uploads: list[Upload]) -> WebSearch:

@@ -14,15 +14,21 @@ export class ApiError extends Error {
   }
 }
 
-/** The JSON at `path`; `options` are those of fetch. What is refused for a moment is tried again. */
+/** The JSON at `path`; `options` are those of fetch. */
 export async function ask(path, options = {}) {
+  const answer = await answerTo(path, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** A good answer. What is refused for a moment is tried again. */
+async function answerTo(path, options) {
   for (let left = TRIES; ; left -= 1) {
     const answer = await reach(path, options);
     if (answer.status === 503 && left > 1 && answer.headers.has("Retry-After")) {
       await pause(Number(answer.headers.get("Retry-After")), options.signal);
       continue;
     }
-    if (answer.ok) return answer.status === 204 ? null : answer.json();
+    if (answer.ok) return answer;
     const problem = await answer.json().catch(() => null);
     throw new ApiError(problem?.error?.kind ?? "other", problem?.error?.message ?? answer.statusText, answer.status);
   }
@@ -57,6 +63,11 @@ export function status(name) {
   return ask(`${place(name)}`);
 }
 
+/** The last evaluation of a gallery: `{measured, evaluation}`, which may be null. */
+export function evaluation(name) {
+  return ask(`${place(name)}/evaluation`);
+}
+
 /** Hits `after + 1` to `after + k` of the search in `state`: a list of items. */
 export async function search(state, known, { k, after, signal }) {
   const terms = [];
@@ -68,6 +79,14 @@ export async function search(state, known, { k, after, signal }) {
   };
   const answer = await ask("api/search", { method: "POST", signal, ...body(query, files) });
   return answer.results[0].hits.map((hit) => itemOf(hit, known, hit.gallery ?? answer.gallery));
+}
+
+/** A copy of an uploaded file, `{blob, name}`, that every browser shows: a blob. */
+export async function preview(file) {
+  const form = new FormData();
+  form.append("image", file.blob, file.name || "image");
+  const answer = await answerTo("api/preview", { method: "POST", body: form });
+  return answer.blob();
 }
 
 async function termOf(term, files) {
@@ -160,6 +179,6 @@ function itemOf(one, known, gallery) {
     key: `${name}/${one.id}`,
     name: one.path.slice(one.path.lastIndexOf("/") + 1),
     ratio: width > 0 && height > 0 ? width / height : 1.5,
-    copies: (one.copies ?? []).map((copy) => itemOf(copy, known, gallery)),
+    copies: (one.copies ?? []).map((copy) => itemOf(copy, known, copy.gallery ?? gallery)),
   };
 }

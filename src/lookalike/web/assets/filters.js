@@ -3,9 +3,10 @@
 import { facets as askFacets } from "./api.js";
 import { button, fill, h, icon } from "./dom.js";
 import { everything, go, isNarrowed } from "./state.js";
-import { number, t } from "./texts.js";
+import { date, number, t } from "./texts.js";
 
 const SHOWN = 12;
+const DATES = Symbol("dates");
 const MATCHES = ["similar", "close", "copy", "identical"];
 
 export class Filters {
@@ -110,7 +111,32 @@ export class Filters {
     const field = (name) => h("label", {}, t(`filters.${name}`), h("input", {
       type: "date", id: `date-${name}`, value: value[name] ?? "", onchange: (event) => go({ [name]: event.target.value || null }),
     }));
-    return this.group(t("filters.date"), h("div", { class: "pair" }, field("from"), field("to")));
+    return this.group(t("filters.date"), h("div", { class: "pair" }, field("from"), field("to")), this.months(value, months));
+  }
+
+  /** The months in which images were taken, the latest first; one of them is shown alone. */
+  months(value, counts) {
+    const all = Object.entries(counts).filter(([month]) => /^\d{4}-\d\d$/.test(month)).reverse();
+    const shown = this.longer.has(DATES) ? all : all.slice(0, SHOWN);
+    const choose = ([from, to], isChosen) => go(isChosen ? { from: null, to: null } : { from, to, order: "date" });
+    return [
+      h("div", { class: "values" }, shown.map(([month, count]) => {
+        const days = daysOf(month);
+        const isChosen = value.from === days[0] && value.to === days[1];
+        return h(
+          "div",
+          { class: isChosen ? "folder chosen" : "folder" },
+          h("button", { type: "button", class: "name", id: `month-${month}`, "aria-pressed": String(isChosen), onclick: () => choose(days, isChosen) }, date(month)),
+          h("span", { class: "count" }, number(count)),
+        );
+      })),
+      shown.length < all.length && button(t("filters.more", { count: all.length - shown.length }), { class: "link", onclick: () => this.lengthen(DATES) }),
+    ];
+  }
+
+  lengthen(name) {
+    this.longer.add(name);
+    go({}, { replace: true });
   }
 
   column(value, column) {
@@ -122,10 +148,6 @@ export class Filters {
     };
     const all = column.values;
     const shown = this.longer.has(column.name) ? all : all.filter(([one], place) => place < SHOWN || chosen.includes(one));
-    const more = () => {
-      this.longer.add(column.name);
-      go({}, { replace: true });
-    };
     return this.group(
       column.name,
       column.least !== null && h("p", { class: "soft" }, t("filters.range", { least: column.least, greatest: column.greatest })),
@@ -136,7 +158,7 @@ export class Filters {
         h("span", { class: "name", title: one }, one),
         h("span", { class: "count" }, number(count)),
       ))),
-      shown.length < all.length && button(t("filters.more", { count: column.distinct - shown.length }), { class: "link", onclick: more }),
+      shown.length < all.length && button(t("filters.more", { count: column.distinct - shown.length }), { class: "link", onclick: () => this.lengthen(column.name) }),
     );
   }
 
@@ -174,6 +196,12 @@ export class Filters {
       })),
     );
   }
+}
+
+/** The first and the last day of a month such as 2023-05. */
+function daysOf(month) {
+  const [year, number_] = month.split("-").map(Number);
+  return [`${month}-01`, `${month}-${new Date(Date.UTC(year, number_, 0)).getUTCDate()}`];
 }
 
 /** A tree of folders; the count of each includes those below it. */

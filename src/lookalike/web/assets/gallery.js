@@ -1,9 +1,11 @@
 /** What is in a gallery: its encoder, what was skipped and why, and what is still to be done. */
 
-import { status } from "./api.js";
+import { evaluation, status } from "./api.js";
 import { fill, h } from "./dom.js";
+import { quality, quoted } from "./quality.js";
 import { bytes, date, number, t } from "./texts.js";
 
+const ATLAS = "https://apple.github.io/embedding-atlas/";
 const MOST_FILES = 200;
 
 export class GalleryView {
@@ -15,14 +17,14 @@ export class GalleryView {
   async show(galleries) {
     fill(this.element, h("p", { class: "soft" }, t("loading")));
     try {
-      const found = await Promise.all(galleries.map((one) => status(one.name)));
-      fill(this.element, galleries.map((one, place) => this.gallery(one, found[place])));
+      const found = await Promise.all(galleries.map((one) => Promise.all([status(one.name), evaluation(one.name)])));
+      fill(this.element, galleries.map((one, place) => this.gallery(one, ...found[place])));
     } catch (error) {
       fill(this.element, h("p", { class: "problem", role: "alert" }, error.message || t("unreachable")));
     }
   }
 
-  gallery(gallery, found) {
+  gallery(gallery, found, evaluated) {
     return h(
       "article",
       {},
@@ -38,11 +40,13 @@ export class GalleryView {
       this.passedOver(found.passed_over),
       this.files(t("status.skipped", { count: found.skipped.length }), found.skipped, (one) => one.reason),
       this.files(t("status.notes", { count: found.notes.length }), found.notes, (one) => one.note),
-      h("h2", {}, t("status.more")),
-      h("p", {}, t("status.quality")),
-      h("p", {}, h("code", {}, `lookalike evaluate ${found.folder}`)),
-      h("p", {}, t("status.map")),
-      h("p", {}, h("code", {}, "lookalike export --out photos.parquet")),
+      quality(gallery.name, found.folder, evaluated),
+      h("h2", {}, t("status.map")),
+      h("p", {}, t("status.map.how")),
+      h("p", {}, h("code", {}, `lookalike export photos.parquet --gallery ${quoted(found.folder)}`)),
+      h("p", {}, h("code", {}, 'pip install "lookalike[parquet]" embedding-atlas')),
+      h("p", {}, h("code", {}, "embedding-atlas photos.parquet --vector embedding --image image")),
+      h("p", {}, h("a", { href: ATLAS, target: "_blank", rel: "noopener noreferrer" }, t("status.map.link"))),
     );
   }
 

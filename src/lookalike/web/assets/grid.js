@@ -8,6 +8,7 @@ import { number, t } from "./texts.js";
 
 const GAP = 8;
 const CAPTION = 24;
+const HEADING = 44;
 const AHEAD = 700;
 const NARROWEST = 0.45;
 const WIDEST = 3.2;
@@ -23,8 +24,9 @@ export class Grid {
     this.items = [];
     this.rows = [];
     this.tiles = new Map();
+    this.headings = new Map();
     this.total = null;
-    this.options = { height: 220, captions: true, scores: false };
+    this.options = { height: 220, captions: true, scores: false, section: null };
     this.resized = new ResizeObserver(() => this.layOut());
     this.renew();
     window.addEventListener("scroll", () => this.schedule(), { passive: true });
@@ -36,6 +38,7 @@ export class Grid {
     this.element = h("ul", { class: "grid", role: "list", onkeydown: (event) => this.onKey(event) });
     this.active = 0;
     this.tiles.clear();
+    this.headings.clear();
     this.resized.disconnect();
     before?.replaceWith(this.element);
     this.resized.observe(this.element);
@@ -51,7 +54,10 @@ export class Grid {
     this.layOut();
   }
 
-  /** Change how images are shown: `height` of rows in pixels, `captions` and `scores`. */
+  /**
+   * Change how images are shown: `height` of rows in pixels, `captions` and `scores`; `section` tells which images
+   * that follow each other belong together, by `keyOf(item)`, and the text above them, by `textOf(key)`.
+   */
   setOptions(options) {
     this.options = { ...this.options, ...options };
     this.drop();
@@ -86,17 +92,23 @@ export class Grid {
     if (!width) return;
     const caption = this.options.captions ? CAPTION : 0;
     const rows = [];
-    let [start, ratios, top] = [0, 0, 0];
+    let [start, ratios, top, section, heading] = [0, 0, 0, "", null];
     const end = (last) => {
       const count = last - start;
       const free = width - GAP * (count - 1);
-      const isLast = last === this.items.length && ratios * this.options.height < free;
+      const isLast = ratios * this.options.height < free;
       const height = Math.round(isLast ? this.options.height : free / ratios);
-      rows.push({ start, count, top, height: height + caption, image: height, isLast });
+      if (heading !== null) top += HEADING;
+      rows.push({ start, count, top, height: height + caption, image: height, isLast, heading });
       top += height + caption + GAP;
-      [start, ratios] = [last, 0];
+      [start, ratios, heading] = [last, 0, null];
     };
     for (let place = 0; place < this.items.length; place += 1) {
+      const own = this.options.section?.keyOf(this.items[place]) ?? "";
+      if (own !== section) {
+        if (start < place) end(place);
+        [section, heading] = [own, own];
+      }
       ratios += shape(this.items[place]);
       if (ratios * this.options.height >= width - GAP * (place - start)) end(place + 1);
     }
@@ -122,6 +134,11 @@ export class Grid {
     const wanted = new Set();
     for (let number_ = this.firstRow(from); number_ < this.rows.length && this.rows[number_].top < to; number_ += 1)
       this.drawRow(this.rows[number_], wanted);
+    for (const [start, heading] of this.headings) {
+      if (wanted.has(start)) continue;
+      heading.remove();
+      this.headings.delete(start);
+    }
     for (const [place, tile] of this.tiles) {
       if (wanted.has(place)) continue;
       if (tile.contains(document.activeElement)) continue; // the focus must not get lost
@@ -154,6 +171,20 @@ export class Grid {
       wanted.add(place);
       left += width + GAP;
     }
+    this.drawHeading(row);
+  }
+
+  drawHeading(row) {
+    const before = this.headings.get(row.start);
+    if (before && !this.isMoved) return;
+    before?.remove();
+    this.headings.delete(row.start);
+    if (row.heading === null) return;
+    const text = this.options.section.textOf(row.heading);
+    const heading = h("li", { class: "section" }, h("h2", { title: text }, text));
+    heading.style.transform = `translateY(${row.top - HEADING}px)`;
+    this.headings.set(row.start, heading);
+    this.element.insertBefore(heading, this.tiles.get(row.start));
   }
 
   add(place, width, height) {
@@ -237,6 +268,7 @@ export class Grid {
 
   drop() {
     this.tiles.clear();
+    this.headings.clear();
     fill(this.element);
   }
 }

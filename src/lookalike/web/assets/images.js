@@ -6,13 +6,19 @@ import { Grid } from "./grid.js";
 import { add, isPicked, onPicks, toggle } from "./picks.js";
 import { onSettings, rowHeight, settings } from "./settings.js";
 import { addressOf, everything, go, isNarrowed, search, state } from "./state.js";
-import { t } from "./texts.js";
+import { date, t } from "./texts.js";
 
 const FIRST = 60;
 const NEXT = 400;
 const LATER = 1000;
 const MOST = 10_000;
 const MOST_FOLDED = 1_000;
+
+/** What is above images that belong together, by their order: a folder, or a month. */
+const SECTIONS = {
+  path: { keyOf: (item) => item.path.slice(0, Math.max(0, item.path.lastIndexOf("/"))), textOf: (key) => key.replaceAll("/", " / ") },
+  date: { keyOf: (item) => (item.values.date ?? item.modified).slice(0, 7), textOf: date },
+};
 
 export class Images {
   /** `onItems` is called when there are other images; `choose` lets the user choose a file. */
@@ -58,8 +64,9 @@ export class Images {
   }
 
   options() {
-    const isSearch = state().terms.length > 0;
-    return { height: rowHeight(), captions: isSearch, scores: isSearch && settings().scores };
+    const { terms, order } = state();
+    const isSearch = terms.length > 0;
+    return { height: rowHeight(), captions: isSearch, scores: isSearch && settings().scores, section: isSearch ? null : SECTIONS[order] };
   }
 
   get isSearch() {

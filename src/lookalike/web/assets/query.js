@@ -1,12 +1,14 @@
 /** The bar at the top: what is searched for, and where. */
 
-import { thumbnail } from "./api.js";
-import { button, fill, h, icon, say } from "./dom.js";
+import { button, fill, h, icon } from "./dom.js";
+import { listenForImages } from "./drop.js";
+import { termImage } from "./pictures.js";
 import { go, isNarrowed, search, state } from "./state.js";
 import { change, settings } from "./settings.js";
 import { chooseLanguage, currentLanguage, languages, number, t } from "./texts.js";
-import { imagesIn, keep, urlOf } from "./uploads.js";
+import { imagesIn, keep } from "./uploads.js";
 
+const MOST_FILES = 8;
 const WEIGHTS = [2, 1.5, 1, 0.5, 0.25];
 
 export class Bar {
@@ -17,15 +19,16 @@ export class Bar {
     this.actions = actions;
     this.file = h("input", {
       type: "file", accept: "image/*,.heic,.heif,.tif,.tiff,.jxl,.jp2", multiple: true, class: "hidden", tabindex: "-1",
-      "aria-hidden": "true", onchange: () => this.take([...this.file.files]),
+      "aria-hidden": "true", onchange: () => this.take([...this.file.files], this.isAdding),
     });
+    this.isAdding = false;
     this.camera = h("input", {
       type: "file", accept: "image/*", capture: "environment", class: "hidden", tabindex: "-1", "aria-hidden": "true",
       onchange: () => this.take([...this.camera.files]),
     });
     this.text = null;
     this.logo = h("img", { src: "assets/icon.svg", alt: "", width: "28", height: "28" });
-    this.listen();
+    listenForImages({ take: (files, isAdded) => this.take(files, isAdded), hasQuery: () => state().terms.length > 0 });
   }
 
   /** Draw the bar for a state. */
@@ -37,51 +40,19 @@ export class Bar {
     if (hasFocus) this.text.focus();
   }
 
-  /** Search for images that were dropped, pasted or chosen: the first one, or all together. */
-  async take(files) {
+  /** Search for images that were dropped, pasted or chosen, by themselves or added to what is searched for. */
+  async take(files, isAdded = false) {
+    const terms = [];
+    for (const file of files.slice(0, MOST_FILES)) terms.push({ kind: "upload", digest: await keep(file), weight: 1, region: null });
     this.file.value = "";
     this.camera.value = "";
-    if (!files.length) return;
-    const terms = [];
-    for (const file of files.slice(0, 8)) terms.push({ kind: "upload", digest: await keep(file), weight: 1, region: null });
-    search(terms);
+    if (terms.length) search(isAdded ? [...state().terms, ...terms] : terms);
   }
 
-  /** Let the user choose a file. */
-  choose() {
+  /** Let the user choose files. */
+  choose({ isAdding = false } = {}) {
+    this.isAdding = isAdding;
     this.file.click();
-  }
-
-  listen() {
-    const drop = document.getElementById("drop");
-    let depth = 0;
-    const hasFiles = (event) => event.dataTransfer?.types?.includes("Files");
-    const show = (isOver) => {
-      drop.hidden = !isOver;
-      if (isOver) fill(drop, h("p", {}, icon("image"), t("drop.here")));
-    };
-    window.addEventListener("dragenter", (event) => {
-      if (hasFiles(event)) show((depth += 1) > 0);
-    });
-    window.addEventListener("dragleave", (event) => {
-      if (hasFiles(event)) show((depth -= 1) > 0);
-    });
-    window.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
-    window.addEventListener("drop", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      show((depth = 0) > 0);
-      this.takeOrTell(imagesIn(event.dataTransfer));
-    });
-    window.addEventListener("paste", (event) => {
-      const files = imagesIn(event.clipboardData);
-      if (files.length) this.take(files);
-    });
-  }
-
-  takeOrTell(files) {
-    if (files.length) this.take(files);
-    else say(t("drop.no-image"));
   }
 
   brand() {
@@ -108,6 +79,7 @@ export class Bar {
       { class: "field", role: "search" },
       h("ul", { class: "terms", role: "list" }, value.terms.map((term, place) => this.chip(term, place, value))),
       this.text,
+      !isEmpty && button(t("query.add-image"), { name: "plus", shown: false, onclick: () => this.choose({ isAdding: true }) }),
       button(t("query.choose"), { name: "image", shown: false, onclick: () => this.choose() }),
       button(t("query.photograph"), { name: "camera", shown: false, class: "touch", onclick: () => this.camera.click() }),
     );
@@ -213,34 +185,6 @@ export class Bar {
   chosen(value) {
     return value.galleries.length ? this.galleries.filter((one) => value.galleries.includes(one.name)) : this.galleries;
   }
-}
-
-/** The picture of a term: of its region, if it has one. */
-export function termImage(term, size) {
-  const frame = h("span", { class: "crop" });
-  const image = h("img", { alt: "", decoding: "async" });
-  image.addEventListener("error", () => frame.classList.add("gone"));
-  image.addEventListener("load", () => cropTo(frame, image, term.region ?? [0, 0, 1, 1]));
-  sourceOf(term, size).then((source) => {
-    if (source === null) frame.classList.add("gone");
-    else image.src = source;
-  });
-  frame.append(image);
-  return frame;
-}
-
-/** Scale and shift an image so that a region of it fills its frame, whose shape becomes that of the region. */
-function cropTo(frame, image, [left, top, right, bottom]) {
-  const [width, height] = [right - left, bottom - top];
-  frame.style.aspectRatio = String((image.naturalWidth * width) / (image.naturalHeight * height));
-  image.style.width = `${100 / width}%`;
-  image.style.transform = `translate(${-100 * left}%, ${-100 * top}%)`;
-  frame.classList.add("there");
-}
-
-/** Where the picture of a term is; null if it is an upload that this browser doesn't have. */
-export async function sourceOf(term, size) {
-  return term.kind === "id" ? thumbnail(term, size, size) : urlOf(term.digest);
 }
 
 function weightText(weight) {

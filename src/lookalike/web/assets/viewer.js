@@ -3,7 +3,7 @@
 import { details, fullSize, original, reveal, thumbnail } from "./api.js";
 import { button, fill, h, icon, say } from "./dom.js";
 import { copyText, isPicked, toggle } from "./picks.js";
-import { sourceOf, termImage } from "./query.js";
+import { sourceOf, termImage } from "./pictures.js";
 import { search, state } from "./state.js";
 import { bytes, date, number, t } from "./texts.js";
 import { Stage } from "./zoom.js";

@@ -12,6 +12,7 @@ from typing import Any
 from lookalike.encoders.encoder import Encoder
 from lookalike.errors import QueryError
 from lookalike.gallery.gallery import Gallery
+from lookalike.web.encoding.previews import Previews
 from lookalike.web.encoding.query_encoder import QueryEncoder
 from lookalike.web.encoding.uploads import Uploads
 from lookalike.web.settings import Settings
@@ -111,6 +112,7 @@ class Galleries:
     def __init__(self, settings: Settings) -> None:
         """Open them. Raises what :meth:`~lookalike.Gallery.open` does."""
         self.uploads = Uploads()
+        self.previews = Previews(self.uploads, settings.limits.file_limits)
         self._encoders = Encoders(settings, self.uploads)
         self._served: dict[str, ServedGallery] = {}
         try:
@@ -136,6 +138,7 @@ class Galleries:
     def close(self) -> None:
         """Close them, and end all processes."""
         self._encoders.close()
+        self.previews.close()
         for served in self:
             served.close()
         self.uploads.close()
