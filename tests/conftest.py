@@ -7,6 +7,7 @@ import importlib.util
 import math
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -29,6 +30,9 @@ settings.register_profile(
     "deterministic", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("deterministic")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; programs are interrupted here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 IMAGES = (

@@ -26,7 +26,7 @@ ROOMS = {
     ),
     "images": "formats files messages sniff kinds selection walk memory pixels readers decode rules thumbnails",
     "images.pixels": "levels samples colour rgb",
-    "images.readers": "opened animation pillow png jpeg jpeg_damage tiff webp boxed netpbm raw choice",
+    "images.readers": "opened animation pillow ico png jpeg jpeg_damage tiff webp boxed netpbm raw choice",
     "images.readers.boxed": "boxes iso_media heif jpeg2000 jpegxl",
     "search": "match_words conditions grammar query similarity ranking index",
     "encoders": (
@@ -41,7 +41,7 @@ ROOMS = {
         "records store options last_update stamp_check own_encoder contents local stores searching reading updating "
         "gallery care"
     ),
-    "gallery.contents": "images status duplicates annotations thumbnails evaluation",
+    "gallery.contents": "images thumbnails status duplicates annotations evaluation",
     "gallery.searching": "copies calibration terms folding searcher",
     "gallery.updating": "root listed missing comparison update reencode",
     "gallery.local": "locks database sql rows older session summary stamps scan active reader store care",

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 
 from drawing import CORNERS, cmyk_profile, exif, png, quarters, saved
 from lookalike import ImageError
-from lookalike.images.decode import ReadOptions, check_not_blank, from_pillow, open_image
+from lookalike.images.decode import ReadOptions, check_not_blank, from_pillow, image_properties, open_image
 from lookalike.images.files import SkipKind, image_error
 from lookalike.images.formats import EXTENSIONS, FORMATS
 from lookalike.images.pixels.rgb import to_rgb
@@ -492,6 +492,7 @@ BOMBS = {
     "jpeg": b"\xff\xd8\xff\xc0\x00\x11\x08"
     + struct.pack(">HH", 60_000, 60_000)
     + b"\x03\x01\x22\0\x02\x11\x01\x03\x11\x01\xff\xda\x00\x0c\x03\x01\0\x02\x11\x03\x11\0\x3f\0",
+    "ico": struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, 99, 22) + png((60_000, 60_000), 8, 2),
     "webp": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + 2 * (60_000 - 1).to_bytes(3, "little"),
 }
 
@@ -608,3 +609,23 @@ def test_pillow_images_of_damaged_files_are_rejected(tmp_path: Path):
     with Image.open(tmp_path / "cut.jpg") as image, pytest.raises(ImageError) as caught:
         from_pillow(image)
     assert caught.value.kind == SkipKind.DAMAGED
+
+
+@pytest.mark.parametrize("bitmap", ["png", "bmp"])
+def test_the_largest_image_of_an_icon_is_used(bitmap: str):
+    """Its size is told without decoding it, also where the list of images has another one."""
+    file = saved(quarters((64, 64)), "ICO", sizes=[(16, 16), (64, 64)], bitmap_format=bitmap)
+    content = file.getvalue()
+    assert open_image(file).size == (64, 64)
+    assert_upright(open_image(io.BytesIO(content)).pixels)
+    (place,) = (6 + 16 * number for number in range(2) if content[6 + 16 * number] == 64)
+    lying = io.BytesIO(content[:place] + b"\x60\x60" + content[place + 2 :])
+    found = image_properties(lying, "ICO")
+    assert (found.width, found.height) == (64, 64)
+
+
+@pytest.mark.parametrize("length", [4, 6, 20, 22, 30])
+def test_a_cut_icon_is_damaged(length: int):
+    """Wherever it ends."""
+    content = saved(quarters((64, 64)), "ICO", sizes=[(64, 64)]).getvalue()
+    assert open_error(io.BytesIO(content[:length])).kind == SkipKind.DAMAGED

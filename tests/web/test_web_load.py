@@ -63,6 +63,17 @@ def test_what_is_too_much_is_refused_for_a_moment(folder: Path, gate: Gate):
         assert web.service.work()["search"] == 0
 
 
+def test_uploads_take_so_much_memory_at_a_time(folder: Path, fake: FakeEncoder):
+    """What is beyond is refused for a moment; searches without an upload go on."""
+    with running(folder, encoder=fake, limits=limits(waiting_bytes=200)) as web:
+        assert _post(web, 1).status_code == 503
+        assert web.client.post("/api/preview", files={"image": upload(1)}).status_code == 503
+        chunks = iter([b'{"terms": [{"id": "1"}]}'])
+        headers = {"Content-Type": "application/json"}
+        assert web.client.post("/api/search", content=chunks, headers=headers).status_code == 503
+        assert web.post(terms=[{"id": "1"}]).status_code == 200
+
+
 def _post(web: Running, number: int) -> httpx.Response:
     with httpx.Client(base_url=web.address, timeout=60) as client:
         return client.post("/api/search", files={"image": upload(number)})

@@ -2,12 +2,14 @@
 
 import io
 import random
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -76,22 +78,34 @@ def test_damaged_uploads_are_answered(indexed: Path, photographs: Path, start_se
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Small files of images that are too large."""
+    """Small files of images that are too large, by their names."""
     side = 20_000
     black = Image.new("1", (side, side))
-    yield "PNG", saved(black, "PNG").getvalue()
-    yield "TIFF", saved(black, "TIFF", compression="group4").getvalue()
-    yield "GIF", saved(Image.new("P", (side, side)), "GIF").getvalue()
-    small = saved(draw(1, (64, 64)), "JPEG").getvalue()
-    place = small.index(b"\xff\xc0") + 5
-    yield "JPEG", small[:place] + b"\xff\xff\xff\xff" + small[place + 4 :]
-    bmp = bytearray(saved(draw(1, (64, 64)), "BMP").getvalue())
-    bmp[18:26] = (100_000).to_bytes(4, "little") * 2
-    yield "BMP", bytes(bmp)
-    webp = bytearray(saved(draw(1, (64, 64)), "WEBP", lossless=True).getvalue())
-    place = webp.index(b"VP8L") + 9
-    webp[place : place + 4] = (0x0FFF_FFFF).to_bytes(4, "little")
-    yield "WEBP", bytes(webp)
+    png = saved(black, "PNG").getvalue()
+    yield "a.png", png
+    yield "a.tif", saved(black, "TIFF", compression="group4").getvalue()
+    yield "a.gif", saved(Image.new("P", (side, side)), "GIF").getvalue()
+    yield "a.jxl", imagecodecs.jpegxl_encode(np.zeros((side, side), np.uint8), effort=1)
+    yield "a.ico", struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(png), 22) + png
+    yield "a.ppm", b"P6\n60000 60000\n255\n" + bytes(1000)
+    yield "a.tga", struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 60_000, 60_000, 24, 0) + bytes(1000)
+    small = {form: saved(draw(1, (64, 64)), form).getvalue() for form in ("JPEG", "BMP", "AVIF", "JPEG2000")}
+    yield "a.jpg", with_bytes(small["JPEG"], b"\xff\xc0", 3, b"\xff\xff\xff\xff")
+    yield "a.bmp", with_bytes(small["BMP"], b"BM", 16, struct.pack("<II", 100_000, 100_000))
+    webp = saved(draw(1, (64, 64)), "WEBP", lossless=True).getvalue()
+    yield "a.webp", with_bytes(webp, b"VP8L", 5, struct.pack("<I", 0x0FFF_FFFF))
+    size = struct.pack(">II", 60_000, 60_000)
+    yield "a.avif", with_bytes(small["AVIF"], b"ispe", 4, size)
+    heic = (Path(__file__).parents[1] / "data" / "turned.heic").read_bytes()
+    yield "a.heic", with_bytes(heic, b"ispe", 4, size)
+    jp2 = with_bytes(small["JPEG2000"], b"ihdr", 0, size)
+    yield "a.jp2", with_bytes(jp2, b"\xff\x51", 4, size)
+
+
+def with_bytes(content: bytes, mark: bytes, offset: int, others: bytes) -> bytes:
+    """The content with ``others`` so many bytes after each ``mark``."""
+    parts = content.split(mark)
+    return mark.join([parts[0], *(part[:offset] + others + part[offset + len(others) :] for part in parts[1:])])
 
 
 @pytest.mark.slow
@@ -103,8 +117,10 @@ def test_bombs_are_refused(indexed: Path, start_server: Callable[..., Program]):
         before = program.memory()
         for name, content in bombs():
             assert len(content) < 2_000_000
-            answer = client.post("/api/search", files={"image": content})
-            assert answer.status_code in {413, 422}, (name, answer.text)
+            for route in ("/api/search", "/api/preview"):
+                answer = client.post(route, files={"image": (name, content)})
+                assert answer.status_code == 413, (name, answer.text)
+                assert answer.json()["error"]["kind"] == "too-large"
         assert program.memory() - before < 100_000_000
         assert client.get("/api/health").status_code == 200
 

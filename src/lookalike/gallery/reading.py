@@ -104,23 +104,26 @@ class GalleryReader:
         """The number of images, without those that are offline."""
         return self._store.count() - self._store.count_offline()
 
-    def image(self, id: str) -> GalleryImage:  # noqa: A002  as in Hit
-        """The image with this ``id``, as hits have it.
+    def image(self, id: str, *, with_values: bool = True) -> GalleryImage:  # noqa: A002  as in Hit
+        """The image with this ``id``, as hits have it, and its values unless they aren't needed.
 
         Raises :class:`~lookalike.errors.QueryError` if there is none.
         """
         entry = find_entry(self._store, id)
-        return GalleryImage.of(self._store, entry, self._store.values_of([entry.id]).get(entry.id, {}))
+        values = self._store.values_of([entry.id]) if with_values else {}
+        return GalleryImage.of(self._store, entry, values.get(entry.id, {}))
 
-    def thumbnail(self, id: str, side: ThumbnailSide = 640) -> bytes:  # noqa: A002  as in Hit
-        """A WebP of the image with this ``id``, upright, its longer side at most ``side`` pixels: 320, 640 or 1600.
+    def thumbnail(self, image: str | GalleryImage, side: ThumbnailSide = 640) -> bytes:
+        """A WebP of an image, or of that with this id: upright, its longer side at most ``side`` pixels.
 
-        It is made once and kept on disk. Raises :class:`~lookalike.errors.QueryError` if there is no such image,
-        :class:`~lookalike.errors.ImageError` if its file can't be used, and ValueError for another ``side``.
+        ``side`` is 320, 640 or 1600. It is made once and kept on disk. Raises
+        :class:`~lookalike.errors.QueryError` if there is no such image, :class:`~lookalike.errors.ImageError` if its
+        file can't be used, and ValueError for another ``side``.
         """
         if side not in SIDES:
             raise ValueError(f"a thumbnail's side is one of {SIDES}, not {side}")
-        return self._thumbnails.get(find_entry(self._store, id), side)
+        found = self.image(image, with_values=False) if isinstance(image, str) else image
+        return self._thumbnails.get(found, side)
 
     def make_thumbnails(self, *, progress: Progress | None = None) -> int:
         """Make the thumbnails that a page shows for all images, and delete those of images that are gone.

@@ -111,6 +111,7 @@ def status_json(gallery: Gallery) -> dict[str, Any]:
         "unknown_embeddings": status.shortfall.unknown,
         "missing_embeddings": status.shortfall.missing,
         "disk_bytes": status.disk_bytes,
+        "thumbnail_bytes": status.thumbnail_bytes,
         "skipped": skipped_files(status.skipped),
         "passed_over": {str(kind): count for kind, count in status.passed_over.items()},
         "notes": [path_fields(note.path) | {"kind": str(note.kind), "note": note.text} for note in status.notes],

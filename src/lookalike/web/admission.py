@@ -9,19 +9,19 @@ from lookalike.errors import OverloadedError
 
 
 class Admission:
-    """Counts the requests of one kind that are worked on or waiting; used on the thread of the event loop."""
+    """Adds up what is worked on or waiting, such as requests of one kind; used on the thread of the event loop."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.count = 0
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """A context for one request; raises :class:`~lookalike.errors.OverloadedError` if there are too many."""
-        if self.count >= self._most:
+    def admitted(self, amount: int = 1) -> Iterator[None]:
+        """A context for so much more; raises :class:`~lookalike.errors.OverloadedError` if that is too much."""
+        if self.count + amount > self._most:
             raise OverloadedError("the server has too much to do at this moment; try again in a second", seconds=1)
-        self.count += 1
+        self.count += amount
         try:
             yield
         finally:
-            self.count -= 1
+            self.count -= amount

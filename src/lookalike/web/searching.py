@@ -106,9 +106,9 @@ async def _answer(
     timings: Timings,
 ) -> dict[str, Any]:
     _check_text(search, galleries[0])
-    embedder = _Embedder(service, {one.name: gallery for one, gallery in zip(served, galleries, strict=True)}, timings)
-    encoder = await service.on_search_thread(served[0].query_encoder)
-    terms = [await embedder.terms(term, encoder) for term in search.terms]
+    by_name = {one.name: gallery for one, gallery in zip(served, galleries, strict=True)}
+    embedder = _Embedder(service, served[0], by_name, timings)
+    terms = [await embedder.terms(term) for term in search.terms]
     asked = _limited(Query(tuple(_original(term) for term in search.terms)), search)
     queries = [replace(asked, terms=tuple(of_all[number] for of_all in terms)) for number in range(len(galleries))]
     return await service.on_search_thread(_search, search, asked, galleries, queries, timings)
@@ -153,22 +153,28 @@ class _Embedder:
     """Makes the terms for each of the galleries, in which an image of one of them is a term of different kinds."""
 
     service: Service
+    first: ServedGallery
     galleries: Mapping[str, Gallery]
     timings: Timings
 
-    async def terms(self, term: WebTerm, encoder: QueryEncoder) -> list[Term]:
+    async def terms(self, term: WebTerm) -> list[Term]:
         if isinstance(term.value, str):
             return [Term("text", term.value, term.weight)] * len(self.galleries)
         if isinstance(term.value, Upload):
+            encoder = await self._encoder()
             image = await encoder.embed_upload(term.value, term.region, self.timings.add)
             return [Term("embedding", image, term.weight)] * len(self.galleries)
-        return await self._of_image(term, term.value, encoder)
+        return await self._of_image(term, term.value)
 
-    async def _of_image(self, term: WebTerm, value: GalleryTerm, encoder: QueryEncoder) -> list[Term]:
+    async def _encoder(self) -> QueryEncoder:
+        """The encoder of all galleries, which images of theirs don't need."""
+        return await self.service.on_search_thread(self.first.query_encoder)
+
+    async def _of_image(self, term: WebTerm, value: GalleryTerm) -> list[Term]:
         name = next(iter(self.galleries)) if value.gallery is None else value.gallery
         owner = self.galleries[name] if name in self.galleries else await self._other(name)
         image = await self.service.on_search_thread(owner.image, value.id)
-        embedded = await self._embedded(owner, image, term.region, encoder)
+        embedded = await self._embedded(owner, image, term.region)
         own = replace(embedded, own=image.id)
         return [
             Term("embedding", own if gallery is owner else embedded, term.weight) for gallery in self.galleries.values()
@@ -179,10 +185,9 @@ class _Embedder:
         served = self.service.galleries[name]
         return await self.service.on_search_thread(lambda: served.gallery)
 
-    async def _embedded(
-        self, owner: Gallery, image: GalleryImage, region: Region | None, encoder: QueryEncoder
-    ) -> EmbeddedImage:
+    async def _embedded(self, owner: Gallery, image: GalleryImage, region: Region | None) -> EmbeddedImage:
         if region is not None:
+            encoder = await self._encoder()
             try:
                 return await encoder.embed_file(image.file, image.digest, region, self.timings.add)
             except ImageError as error:

@@ -19,7 +19,8 @@ class Limits:
     """What clients may ask for.
 
     ``upload_bytes`` is the size of an uploaded image, ``file_limits`` what decoding one may cost. At most ``searches``
-    are worked on or waiting, and ``files`` thumbnails and originals; what is beyond is refused for a moment.
+    are worked on or waiting, with at most ``waiting_bytes`` of uploads, and ``files`` thumbnails and originals; what is
+    beyond is refused for a moment.
     ``body_seconds`` are for the arrival of a request's body, ``header_seconds`` for its headers, and there are at most
     ``connections`` at a time. A gallery that another process writes to is updated ``locked_seconds`` later.
     """
@@ -27,6 +28,7 @@ class Limits:
     upload_bytes: int = 32 * MEGABYTE
     file_limits: FileLimits = field(default_factory=lambda: FileLimits(seconds=20))
     searches: int = 64
+    waiting_bytes: int = 512 * MEGABYTE
     files: int = 256
     body_seconds: float = 20
     header_seconds: float = 10

@@ -52,7 +52,8 @@ def _print_status(gallery: Gallery, most: int | None) -> None:
     if kept is not None:
         queries = plural(kept.queries, "query", "queries")
         print(f"quality    mAP {kept.mean_ap:.3f} of {queries}, evaluated on {kept.measured.astimezone():%Y-%m-%d}")
-    print(f"on disk    {megabytes(status.disk_bytes)}")
+    thumbnails = f", and {megabytes(status.thumbnail_bytes)} of thumbnails" if status.thumbnail_bytes else ""
+    print(f"on disk    {megabytes(status.disk_bytes)}{thumbnails}")
     if options := options_text(status.options):
         print(f"options    {printable(options)}")
     _print_files(status, most)

@@ -36,15 +36,16 @@ def tell_losses(losses: list[Loss]) -> None:
 
 
 def tell_what_is_next(gallery: Gallery) -> None:
-    """Say how a new gallery is searched, with one of its own images as an example."""
+    """Say how a new gallery is searched, with one of its own images as an example, and seen in a browser."""
     first = next(gallery.iter_embeddings(), None)
     if first is None:
         return
     image, _ = first
-    command = ["lookalike", "search", path_from_here(gallery.root / image.path)]
-    if gallery.path.parent != gallery.root:
-        command += ["--gallery", path_from_here(gallery.path)]
-    note(f"to search it: {printable(command_text(command))}")
+    is_elsewhere = gallery.path.parent != gallery.root
+    place = ["--gallery", path_from_here(gallery.path if is_elsewhere else gallery.root)]
+    search = ["lookalike", "search", path_from_here(gallery.root / image.path), *(place if is_elsewhere else [])]
+    note(f"to search it: {printable(command_text(search))}")
+    note(f"to look at it in a browser: {printable(command_text(['lookalike', 'serve', *place, '--open']))}")
 
 
 def _counts(report: UpdateReport, count: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lookalike.encoders.runtimes.runtime import Backend
 from lookalike.encoders.spec import EncoderSpec
+from lookalike.gallery.contents.thumbnails import Thumbnails
 from lookalike.gallery.last_update import LastUpdate
 from lookalike.gallery.options import GalleryOptions, read_options, read_passed_over
 from lookalike.gallery.records import Shortfall
@@ -22,7 +23,8 @@ class Status:
 
     ``stamp`` is its encoder and ``backends`` are the runtimes and devices that have computed embeddings, as far as they
     are recorded. ``options`` are how it finds and reads its images. ``images`` is the number of images that are there,
-    ``offline`` that of images whose files could not be found, ``disk_bytes`` the size of the gallery's files.
+    ``offline`` that of images whose files could not be found, ``disk_bytes`` the size of the gallery's files, and
+    ``thumbnail_bytes`` that of its thumbnails.
     ``notes`` are on images that are used although something is wrong with their files. ``network`` is the type of the
     network file system that the gallery is on, if it is on one. ``passed_over`` counts what the last update did not
     read because of what it is. ``shortfall`` is what the next update has to add to an incomplete copy. ``last_update``
@@ -38,6 +40,7 @@ class Status:
     images: int
     offline: int
     disk_bytes: int
+    thumbnail_bytes: int
     skipped: tuple[Skipped, ...]
     notes: tuple[Note, ...]
     network: str | None
@@ -60,6 +63,7 @@ def status_of(store: Store) -> Status:
             images=store.count() - offline,
             offline=offline,
             disk_bytes=store.disk_bytes(),
+            thumbnail_bytes=Thumbnails(store).disk_bytes(),
             skipped=tuple(store.skips()),
             notes=tuple(store.notes()),
             network=store.network,

@@ -13,6 +13,7 @@ from lookalike.atomic import atomic_writer
 from lookalike.embedding.ahead import map_ahead
 from lookalike.encoders.weights.cache import cache_folder
 from lookalike.errors import ImageError
+from lookalike.gallery.contents.images import GalleryImage
 from lookalike.gallery.options import read_options
 from lookalike.gallery.records import Entry
 from lookalike.gallery.store import Store
@@ -44,9 +45,9 @@ class Thumbnails:
         of_user = cache_folder() / _FOLDER / hashlib.sha256(os.fsencode(store.address)).hexdigest()[:32]
         self._folders = [of_user] if store.folder is None else [store.folder / _FOLDER, of_user]
 
-    def get(self, entry: Entry, side: ThumbnailSide) -> bytes:
-        """The thumbnail of an entry; raises :class:`~lookalike.errors.ImageError` if its file can't be used."""
-        return self._kept(entry.digest, side) or self._made(entry, side)
+    def get(self, image: Entry | GalleryImage, side: ThumbnailSide) -> bytes:
+        """The thumbnail of an image; raises :class:`~lookalike.errors.ImageError` if its file can't be used."""
+        return self._kept(image.digest, side) or self._made(image, side)
 
     def make(self, sides: Sequence[ThumbnailSide], progress: Progress | None = None) -> int:
         """Make all that are missing in these sizes; returns how many images have none because they can't be used."""
@@ -65,6 +66,15 @@ class Thumbnails:
             if progress is not None:
                 progress(done, total)
         return failed
+
+    def disk_bytes(self) -> int:
+        """The size of all that are kept."""
+        total = 0
+        for folder in self._folders:
+            for file in folder.glob("??/*.webp"):
+                with suppress(OSError):  # deleted at this moment
+                    total += file.stat().st_size
+        return total
 
     def delete_unused(self) -> None:
         """Delete the thumbnails of contents that the gallery doesn't have any more."""
@@ -87,17 +97,17 @@ class Thumbnails:
                     return content
         return None
 
-    def _made(self, entry: Entry, side: ThumbnailSide) -> bytes:
-        file = self._store.root / entry.path
+    def _made(self, image: Entry | GalleryImage, side: ThumbnailSide) -> bytes:
+        file = self._store.root / image.path
         try:
             with open_file(file) as opened:
-                # A file that was changed since has another content than the entry says: it is shown, but not kept.
-                is_current = FileStat.of(os.fstat(opened.fileno())).is_like(entry.stat)
+                # A file that was changed since has another content than is known of it: it is shown, but not kept.
+                is_current = FileStat.of(os.fstat(opened.fileno())).is_like(image.stat)
                 content = thumbnail(opened, side, "WEBP", read_options(self._store).reading)
         except ImageError as error:
             raise with_path(error, file) from error
         if is_current:
-            self._keep(entry.digest, side, content)
+            self._keep(image.digest, side, content)
         return content
 
     def _keep(self, digest: bytes, side: ThumbnailSide, content: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 from lookalike.images.readers.boxed.heif import open_avif, open_heif
 from lookalike.images.readers.boxed.jpeg2000 import open_jpeg2000
 from lookalike.images.readers.boxed.jpegxl import open_jpegxl
+from lookalike.images.readers.ico import open_ico
 from lookalike.images.readers.jpeg import open_jpeg
 from lookalike.images.readers.netpbm import open_netpbm
 from lookalike.images.readers.opened import Opened
@@ -24,6 +25,7 @@ _READERS: Final[dict[str, Callable[[BinaryIO], Opened]]] = {
     "BMP": open_bmp,
     "TIFF": open_tiff,
     "WEBP": open_webp,
+    "ICO": open_ico,
     "HEIF": open_heif,
     "AVIF": open_avif,
     "JPEG2000": open_jpeg2000,

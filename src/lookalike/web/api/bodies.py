@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from lookalike.web.encoding.uploads import Upload
+from lookalike.web.settings import Limits
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -21,6 +22,12 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def media_type(request: Request) -> str:
     """The type of a request's body, in lower case and without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def body_bytes(request: Request, limits: Limits) -> int:
+    """The size of a request's body, or the largest one if it isn't known before it arrives."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else limits.upload_bytes
 
 
 def parsed(model: type[_Model], text: bytes | str) -> _Model:

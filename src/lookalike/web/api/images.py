@@ -37,11 +37,11 @@ def images_router(service: Service) -> APIRouter:
     return router
 
 
-def _image(service: Service, gallery: str, image: str) -> tuple[Gallery, GalleryImage]:
+def _image(service: Service, gallery: str, image: str, *, with_values: bool = False) -> tuple[Gallery, GalleryImage]:
     """The image with this id, and its gallery; call this on a thread."""
     now = found(service, gallery).gallery
     try:
-        return now, now.image(image)
+        return now, now.image(image, with_values=with_values)
     except QueryError as error:
         raise NotFoundError(str(error)) from error
 
@@ -66,7 +66,7 @@ def _add_thumbnail(router: APIRouter, service: Service) -> None:
             headers = {"ETag": f'"{found_image.sha256}-{side}"', "Cache-Control": _MINUTE}
             if request.headers.get("if-none-match") == headers["ETag"]:
                 return Response(status_code=304, headers=headers)
-            return Response(now.thumbnail(image, side), media_type="image/webp", headers=headers)
+            return Response(now.thumbnail(found_image, side), media_type="image/webp", headers=headers)
 
         with service.files.admitted():
             return await service.on_file_thread(read)
@@ -115,7 +115,10 @@ def _add_details(router: APIRouter, service: Service) -> None:
         responses={200: {"model": ImageAnswer}, **documented(404)},
     )
     async def show_details(gallery: GalleryName, image: ImageId) -> Response:
-        return json_response(await service.on_search_thread(lambda: details_json(_image(service, gallery, image)[1])))
+        def read() -> Response:
+            return json_response(details_json(_image(service, gallery, image, with_values=True)[1]))
+
+        return await service.on_search_thread(read)
 
     @router.post(
         f"{_PLACE}/reveal",

@@ -15,7 +15,7 @@ from lookalike.errors import QueryError
 from lookalike.images.files import SkipKind, image_error
 from lookalike.search.query import Filter, Region
 from lookalike.web.api.answers import json_response, while_connected
-from lookalike.web.api.bodies import media_type, parsed, uploads_in
+from lookalike.web.api.bodies import body_bytes, media_type, parsed, uploads_in
 from lookalike.web.api.errors import documented
 from lookalike.web.api.models import MOST_TERMS, SearchAnswer, SearchRequest, TermRequest
 from lookalike.web.encoding.uploads import Upload
@@ -80,7 +80,7 @@ def search_router(service: Service) -> APIRouter:
         Send the query as JSON, or images as the field `image` of a form, with the query as JSON in the field `query`:
         `curl -F image=@joint.jpg -F 'query={"k": 20}' http://127.0.0.1:8080/api/search`
         """
-        with service.searches.admitted():
+        with service.searches.admitted(), service.uploads.admitted(body_bytes(request, service.settings.limits)):
             asked, uploads = await _read(request)
             timings = Timings()
             query = _search_of(asked, uploads)

@@ -35,7 +35,7 @@ export class GalleryView {
         [t("status.images"), number(found.images), found.offline ? t("status.offline", { count: found.offline }) : ""],
         [t("status.encoder"), found.encoder.name, gallery.text ? t("status.text") : t("status.no-text")],
         [t("status.updated"), found.updated ? date(found.updated) : "–", ""],
-        [t("status.disk"), bytes(found.disk_bytes), ""],
+        [t("status.disk"), bytes(found.disk_bytes), found.thumbnail_bytes ? t("status.thumbnails", { size: bytes(found.thumbnail_bytes) }) : ""],
       ].map(([name, value, remark]) => h("li", {}, h("span", { class: "soft" }, name), h("strong", {}, value), h("span", { class: "soft" }, remark)))),
       this.passedOver(found.passed_over),
       this.files(t("status.skipped", { count: found.skipped.length }), found.skipped, (one) => one.reason),

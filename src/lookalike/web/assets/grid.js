@@ -13,6 +13,7 @@ const AHEAD = 700;
 const NARROWEST = 0.45;
 const WIDEST = 3.2;
 const TRIES = 3;
+const LONGEST_WAIT = 1000;
 
 export class Grid {
   /**
@@ -37,6 +38,7 @@ export class Grid {
     const before = this.element;
     this.element = h("ul", { class: "grid", role: "list", onkeydown: (event) => this.onKey(event) });
     this.active = 0;
+    this.ahead = 0;
     this.tiles.clear();
     this.headings.clear();
     this.resized.disconnect();
@@ -50,8 +52,22 @@ export class Grid {
     const isLonger = items.length > this.items.length && this.items.every((item, place) => item === items[place]);
     this.items = items;
     this.total = total;
-    if (!isLonger) this.renew();
+    if (isLonger) {
+      this.layOut();
+      return;
+    }
+    this.renew();
     this.layOut();
+    this.lookAhead();
+  }
+
+  /** What is below the window is put into the page once what is in it is seen. */
+  async lookAhead() {
+    const { element } = this;
+    await this.settled();
+    if (element !== this.element) return;
+    this.ahead = AHEAD;
+    this.draw();
   }
 
   /**
@@ -62,6 +78,15 @@ export class Grid {
     this.options = { ...this.options, ...options };
     this.drop();
     this.layOut();
+  }
+
+  /** Wait until the images that are in the page have arrived, but at most a second. */
+  settled() {
+    const missing = [...this.element.querySelectorAll("img:not(.there)")];
+    const each = missing.map((image) => new Promise((resolve) => {
+      for (const name of ["load", "error"]) image.addEventListener(name, resolve, { once: true });
+    }));
+    return Promise.race([Promise.all(each), new Promise((resolve) => { setTimeout(resolve, LONGEST_WAIT); })]);
   }
 
   /** Mark which images are picked. */
@@ -130,7 +155,7 @@ export class Grid {
   /** Put the images in view into the page, and take the others out. */
   draw() {
     const offset = this.element.getBoundingClientRect().top;
-    const [from, to] = [-offset - AHEAD, -offset + window.innerHeight + AHEAD];
+    const [from, to] = [-offset - this.ahead, -offset + window.innerHeight + this.ahead];
     const wanted = new Set();
     for (let number_ = this.firstRow(from); number_ < this.rows.length && this.rows[number_].top < to; number_ += 1)
       this.drawRow(this.rows[number_], wanted);

@@ -8,7 +8,7 @@ import { onSettings, rowHeight, settings } from "./settings.js";
 import { addressOf, everything, go, isNarrowed, search, state } from "./state.js";
 import { date, t } from "./texts.js";
 
-const FIRST = 60;
+const FIRST = 30;
 const NEXT = 400;
 const LATER = 1000;
 const MOST = 10_000;
@@ -85,7 +85,8 @@ export class Images {
     const after = this.items.length;
     const step = Math.min(after === 0 ? FIRST : after <= FIRST ? NEXT : LATER, this.most - after);
     try {
-      const found = await this.part(step, after, asked.signal);
+      if (after === FIRST) await this.grid.settled(); // what is seen first comes first
+      const found = asked.signal.aborted ? [] : await this.part(step, after, asked.signal);
       if (asked.signal.aborted) return;
       this.items = [...this.items, ...found];
       this.isDone = found.length < step || this.items.length >= this.most;

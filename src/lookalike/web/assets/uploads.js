@@ -17,7 +17,7 @@ export async function keep(file) {
   const digest = await sha256(content);
   const one = { digest, blob: new Blob([content], { type: file.type }), name: file.name ?? "", time: Date.now() };
   memory.set(digest, one);
-  await put(one).catch(() => {}); // a private window may have no database: it is kept until the page is closed
+  put(one).catch(() => {}); // a private window may have no database: it is kept until the page is closed
   return digest;
 }
 
