@@ -5,7 +5,7 @@ BIN := .venv/bin
 VERIFY := .venv-verify/bin
 WHEEL := .venv-wheel/bin
 
-.PHONY: demo test test-wheel lint bench torture verify-encoders verify-statistics test-hub clean
+.PHONY: demo test test-wheel lint views bench torture verify-encoders verify-statistics test-hub clean
 
 demo: .venv/demo.done
 	$(BIN)/python demo/demo.py $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -25,6 +25,10 @@ test-wheel: .venv-wheel/wheel.done
 	$(WHEEL)/python -c 'import lookalike, sys; sys.exit("site-packages" not in lookalike.__file__)'
 	$(WHEEL)/mypy --config-file= --strict tests/typing
 	$(WHEEL)/python -m pytest -n auto -m 'not slow and not hub' -p no:cacheprovider
+
+# Pictures of every view of the page on a phone, a tablet and a screen, light and dark, in the folder build/views.
+views: .venv/test.done
+	LOOKALIKE_VIEWS=build/views $(BIN)/python -m pytest -q tests/web/test_page.py -k every_view
 
 bench: .venv/test.done
 	$(BIN)/python -m benchmarks

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _CLIENTS: Final = 32
+_CROWD: Final = 500
+_BUSY: Final = HTTPStatus.SERVICE_UNAVAILABLE
+_MOST_MB: Final = 100
 _MOST_LATENCY: Final = 1.5
 _FIRST_ROW_MS: Final = 150
 _LONGEST_TASK_MS: Final = 50
@@ -85,11 +88,12 @@ def run(workspace: Workspace) -> Iterator[Line]:
     many = workspace.copies("many", images, 1_000 if workspace.quick else 10_000)
     uploads = [image.read_bytes() for image in images]
     _index(folder)
-    with _server(folder) as address:
+    with _server(folder) as (address, server):
         yield from _many_clients(folder, uploads, address, 10 if workspace.quick else 30)
+        yield from _crowd(uploads, address, server, 10 if workspace.quick else 60)
         yield from _in_browser(lambda page: (_first_paint(page, address), _first_row(page, uploads)))
     _index(many)
-    with _server(many) as address:
+    with _server(many) as (address, _):
         yield from _in_browser(lambda page: (_scroll(page, address, 4 if workspace.quick else 15),))
 
 
@@ -99,12 +103,12 @@ def _index(folder: Path) -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def _server(folder: Path) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "lookalike.cli.main", "-q", "serve", "--gallery", str(folder), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline() if process.stdout else ""
         try:
-            yield line.split()[1].rstrip("/")
+            yield line.split()[1].rstrip("/"), process.pid
         finally:
             process.send_signal(signal.SIGINT)
 
@@ -128,6 +132,44 @@ def _many_clients(folder: Path, uploads: list[bytes], address: str, seconds: flo
     against = f"{_CLIENTS} / ({alone:.0f} searches/s in one process)"
     yield Line(what, f"{latency:.2f} s", against, latency / limit, Target(_MOST_LATENCY, most=True))
     yield Line("its throughput", f"{rate:.0f} searches/s", f"clients: {100 * own:.0f} % of a core", rate / alone)
+
+
+def _crowd(uploads: list[bytes], address: str, server: int, seconds: float) -> Iterator[Line]:
+    """What so many clients that never wait are answered, and the memory that the server takes for them."""
+    port = int(address.rpartition(":")[2])
+    asyncio.run(_demand(port, uploads, _CROWD // 5, 5))
+    before = _memory(server)
+    seen = asyncio.run(_demand(port, uploads, _CROWD, seconds))
+    grown = (_memory(server) - before) / 2**20
+    others = sum(count for status, count in seen.items() if status not in (HTTPStatus.OK, _BUSY))
+    what = f"{_CROWD} clients for {seconds:.0f} s: answers but 200 and 503"
+    against = f"{seen[HTTPStatus.OK]:,} of 200, {seen[_BUSY]:,} of 503"
+    yield Line(what, f"{others}", against, float(others), Target(0, most=True))
+    limit = f"limit {_MOST_MB} MB"
+    yield Line("the memory that they add", f"{grown:.0f} MB", limit, grown / _MOST_MB, Target(1, most=True))
+
+
+def _memory(process: int) -> int:
+    """The memory of a process in bytes."""
+    text = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return int(text.split("VmRSS:")[1].split()[0]) * 1024
+
+
+async def _demand(port: int, uploads: list[bytes], clients: int, seconds: float) -> Counter[int]:
+    """The statuses of all answers to clients that ask again at once, or half a second after a refusal."""
+    ends, seen = time.perf_counter() + seconds, Counter[int]()
+
+    async def ask(number: int) -> None:
+        while time.perf_counter() < ends:
+            try:
+                status = await _post(port, uploads[number % len(uploads)] + b"%d" % time.perf_counter_ns())
+            except OSError:  # a connection that is one too many
+                continue
+            seen[status] += 1
+            await asyncio.sleep(0.5 if status == _BUSY else 0)
+
+    await asyncio.gather(*map(ask, range(clients)))
+    return seen
 
 
 def _in_process(folder: Path, uploads: list[bytes], seconds: float) -> float:
@@ -222,9 +264,13 @@ def _first_row(page: Page, uploads: list[bytes]) -> Line:
 
 
 def _scroll(page: Page, address: str, seconds: float) -> Line:
-    page.goto(address)
-    page.wait_for_selector(".tile img.there")
-    longest, distance, last = json.loads(json.dumps(page.evaluate(_SCROLL, seconds)))
+    results = []
+    for _ in range(_ROUNDS):
+        page.goto("about:blank")
+        page.goto(address)
+        page.wait_for_selector(".tile img.there")
+        results.append(page.evaluate(_SCROLL, seconds))
+    longest, distance, last = sorted(results)[len(results) // 2]
     what = f"scrolling {distance:,} pixels, {last:,} images: longest task"
-    ours = f"{longest:.0f} ms" if longest else "under 50 ms"
+    ours = ", ".join(f"{one:.0f} ms" if one else "under 50 ms" for one, *_ in results)
     return Line(what, ours, f"limit {_LONGEST_TASK_MS} ms", longest / _LONGEST_TASK_MS, Target(1, most=True))

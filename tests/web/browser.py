@@ -60,6 +60,17 @@ class Tab:
         events = f"new DragEvent(name, {{dataTransfer, bubbles: true, cancelable: true, {place}}})"
         self._send(file, f"for (const name of ['dragenter', 'dragover', 'drop']) window.dispatchEvent({events})")
 
+    def drag(self, *, is_over: bool = True) -> None:
+        """Drag a file over the page, or away from it."""
+        name = "dragenter" if is_over else "dragleave"
+        self.page.evaluate(
+            f"""() => {{
+                const dataTransfer = new DataTransfer();
+                dataTransfer.items.add(new File(["x"], "x.png", {{type: "image/png"}}));
+                window.dispatchEvent(new DragEvent("{name}", {{dataTransfer, bubbles: true}}));
+            }}"""
+        )
+
     def paste(self, file: Path) -> None:
         """Paste a file."""
         event = "new ClipboardEvent('paste', {clipboardData: dataTransfer, bubbles: true})"

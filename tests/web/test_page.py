@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import zipfile
 from dataclasses import replace
@@ -18,7 +19,11 @@ import lookalike
 from drawing import draw, drawn
 from fakes import SPEC, FakeEncoder
 from galleries import index
+from lookalike import Gallery
 from lookalike.encoders.spec import ClipSettings
+from lookalike.evaluation.data.load import load_dataset
+from lookalike.evaluation.experiments.evaluate import evaluate
+from lookalike.report.evaluation.json import evaluation_json
 from servers import Running, running
 from web.browser import Tab
 from web.conftest import make_folder
@@ -287,20 +292,35 @@ def test_every_image_is_reachable_in_a_large_gallery(window: BrowserContext, tmp
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_every_view_fits_and_can_be_used_by_everybody(
-    scheme: str, size: tuple[int, int], browser: Browser, web: Running, query: Path, tmp_path: Path
+    scheme: str,
+    size: tuple[int, int],
+    browser: Browser,
+    web: Running,
+    query: Path,
+    folder: Path,
+    fake: FakeEncoder,
+    tmp_path: Path,
 ):
-    """Nothing is wider than the window, and axe finds nothing serious: contrast, names, roles."""
+    """Nothing is wider than the window, and axe finds nothing serious: contrast, names, roles.
+
+    The folder LOOKALIKE_VIEWS gets a picture of each (make views).
+    """
+    with Gallery.open(folder, encoder=fake) as gallery:
+        gallery.keep_evaluation(evaluation_json(evaluate(load_dataset(folder), fake)))
     window = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale="en", bypass_csp=True
     )
     window.set_default_timeout(20_000)
     tab = Tab.open(window, web.address)
-    shots = Path(tmp_path / "views")
+    shots = Path(os.environ.get("LOOKALIKE_VIEWS", tmp_path)) / f"{size[0]} {scheme}"
     tab.shown()
     check_view(tab, shots / "home.png")
     tab.drop(query)
     tab.hits(12)
     check_view(tab, shots / "hits.png")
+    tab.drag()
+    check_view(tab, shots / "dropping.png")
+    tab.drag(is_over=False)
     tab.page.locator(".tile .tick").first.check(force=True)
     tab.page.get_by_role("button", name="Filters").click()
     tab.page.wait_for_selector("#filters fieldset")

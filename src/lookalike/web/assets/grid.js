@@ -4,16 +4,16 @@
 
 import { thumbnail } from "./api.js";
 import { fill, h, icon } from "./dom.js";
+import { GAP, HEADING, rowsOf, shape } from "./rows.js";
 import { number, t } from "./texts.js";
 
-const GAP = 8;
-const CAPTION = 24;
-const HEADING = 44;
 const AHEAD = 700;
-const NARROWEST = 0.45;
-const WIDEST = 3.2;
 const TRIES = 3;
 const LONGEST_WAIT = 1000;
+
+/** Images that fly by faster than this, in pixels a millisecond, are asked for when the list comes to rest. */
+const FAST = 6;
+const REST = 80;
 
 export class Grid {
   /**
@@ -26,9 +26,11 @@ export class Grid {
     this.rows = [];
     this.tiles = new Map();
     this.headings = new Map();
+    this.waiting = new Map();
+    this.scrolled = { top: 0, time: 0 };
     this.total = null;
     this.options = { height: 220, captions: true, scores: false, section: null };
-    this.resized = new ResizeObserver(() => this.layOut());
+    this.resized = new ResizeObserver(() => this.element.clientWidth !== this.width && this.layOut());
     this.renew();
     window.addEventListener("scroll", () => this.schedule(), { passive: true });
   }
@@ -39,8 +41,7 @@ export class Grid {
     this.element = h("ul", { class: "grid", role: "list", onkeydown: (event) => this.onKey(event) });
     this.active = 0;
     this.ahead = 0;
-    this.tiles.clear();
-    this.headings.clear();
+    this.forget();
     this.resized.disconnect();
     before?.replaceWith(this.element);
     this.resized.observe(this.element);
@@ -49,11 +50,11 @@ export class Grid {
   /** Show these images, with these options; `total` is how many there are in all, if that is known. */
   show(items, total, options) {
     this.options = { ...this.options, ...options };
-    const isLonger = items.length > this.items.length && this.items.every((item, place) => item === items[place]);
+    const isLonger = this.items.length > 0 && items.length > this.items.length && this.items.every((item, place) => item === items[place]);
     this.items = items;
     this.total = total;
     if (isLonger) {
-      this.layOut();
+      this.layOut(this.rows);
       return;
     }
     this.renew();
@@ -111,38 +112,16 @@ export class Grid {
     this.tiles.get(this.active)?.querySelector("a").focus({ preventScroll: true });
   }
 
-  /** Compute the rows: each is filled, but the last. */
-  layOut() {
-    const width = this.element.clientWidth;
-    if (!width) return;
-    const caption = this.options.captions ? CAPTION : 0;
-    const rows = [];
-    let [start, ratios, top, section, heading] = [0, 0, 0, "", null];
-    const end = (last) => {
-      const count = last - start;
-      const free = width - GAP * (count - 1);
-      const isLast = ratios * this.options.height < free;
-      const height = Math.round(isLast ? this.options.height : free / ratios);
-      if (heading !== null) top += HEADING;
-      rows.push({ start, count, top, height: height + caption, image: height, isLast, heading });
-      top += height + caption + GAP;
-      [start, ratios, heading] = [last, 0, null];
-    };
-    for (let place = 0; place < this.items.length; place += 1) {
-      const own = this.options.section?.keyOf(this.items[place]) ?? "";
-      if (own !== section) {
-        if (start < place) end(place);
-        [section, heading] = [own, own];
-      }
-      ratios += shape(this.items[place]);
-      if (ratios * this.options.height >= width - GAP * (place - start)) end(place + 1);
-    }
-    if (start < this.items.length) end(this.items.length);
-    this.rows = rows;
-    this.element.style.height = `${Math.max(0, top - GAP)}px`;
-    this.width = width;
+  /** Compute the rows anew, and draw them; `known` are those that stay. */
+  layOut(known = []) {
+    if (!known.length) this.width = this.element.clientWidth; // which makes the browser compute the page
+    if (!this.width) return;
+    this.rows = rowsOf(this.items, this.width, this.options, known);
+    const last = this.rows.at(-1);
+    this.element.style.height = `${last ? last.top + last.height : 0}px`;
     this.isMoved = true;
-    this.draw();
+    if (known.length) this.schedule();
+    else this.draw();
   }
 
   schedule() {
@@ -169,10 +148,27 @@ export class Grid {
       if (tile.contains(document.activeElement)) continue; // the focus must not get lost
       tile.remove();
       this.tiles.delete(place);
+      this.waiting.delete(place);
     }
     this.isMoved = false;
+    this.load();
     const last = this.rows.at(-1);
     if (last && last.top < to + 2 * window.innerHeight) this.actions.needMore();
+  }
+
+  /** Ask for the images of new tiles: at once, or when the list has come to rest. */
+  load() {
+    const [top, time] = [window.scrollY, performance.now()];
+    const isFast = Math.abs(top - this.scrolled.top) > FAST * (time - this.scrolled.time);
+    this.scrolled = { top, time };
+    clearTimeout(this.rest);
+    if (isFast) this.rest = setTimeout(() => this.loadNow(), REST);
+    else this.loadNow();
+  }
+
+  loadNow() {
+    for (const begin of this.waiting.values()) begin();
+    this.waiting.clear();
   }
 
   firstRow(from) {
@@ -214,13 +210,21 @@ export class Grid {
 
   add(place, width, height) {
     const tile = this.tile(this.items[place], place, width, height);
+    this.element.insertBefore(tile, this.following(place));
     this.tiles.set(place, tile);
-    const next = [...this.tiles.keys()].filter((one) => one > place).sort((first, second) => first - second)[0];
-    this.element.insertBefore(tile, next === undefined ? null : this.tiles.get(next));
+  }
+
+  /** The tile in the page before which that of this place belongs; null if it is the last. */
+  following(place) {
+    const last = Math.max(-1, ...this.tiles.keys());
+    for (let one = place + 1; one <= last; one += 1) if (this.tiles.has(one)) return this.tiles.get(one);
+    return null;
   }
 
   tile(item, place, width, height) {
     const isPicked = this.actions.isPicked(item);
+    const { image, begin } = laterPicture(item, width, height);
+    this.waiting.set(place, begin);
     const mark = h("input", {
       type: "checkbox", class: "tick", checked: isPicked, tabindex: "-1", "aria-label": t("pick", { name: item.name }),
       onclick: (event) => this.actions.pick(item, event.shiftKey),
@@ -231,7 +235,7 @@ export class Grid {
         href: this.actions.address(item), tabindex: place === this.active ? "0" : "-1", "aria-label": this.describe(item),
         onclick: (event) => this.onOpen(event, item), onfocus: () => this.activate(place),
       },
-      picture(item, width, height),
+      image,
     );
     return h(
       "li",
@@ -292,14 +296,13 @@ export class Grid {
   }
 
   drop() {
-    this.tiles.clear();
-    this.headings.clear();
+    this.forget();
     fill(this.element);
   }
-}
 
-function shape(item) {
-  return Math.min(WIDEST, Math.max(NARROWEST, item.ratio));
+  forget() {
+    for (const known of [this.tiles, this.headings, this.waiting]) known.clear();
+  }
 }
 
 function put(tile, left, top, width, height, image) {
@@ -311,7 +314,15 @@ function put(tile, left, top, width, height, image) {
 
 /** A thumbnail; one that can't be had at this moment is asked for again, and one that is gone says so. */
 export function picture(item, width, height) {
-  const image = h("img", { alt: "", decoding: "async", draggable: "false", src: thumbnail(item, width, height) });
+  const { image, begin } = laterPicture(item, width, height);
+  begin();
+  return image;
+}
+
+/** The same, which is asked for when it is told to `begin`. */
+function laterPicture(item, width, height) {
+  const image = h("img", { alt: "", decoding: "async", draggable: "false" });
+  const begin = () => { image.src = thumbnail(item, width, height); };
   let left = TRIES;
   image.addEventListener("load", () => image.classList.add("there"));
   image.addEventListener("error", () => {
@@ -319,5 +330,5 @@ export function picture(item, width, height) {
     if (left > 0) setTimeout(() => { image.src = `${thumbnail(item, width, height)}&try=${left}`; }, 1500);
     else image.replaceWith(h("span", { class: "gone" }, t("gone")));
   });
-  return image;
+  return { image, begin };
 }

@@ -10,7 +10,7 @@ import { date, t } from "./texts.js";
 
 const FIRST = 30;
 const NEXT = 400;
-const LATER = 1000;
+const LATER = 600;
 const MOST = 10_000;
 const MOST_FOLDED = 1_000;
 
