@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -110,7 +109,7 @@ def _server(folder: Path) -> Iterator[tuple[str, int]]:
         try:
             yield line.split()[1].rstrip("/"), process.pid
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
 
 
 def _many_clients(folder: Path, uploads: list[bytes], address: str, seconds: float) -> Iterator[Line]:

@@ -69,6 +69,7 @@ def test_indexing_prints_one_line_and_no_bar(folder: Path, call: Cli):
         f"lookalike: made a gallery in {folder}/.lookalike; nothing about your images leaves this machine",
         "lookalike: 9 of 9 images (100 %), in sub",
         f"lookalike: to search it: lookalike search {folder}/0.png",
+        f"lookalike: to look at it in a browser: lookalike serve --gallery {folder} --open",
     ]
     (folder / "notes.jpg").unlink()
     (folder / "0.png").unlink()
@@ -203,6 +204,7 @@ def test_status_as_json(gallery_folder: Path, call: Cli):
     assert answer["encoder"].pop("fingerprint")
     assert answer.pop("encoder")["name"] == "colours"
     assert answer.pop("disk_bytes") > 10_000
+    assert answer.pop("thumbnail_bytes") == 0
     assert datetime.now(UTC) - datetime.fromisoformat(answer.pop("updated")) < timedelta(hours=1)
     (skipped,) = answer.pop("skipped")
     assert list(skipped) == ["path", "kind", "reason"]
