@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,22 @@ def test_folders_are_watched(folder: Path, fake: FakeEncoder):
         (folder / "odd" / "03.png").unlink()
         wait_for(lambda: "deep/er/new.png" in found(web) and "odd/03.png" not in found(web))
         assert web.client.get("/api/galleries").json()["galleries"][0]["updating"] is None
+
+
+def test_what_comes_during_the_first_update_is_followed(folder: Path):
+    """Although that update has listed the files before."""
+    (is_held, opened) = (threading.Event(), threading.Event())
+
+    def hold(_images: int) -> None:
+        is_held.set()
+        opened.wait(30)
+
+    drawn(folder / "before.png", 501)
+    with running(folder, encoder=FakeEncoder(before=hold), watch=True) as web:
+        assert is_held.wait(30)
+        drawn(folder / "amid.png", 502)
+        opened.set()
+        wait_for(lambda: {"before.png", "amid.png"} <= found(web))
 
 
 def test_watching_waits_for_another_process(folder: Path, fake: FakeEncoder):

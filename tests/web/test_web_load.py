@@ -30,7 +30,12 @@ class Gate:
 
     def __init__(self) -> None:
         self.opened = threading.Event()
-        self.encoder = FakeEncoder(before=lambda _: self.opened.wait(30))
+        self.held = 0
+        self.encoder = FakeEncoder(before=self._wait)
+
+    def _wait(self, images: int) -> None:
+        self.held = images
+        self.opened.wait(30)
 
 
 @pytest.fixture
@@ -51,6 +56,8 @@ def test_what_is_too_much_is_refused_for_a_moment(folder: Path, gate: Gate):
             tries = [pool.submit(_post, web, number) for number in range(20)]
             wait_until(lambda: sum(one.done() for one in tries) == 12)
             assert web.service.work()["search"] == 8
+            (served,) = web.service.galleries
+            wait_until(lambda: gate.held + served.query_encoder().waiting == 8)
             assert web.client.get("/api/health").status_code == 200
             gate.opened.set()
             answers = [one.result() for one in tries]

@@ -52,6 +52,11 @@ class QueryEncoder:
         """Start the processes that decode; otherwise the first requests do."""
         self._reader.start(processors())
 
+    @property
+    def waiting(self) -> int:
+        """How many images are decoded, and wait to be encoded."""
+        return self._batches.waiting
+
     async def embed_upload(self, upload: Upload, region: Region | None, timer: Timer) -> EmbeddedImage:
         """The embedding of an upload, or of a ``region`` of it; raises :class:`~lookalike.errors.ImageError`."""
         return await self._embed(upload.digest, region, partial(self._read_upload, upload, region), timer)

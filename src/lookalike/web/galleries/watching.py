@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 _QUIET_MILLISECONDS: Final = 1_500
 """A folder into which files are copied is updated when nothing has changed for so long, or after ten times that."""
+_IDLE_MILLISECONDS: Final = 500
+"""How long nothing may happen until that is told."""
 
 
 class _StoppedError(Exception):
@@ -49,22 +52,29 @@ class Watcher:
 
     def _follow(self, served: ServedGallery) -> None:
         try:
-            self._update(served)
-            for _ in self._changes(served.gallery):
-                self._update(served)
+            is_current = False
+            for changes in self._changes(served.gallery):
+                if changes or not is_current:
+                    self._update(served)
+                    is_current = True
         except _StoppedError:
             pass
         except (LookalikeError, OSError) as error:
             _LOG.warning("%s: not watched any more: %s", served.name, error)
 
-    def _changes(self, gallery: Gallery) -> Iterator[object]:
-        """Something for each time that files below the root have changed."""
+    def _changes(self, gallery: Gallery) -> Iterator[AbstractSet[object]]:
+        """The files below the root that have changed, each time; an empty set now and then, also at the beginning.
+
+        From the first one on, no change is missed, so that the first update must come after that.
+        """
         return watch(
             gallery.root,
             watch_filter=_NotOwn(gallery.path),
             debounce=10 * _QUIET_MILLISECONDS,
             step=_QUIET_MILLISECONDS,
             stop_event=self._stopped,
+            rust_timeout=_IDLE_MILLISECONDS,
+            yield_on_timeout=True,
             force_polling=True if gallery.status().network else None,
             raise_interrupt=False,
         )
