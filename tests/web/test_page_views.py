@@ -78,8 +78,13 @@ def test_an_image_is_added_to_the_query(tab: Tab, web: Running, query: Path, fol
         tab.page.get_by_role("button", name="Add an image to the query").click()
     chooser.value.set_files(drawn(folder.parent / "third.png", 9))
     expect(tab.page.locator(".term")).to_have_count(3)
+    tab.page.get_by_role("button", name="View: Image of the query").first.click()
+    tab.drag()
+    expect(tab.page.get_by_text("A new search")).to_be_visible()
+    tab.drag(is_over=False)
     tab.drop(other, at=(0.25, 0.5))
     expect(tab.page.locator(".term")).to_have_count(1)
+    expect(tab.page.locator("dialog.viewer")).to_be_hidden()
 
 
 def test_how_good_the_search_is(window: BrowserContext, folder: Path, fake: FakeEncoder):

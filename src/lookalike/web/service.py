@@ -26,7 +26,7 @@ class Service:
         self.settings = settings
         self.galleries = Galleries(settings)
         self.searches = Admission(settings.limits.searches)
-        self.uploads = Admission(settings.limits.waiting_bytes)
+        self.upload_bytes = Admission(settings.limits.waiting_bytes)
         self.files = Admission(settings.limits.files)
         self.comparisons = Admission(4)
         self.telemetry = Telemetry()

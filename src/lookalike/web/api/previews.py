@@ -44,7 +44,7 @@ def previews_router(service: Service) -> APIRouter:
     )
     async def preview(request: Request) -> Response:
         """WebP of at most 1,600 pixels, upright, without metadata. Nothing is kept."""
-        with service.files.admitted(), service.uploads.admitted(body_bytes(request, service.settings.limits)):
+        with service.files.admitted(), service.upload_bytes.admitted(body_bytes(request, service.settings.limits)):
             if media_type(request) != "multipart/form-data":
                 raise HTTPException(415, "send an image as multipart/form-data")
             async with request.form(max_files=1, max_fields=0) as form:

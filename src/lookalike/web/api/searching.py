@@ -80,7 +80,7 @@ def search_router(service: Service) -> APIRouter:
         Send the query as JSON, or images as the field `image` of a form, with the query as JSON in the field `query`:
         `curl -F image=@joint.jpg -F 'query={"k": 20}' http://127.0.0.1:8080/api/search`
         """
-        with service.searches.admitted(), service.uploads.admitted(body_bytes(request, service.settings.limits)):
+        with service.searches.admitted(), service.upload_bytes.admitted(body_bytes(request, service.settings.limits)):
             asked, uploads = await _read(request)
             timings = Timings()
             query = _search_of(asked, uploads)

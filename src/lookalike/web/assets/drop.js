@@ -13,11 +13,11 @@ export function listenForImages({ take, hasQuery }) {
   let depth = 0;
   const begin = () => {
     fill(area, zone("image", hasQuery() ? "drop.new" : "drop.here", false), hasQuery() && zone("plus", "drop.add", true));
-    area.hidden = false;
+    area.showPopover(); // above the large view, too
   };
   const end = () => {
     depth = 0;
-    area.hidden = true;
+    area.hidePopover();
   };
   const on = (name, act) => window.addEventListener(name, (event) => {
     if (event.dataTransfer?.types?.includes("Files")) act(event);

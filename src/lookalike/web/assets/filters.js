@@ -200,8 +200,8 @@ export class Filters {
 
 /** The first and the last day of a month such as 2023-05. */
 function daysOf(month) {
-  const [year, number_] = month.split("-").map(Number);
-  return [`${month}-01`, `${month}-${new Date(Date.UTC(year, number_, 0)).getUTCDate()}`];
+  const [year, place] = month.split("-").map(Number);
+  return [`${month}-01`, `${month}-${new Date(Date.UTC(year, place, 0)).getUTCDate()}`];
 }
 
 /** A tree of folders; the count of each includes those below it. */

@@ -41,6 +41,7 @@ export class Grid {
     this.element = h("ul", { class: "grid", role: "list", onkeydown: (event) => this.onKey(event) });
     this.active = 0;
     this.ahead = 0;
+    this.rows = [];
     this.forget();
     this.resized.disconnect();
     before?.replaceWith(this.element);

@@ -53,6 +53,7 @@ class Page {
     filters.setAttribute("aria-label", t("filters"));
     if (!filters.hidden) this.showFilters(value);
     this.showView(value, before);
+    if (before && value.terms !== before.terms && !value.open) this.viewer.close();
     this.followOpen(value);
   }
 

@@ -10,9 +10,8 @@ from PIL import Image
 from lookalike.embedding.isolated import open_reader
 from lookalike.embedding.limits import FileLimits
 from lookalike.embedding.load import Loader, Preview
-from lookalike.images.files import Skipped, image_error
 from lookalike.images.thumbnails import encoded
-from lookalike.web.encoding.uploads import Upload, Uploads
+from lookalike.web.encoding.uploads import Upload, Uploads, digest_and_pixels
 
 SIDE: Final = 1600
 """The longer side in pixels, at most."""
@@ -28,12 +27,8 @@ class Previews:
     def make(self, upload: Upload) -> bytes:
         """A WebP of an upload, upright and without metadata; raises :class:`~lookalike.errors.ImageError`."""
         with self._uploads.file(upload) as file:
-            loaded = self._reader.read(file)
-        if isinstance(loaded, Skipped):
-            raise image_error(loaded.kind, loaded.reason.removesuffix(" (--time-limit)"))
-        if loaded.pixels is None:
-            raise RuntimeError("a file was taken for known")
-        return encoded(Image.fromarray(loaded.pixels[0]), "WEBP")
+            _, pixels = digest_and_pixels(self._reader.read(file))
+        return encoded(Image.fromarray(pixels[0]), "WEBP")
 
     def close(self) -> None:
         """End all processes."""

@@ -11,19 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lookalike.embedding.isolated import open_reader
 from lookalike.embedding.limits import FileLimits
 from lookalike.embedding.load import Loaded, Loader
 from lookalike.encoders.encoder import Encoder
 from lookalike.images.decode import ReadOptions
-from lookalike.images.files import FileStat, FoundFile, Skipped, image_error
+from lookalike.images.files import FileStat, FoundFile, Skipped
 from lookalike.machine import processors
 from lookalike.search.query import EmbeddedImage, Region
 from lookalike.web.encoding.batches import MicroBatches
-from lookalike.web.encoding.uploads import Upload, Uploads
+from lookalike.web.encoding.uploads import Upload, Uploads, digest_and_pixels
 from lookalike.web.kept import Kept
 
 Timer = Callable[[str, float], None]
@@ -76,14 +73,12 @@ class QueryEncoder:
         if (kept := self._kept.find((digest, region))) is not None:
             return kept
         with _timed(timer, "decode"):
-            loaded = await asyncio.get_running_loop().run_in_executor(self._threads, read)
-        if isinstance(loaded, Skipped):
-            raise image_error(loaded.kind, loaded.reason.removesuffix(" (--time-limit)"))
+            outcome = await asyncio.get_running_loop().run_in_executor(self._threads, read)
+        current, pixels = digest_and_pixels(outcome)  # the file of a gallery may have another content by now
         with _timed(timer, "encode"):
-            vector = await self._batches.embed(_pixels(loaded))
-        # The file of a gallery may have another content now than its digest says.
-        embedded = EmbeddedImage(vector, loaded.digest if region is None else None, self._fingerprint)
-        self._kept.keep((loaded.digest, region), embedded)
+            vector = await self._batches.embed(pixels)
+        embedded = EmbeddedImage(vector, current if region is None else None, self._fingerprint)
+        self._kept.keep((current, region), embedded)
         return embedded
 
     def _read_upload(self, upload: Upload, region: Region | None) -> Loaded | Skipped:
@@ -92,12 +87,6 @@ class QueryEncoder:
 
     def _read_file(self, path: Path, region: Region | None) -> Loaded | Skipped:
         return self._reader.read(FoundFile(str(path), FileStat(0, 0, 0)), region)
-
-
-def _pixels(loaded: Loaded) -> NDArray[np.uint8]:
-    if loaded.pixels is None:
-        raise RuntimeError("a file was taken for known")
-    return loaded.pixels
 
 
 @contextmanager

@@ -11,8 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.embedding.load import Loaded
 from lookalike.images.decode import format_of
-from lookalike.images.files import FileStat, FoundFile, SkipKind, image_error
+from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped, image_error
 from lookalike.images.formats import EXTENSIONS, RAW_EXTENSIONS
 
 
@@ -53,6 +57,18 @@ class Uploads:
     def close(self) -> None:
         """Delete what is left."""
         self._temporary.cleanup()
+
+
+def digest_and_pixels(outcome: Loaded | Skipped) -> tuple[bytes, NDArray[np.uint8]]:
+    """The SHA-256 and the pixels, uint8 (v, H, W, 3), of a file that was read.
+
+    Raises :class:`~lookalike.errors.ImageError` if it can't be used.
+    """
+    if isinstance(outcome, Skipped):
+        raise image_error(outcome.kind, outcome.reason.removesuffix(" (--time-limit)"))
+    if outcome.pixels is None:
+        raise RuntimeError("a file was taken for known")
+    return outcome.digest, outcome.pixels
 
 
 def _extension(upload: Upload) -> str:
