@@ -54,7 +54,9 @@ ROOMS = {
         "provenance dataset relevance sampling layouts load contents embedded external vector_store embedding_cache"
     ),
     "evaluation.data.layouts": "spelling labels_file class_folders splits",
-    "evaluation.statistics": "metrics chance bootstrap intervals sign_flip retention",
+    "evaluation.statistics": (
+        "metrics chance effects sampling intervals effect_sums part_sums influence differences retention"
+    ),
     "evaluation.ranking": "exact_scores ties full_ranking near_duplicates",
     "evaluation.scoring": "results averages score default_encoder checks",
     "evaluation.corruptions": (

@@ -102,13 +102,14 @@ def test_differences_are_paired_with_the_first(comparison: Comparison):
     assert comparison.rows[2].differences["map"].p < 0.05
 
 
-def test_holms_correction_covers_the_encoders_of_one_metric(pets: Path):
-    """With two tested encoders the smaller p is doubled, and the larger one is at least as large."""
+def test_holms_correction_covers_all_tests_of_the_comparison(pets: Path):
+    """With two tested encoders and four metrics, the smallest of eight p-values is multiplied by eight, and so on."""
     rows = compare(pets, [FakeEncoder("a"), NoisyEncoder("b"), NoisyEncoder("c", 0.1)]).rows[1:]
-    for key in ("precision@1", "map"):
-        first, second = sorted((row.differences[key] for row in rows), key=lambda one: one.p)
-        assert first.adjusted == pytest.approx(min(1, 2 * first.p))
-        assert second.adjusted == pytest.approx(max(second.p, first.adjusted))
+    tests = sorted((one for row in rows for one in row.differences.values()), key=lambda one: one.p)
+    assert len(tests) == 8
+    assert tests[0].adjusted == pytest.approx(min(1, 8 * tests[0].p))
+    for number, (before, after) in enumerate(pairwise(tests), start=1):
+        assert after.adjusted == pytest.approx(max(before.adjusted, min(1, (8 - number) * after.p)))
 
 
 def test_equal_encoders_show_no_difference(pets: Path):

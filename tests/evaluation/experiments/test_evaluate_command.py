@@ -63,7 +63,7 @@ def test_the_text_has_everything(pets: Path, call: Cli):
     assert re.search(r"^cat/666\.jpg  .*empty", result.out, re.MULTILINE)
     assert re.search(r"^Precision@10 +0\.\d{3} +~0\.\d{3} to 0\.\d{3} .* 0\.\d{3} +1\.000$", result.out, re.MULTILINE)
     assert re.search(r"^cat +12 +[01]\.\d{3}", result.out, re.MULTILINE)
-    assert "conditional on this gallery" in result.out
+    assert "for new images from the same source" in result.out
 
 
 def test_json_has_the_documented_keys(pets: Path, tmp_path: Path, call: Cli):
@@ -119,7 +119,7 @@ def test_the_page_needs_nothing_else(pets: Path, tmp_path: Path, call: Cli):
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
     assert not {"script", "link", "iframe"} & page.tags
     for words in (
-        "conditional on this gallery",
+        "for new images from the same source",
         "approximate",
         "Worst queries",
         "Best queries",

@@ -69,12 +69,12 @@ def test_rail_without_junk(embedded: Embed):
 
 
 def test_rail_intervals_contain_the_metrics(embedded: Embed):
-    """117 groups give an interval of every metric that is not approximate."""
+    """117 groups give an interval of every metric, approximate since some defects have few of them."""
     metrics = evaluate(embedded("rail"), junk="group").metrics
     assert metrics.groups == 117
     for key, interval in metrics.intervals.items():
         assert interval is not None
-        assert not interval.approximate
+        assert interval.approximate
         assert interval.low < metrics.micro[key] < interval.high
     first = metrics.intervals["precision@1"]
     assert first is not None

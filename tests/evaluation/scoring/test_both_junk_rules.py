@@ -73,7 +73,7 @@ def test_visits_without_groups(tmp_path: Path):
     assert [metrics.junk for metrics in (found.metrics, *found.others)] == ["group", "visit"]
     text = terminal_text(evaluation_document(found))
     assert "Only exact copies of the query are junk, because no groups are given." in text
-    assert "resamples visits (3 here; an image without a visit is one of its own)" in text
+    assert "other visits like these (3 here; an image without a visit is one of its own)" in text
     assert "no groups are given" in evaluation_json(found)["definitions"]["Junk"]
 
 
@@ -131,24 +131,24 @@ def test_reports_do_not_claim_missing_groups(tmp_path: Path):
     for text in texts:
         assert "junk: exact copies only (no groups given)" in text
         assert "junk: group" not in text
-        assert "resamples visits" in text
+        assert "other visits like these" in text
     assert "note: No groups are given" in terminal_text(robustness_document(damaged))
-    assert "whole visits' summed differences" in terminal_text(comparison_document(found))
 
 
-def test_without_groups_and_visits_images_are_resampled(tmp_path: Path):
-    """Without groups and visits each image is resampled by itself, and the notes say so."""
+def test_without_groups_and_visits_images_are_independent(tmp_path: Path):
+    """Without groups and visits each image counts as independent, and the notes say so."""
     found = compare(labelled(tmp_path), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
     text = terminal_text(comparison_document(found))
-    assert "resamples images (12 here; neither groups nor visits are given)" in text
-    assert "flipping the signs of the images' differences" in text
+    assert "other images like these (12 here; neither groups nor visits are given)" in text
 
 
-def test_the_smallest_possible_p_is_stated(tmp_path: Path):
-    """With few groups, at least two of all sign patterns are as far from 0 as the observed one."""
+def test_few_groups_are_not_tested(tmp_path: Path):
+    """With fewer than ten groups there are differences, but no tests of them."""
     found = compare(labelled(tmp_path, "group"), [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
     assert found.evaluations[0].metrics.groups == 4
-    assert "With 4 groups no p can be below 0.125, before correction." in terminal_text(comparison_document(found))
+    assert found.rows[1].differences["map"].p is None
+    text = terminal_text(comparison_document(found))
+    assert "With fewer than 10 groups there is no interval and no test." in text
 
 
 def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):

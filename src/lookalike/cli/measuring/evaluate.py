@@ -32,9 +32,9 @@ _DETAILS = f"""\
 {DATASET_DETAILS}
 
 Junk is neither right nor wrong: exact copies of the query, and by default every image of its own group (one scene, one
-burst) with its label; otherwise bursts inflate every score. Intervals are 95 %, and conditional on this gallery. The
-page and evaluation.json, which --out writes, define every metric. An evaluation of a gallery by its own encoder is kept
-with it: lookalike status and lookalike serve show it.
+burst) with its label; otherwise bursts inflate every score. Intervals are 95 %, for new images from the same source.
+The page and evaluation.json, which --out writes, define every metric. An evaluation of a gallery by its own encoder is
+kept with it: lookalike status and lookalike serve show it.
 
 Embeddings of any model can be measured in the same way. DATASET is then the folder of the images (default: that of the
 CSV); they needn't be there:

@@ -69,7 +69,7 @@ junk_option: Final = click.option(
 """Adds ``--junk``."""
 
 
-def seed_option(decides: str = "the order of ties and what intervals resample") -> Decorator:
+def seed_option(decides: str = "the order of ties") -> Decorator:
     """Add ``--seed``; its help says what it ``decides``."""
     return click.option("--seed", metavar="N", type=int, default=0, help=f"Decides {decides} (default: 0).")
 

@@ -76,7 +76,7 @@ def severities(text: str) -> tuple[int, ...]:
 @click.option(
     "--limit", metavar="N", type=positive_integer, help="Use at most N images of each class, drawn by the seed."
 )
-@seed_option("all damage, the order of ties and the resampling of intervals")
+@seed_option("all damage and the order of ties")
 @report_options("robustness.html", "robustness.json", "robustness.csv")
 def robustness(options: Options) -> int:
     """Measure retrieval when images are corrupted."""

@@ -80,10 +80,10 @@ class Relevance:
         self._extra_junk = extra_junk
         self._place = np.full(len(rows), -1, np.intp)
         self._place[self.gallery] = np.arange(len(self.gallery))
-        self._copies = _Members(rows.contents[self.gallery])
+        self._copies = Members(rows.contents[self.gallery])
         units = {"group": rows.groups, "visit": rows.visits, "none": np.full(len(rows), MISSING, np.int64)}[junk]
         self._unit_of = units
-        self._unit = _Members(units[self.gallery])
+        self._unit = Members(units[self.gallery])
 
     def __len__(self) -> int:
         """The number of queries."""
@@ -105,11 +105,22 @@ class Relevance:
         removed: NDArray[np.intp] = np.unique(np.concatenate(parts))
         return removed
 
-    def relevant(self, query: int) -> NDArray[np.bool_]:
-        """Which gallery images have the label of the query at position ``query``: bool (n,), junk included."""
+    def relevant(self, query: int, positions: NDArray[np.intp] | None = None) -> NDArray[np.bool_]:
+        """Which gallery images have the label of the query at position ``query``: bool (n,), junk included.
+
+        Of those at ``positions`` (p,), if given.
+        """
         label = int(self.rows.labels[self.queries[query]])
-        same: NDArray[np.bool_] = self.gallery_labels == (label if label != MISSING else MISSING - 1)
+        labels = self.gallery_labels if positions is None else self.gallery_labels[positions]
+        same: NDArray[np.bool_] = labels == (label if label != MISSING else MISSING - 1)
         return same
+
+    def label_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The labels of the gallery images at ``positions`` (any shape); ``MISSING`` for a negative position."""
+        found = positions >= 0
+        labels = np.full(positions.shape, MISSING, np.int64)
+        labels[found] = self.gallery_labels[positions[found]]
+        return labels
 
     @cached_property
     def R(self) -> NDArray[np.int64]:  # noqa: N802 - the standard symbol
@@ -136,10 +147,11 @@ class Relevance:
         return relevant, size
 
 
-class _Members:
-    """An index from each code to its positions."""
+class Members:
+    """The positions of each code."""
 
     def __init__(self, units: NDArray[np.int64]) -> None:
+        """Take the codes ``units`` (n,); ``MISSING`` stands for none."""
         self._order = np.argsort(units, kind="stable")
         names, starts, numbers = np.unique(units[self._order], return_index=True, return_counts=True)
         self._spans = {

@@ -25,7 +25,7 @@ from lookalike.evaluation.ranking.near_duplicates import NEAR_THRESHOLD, NearDup
 from lookalike.evaluation.scoring.averages import averages, query_metrics, required_depth
 from lookalike.evaluation.scoring.results import QueryResults
 from lookalike.evaluation.statistics.chance import chance_levels
-from lookalike.evaluation.statistics.intervals import intervals
+from lookalike.evaluation.statistics.influence import InfluenceCollector
 from lookalike.progress import Progress
 from lookalike.text import printable
 
@@ -48,7 +48,7 @@ def measure_angles(
 
     ``embedded`` is the dataset embedded by the encoder to measure, ``near`` the same dataset embedded by the encoder
     that defines near duplicates (a cosine above ``threshold``), by default the same. ``seed`` determines the order of
-    ties and the bootstrap draws of intervals. ``progress`` is called with the numbers of queries ranked and in total.
+    ties. ``progress`` is called with the numbers of queries ranked and in total.
     Raises :class:`~lookalike.errors.EvaluationError` where there are no groups, no query has a relevant image, or a k
     is larger than the gallery.
     """
@@ -65,6 +65,7 @@ def measure_angles(
             f"{printable(embedded.dataset.source)}: no query has another frame of its scene to find: every group has "
             "only one image or only near duplicates. Give all images of a scene the same group"
         )
+    collector = InfluenceCollector(relevance, rows.labels, rows.groups, ks, seed=seed, classes=False)
     rankings = rank_gallery(
         embedded.vectors[queries],
         embedded.vectors[gallery],
@@ -72,7 +73,9 @@ def measure_angles(
         k=required_depth(ks),
         seed=seed,
         progress=progress,
+        visitor=collector,
     )
+    intervals = collector.influences().micro_intervals
     values = query_metrics(rankings, ks, scenes.labels)
     del values["accuracy"]  # the majority of ten says little where a scene has three frames
     ceilings = {key: values.pop(key) for key in [*values] if key.startswith("ceiling@")}
@@ -102,12 +105,7 @@ def measure_angles(
         macro=means.macro,
         classes=means.classes,
         class_queries={label: int(np.count_nonzero(scored & (labels == label))) for label in means.classes},
-        intervals=intervals(
-            {key: metric[scored] for key, metric in values.items()},
-            groups[scored],
-            rows.labels[queries][scored],
-            seed=seed,
-        ),
+        intervals={key: intervals[key] for key in values},
         ceilings=averages(ceilings, labels, scored).micro,
         chance={
             key: float(level[scored].mean()) for key, level in chance_levels(relevance, ks).items() if key in values

@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.weights import locate
@@ -19,12 +16,13 @@ from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset, EmbeddingSource, ExternalEmbeddings, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
-from lookalike.evaluation.data.relevance import Junk, integer_codes
+from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.experiments.evaluate import KS, evaluate
+from lookalike.evaluation.scoring.averages import compared_metrics
 from lookalike.evaluation.scoring.checks import sorted_ks
 from lookalike.evaluation.scoring.results import Evaluation
-from lookalike.evaluation.statistics.intervals import Interval, interval_ends, intervals
-from lookalike.evaluation.statistics.sign_flip import holm, sign_flip_p
+from lookalike.evaluation.statistics.differences import Difference, difference, holm
+from lookalike.evaluation.statistics.intervals import interval_ends
 from lookalike.notebook import Records, Tabular
 from lookalike.progress import Progress, StageProgress
 
@@ -38,21 +36,6 @@ class Embed(Protocol):
     def __call__(self, dataset: Dataset, encoder: Encoder, /, *, progress: Progress | None = None) -> EmbeddedDataset:
         """Embed ``dataset`` with ``encoder``; ``progress`` is called with the numbers of files done and in total."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The difference between a metric of an encoder and that of the reference, on the same queries.
-
-    ``value`` is the mean of the per-query differences (positive if better than the reference), ``interval`` its 95 %
-    interval (None with fewer than ten groups). ``p`` is the two-sided p-value of the sign-flip test on groups;
-    ``adjusted`` is p after Holm's correction for the number of encoders tested on this metric.
-    """
-
-    value: float
-    interval: Interval | None
-    p: float
-    adjusted: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +134,12 @@ def compare(
     metrics = compared_metrics(ks)
     return Comparison(
         dataset=labelled,
-        rows=tuple(_with_differences(_with_unique_names(rows), metrics, seed=seed)),
+        rows=tuple(_with_differences(_with_unique_names(rows), metrics)),
         metrics=metrics,
         junk=junk,
         seed=seed,
         provenance=provenance(),
     )
-
-
-def compared_metrics(ks: Sequence[int]) -> tuple[str, ...]:
-    """The keys of the metrics that encoders are compared by."""
-    return (*dict.fromkeys((f"precision@{min(ks)}", f"precision@{max(ks)}")), "map", "accuracy")
 
 
 def known_encoders() -> list[str]:
@@ -232,37 +210,24 @@ def _details(spec: EmbeddingSource) -> tuple[str, ...]:
     return (spec.precision, f"{spec.view} view", f"weights {spec.weights_sha256[:6]}")
 
 
-def _with_differences(rows: Sequence[ComparedEncoder], metrics: Sequence[str], *, seed: int) -> list[ComparedEncoder]:
-    """The rows with their differences from the first, p-values adjusted for each metric."""
+def _with_differences(rows: Sequence[ComparedEncoder], metrics: Sequence[str]) -> list[ComparedEncoder]:
+    """The rows with their differences from the first, p-values adjusted for all tests of the table."""
     reference = rows[0].evaluation
-    others = [(place, row.evaluation) for place, row in enumerate(rows) if place and row.evaluation]
     if reference is None:
         return [*rows]
-    differences: dict[int, dict[str, Difference]] = {place: {} for place, _ in others}
-    for key in metrics:
-        unadjusted = [_difference(reference, evaluation, key, seed=seed) for _, evaluation in others]
-        adjusted = holm([difference.p for difference in unadjusted])
-        for (place, _), difference, p in zip(others, unadjusted, adjusted, strict=True):
-            differences[place][key] = replace(difference, adjusted=p)
-    return [replace(row, differences=differences.get(place, {})) for place, row in enumerate(rows)]
+    found = [
+        {key: _difference(reference, row.evaluation, key) for key in metrics} if place and row.evaluation else {}
+        for place, row in enumerate(rows)
+    ]
+    adjusted = iter(holm([one.p for differences in found for one in differences.values()]))
+    return [
+        replace(row, differences={key: replace(one, adjusted=next(adjusted)) for key, one in differences.items()})
+        for row, differences in zip(rows, found, strict=True)
+    ]
 
 
-def _difference(reference: Evaluation, other: Evaluation, key: str, *, seed: int) -> Difference:
-    results = reference.metrics.per_query
+def _difference(reference: Evaluation, other: Evaluation, key: str) -> Difference:
     if other.rows != reference.rows:
         raise EvaluationError("the images changed during the comparison. Run it again")
-    scored = np.flatnonzero(results.relevant > 0)
-    rows = [reference.rows[number] for number in results.rows[scored]]
-    units = integer_codes([row.group if reference.dataset.has_groups else row.visit for row in rows])
-    differences = (other.metrics.per_query.values[key] - results.values[key])[scored]
-    p = sign_flip_p(differences, units, seed=seed)
-    interval = _interval(differences, units, integer_codes([row.label for row in rows]), seed=seed)
-    return Difference(float(differences.mean()), interval, p, p)
-
-
-def _interval(
-    differences: NDArray[np.float64], units: NDArray[np.int64], labels: NDArray[np.int64], *, seed: int
-) -> Interval | None:
-    """The interval of the mean of ``differences`` (q,), which are -1 to 1: scaled to 0 to 1 and back."""
-    scaled = intervals({"": (differences + 1) / 2}, units, labels, seed=seed)[""]
-    return None if scaled is None else replace(scaled, low=2 * scaled.low - 1, high=2 * scaled.high - 1)
+    theirs, ours = other.metrics, reference.metrics
+    return difference(theirs.micro[key] - ours.micro[key], theirs.influences[key] - ours.influences[key], ours.sampling)

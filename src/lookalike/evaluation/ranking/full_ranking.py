@@ -7,16 +7,18 @@ or the machine.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.embedding.ahead import map_ahead
 from lookalike.evaluation.data.relevance import Relevance
 from lookalike.evaluation.ranking.exact_scores import levels, products, scores, snap
 from lookalike.evaluation.ranking.ties import break_ties
+from lookalike.evaluation.statistics.effects import FullRanking
 from lookalike.evaluation.statistics.metrics import average_precision, average_precision_at_r
 from lookalike.machine import processors
 from lookalike.progress import Progress
@@ -25,8 +27,43 @@ from lookalike.progress import Progress
 # Larger blocks are hardly faster.
 _BLOCK_SCORES: Final = 16_000_000
 
+# How many blocks each thread ranks ahead of the visitor.
+_BLOCKS_AHEAD: Final = 2
+
 _REMOVED: Final = np.iinfo(np.int64).max
 _PLACE_BITS: Final = 32
+
+
+class Visitor(Protocol):
+    """Sees all full rankings, of which :class:`Rankings` keeps only the first places."""
+
+    @property
+    def blocks(self) -> Sequence[NDArray[np.intp]]:
+        """The positions of the queries to rank together: each query once, in the order in which they are added."""
+        ...
+
+    def visit(self, block: NDArray[np.intp], rankings: Iterator[FullRanking], /) -> Any:
+        """Go through the ``rankings`` of the queries of a ``block``. Several threads call this at once."""
+        ...
+
+    def add(self, visited: Any, /) -> None:
+        """Take the result of :meth:`visit` of each block in turn. One thread calls this."""
+        ...
+
+
+class _Blocks:
+    """A visitor that takes nothing."""
+
+    def __init__(self, blocks: Sequence[NDArray[np.intp]]) -> None:
+        self.blocks = blocks
+
+    def visit(self, _block: NDArray[np.intp], rankings: Iterator[FullRanking]) -> None:
+        """Have every query ranked."""
+        for _ in rankings:
+            pass
+
+    def add(self, visited: None) -> None:
+        """Take nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,15 +101,17 @@ def rank_gallery(
     k: int,
     seed: int = 0,
     progress: Progress | None = None,
+    visitor: Visitor | None = None,
     threads: int | None = None,
     block_scores: int = _BLOCK_SCORES,
 ) -> Rankings:
     """Rank ``gallery`` (n, d) by descending cosine for each of ``queries`` (q, d): unit vectors, float32.
 
     These are the vectors of ``relevance.queries`` and ``relevance.gallery``, in that order; the vectors of corrupted
-    queries go with the rows of the clean ones. ``progress`` is called with the numbers of queries done and in total.
-    ``threads`` defaults to one per processor, and ``block_scores`` bounds the scores computed at once. Raises
-    ``ValueError`` where shapes do not match, vectors are not of length 1, or ``k`` is less than 1.
+    queries go with the rows of the clean ones. ``progress`` is called with the numbers of queries done and in total,
+    and ``visitor`` with every full ranking. ``threads`` defaults to one per processor, and ``block_scores`` bounds the
+    scores computed at once. Raises ``ValueError`` where shapes do not match, vectors are not of length 1, or ``k`` is
+    less than 1.
     """
     if len(queries) != len(relevance.queries) or len(gallery) != len(relevance.gallery):
         raise ValueError("relevance must have one row for each query and each gallery vector")
@@ -82,15 +121,18 @@ def rank_gallery(
     gallery = snap(gallery)
     job = _Job(gallery if same else snap(queries), gallery, relevance, k=k, seed=seed)
     workers = threads or processors()
-    step = max(1, block_scores // workers // max(1, len(gallery)))
-    parts = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for part, _ in zip(parts, pool.map(job.rank, parts), strict=True):
-            if progress is not None:
-                progress(part.stop, len(queries))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    if visitor is None:
+        step = max(1, block_scores // workers // max(1, len(gallery)))
+        visitor = _Blocks(np.array_split(np.arange(len(queries)), range(step, len(queries), step)))
+    done = 0
+    ranked = map_ahead(
+        lambda block: visitor.visit(block, job.rank(block)), visitor.blocks, _BLOCKS_AHEAD * workers, threads=workers
+    )
+    for block, visited in zip(visitor.blocks, ranked, strict=True):
+        visitor.add(visited)
+        done += len(block)
+        if progress is not None:
+            progress(done, len(queries))
     return job.rankings()
 
 
@@ -119,13 +161,12 @@ class _Job:
         self._first_relevant = np.zeros(count, np.int64)
         self._tied, self._compared = np.zeros(count, np.int64), np.zeros(count, np.int64)
 
-    def rank(self, part: slice) -> None:
-        """Rank the gallery for one block of queries."""
-        cosines = products(self._queries[part], self._gallery)
-        for query, row in zip(range(part.start, part.stop), cosines, strict=True):
-            self._rank_query(query, row)
+    def rank(self, block: NDArray[np.intp]) -> Iterator[FullRanking]:
+        """Rank the gallery for one block of queries, one after the other."""
+        cosines = products(self._queries[block], self._gallery)
+        return (self._rank_query(query, row) for query, row in zip(block.tolist(), cosines, strict=True))
 
-    def _rank_query(self, query: int, cosines: NDArray[np.float64]) -> None:
+    def _rank_query(self, query: int, cosines: NDArray[np.float64]) -> FullRanking:
         """Rank the whole gallery for the query at position ``query``."""
         relevance, k = self._relevance, self._k
         # Sorting steps and positions packed into one integer is twice as fast as an argsort of the steps.
@@ -151,6 +192,7 @@ class _Job:
         ranks = np.flatnonzero(relevant) + 1
         self._ap[query], self._ap_at_r[query] = average_precision(ranks), average_precision_at_r(ranks)
         self._first_relevant[query] = ranks[0] if len(ranks) else 0
+        return FullRanking(query, places, relevant)
 
     def rankings(self) -> Rankings:
         """The results of all queries."""

@@ -26,9 +26,9 @@ class RobustnessMetric:
     """One metric, with what it retains of its value on clean images.
 
     ``value`` is the mean over scored queries, 0 to 1, with its ``interval``. ``retention`` is (value - chance) /
-    (clean - chance), None where clean - chance is below 0.05; ``retention_interval`` is its paired interval, which
-    resamples the same groups for both. ``raw_ratio`` is value / clean, None where clean is 0. Intervals are None with
-    fewer than ten groups.
+    (clean - chance), None where clean - chance is below 0.05; ``retention_interval`` is its paired interval, also None
+    where clean is not significantly above chance. ``raw_ratio`` is value / clean, None where clean is 0. Intervals are
+    None with fewer than ten groups.
     """
 
     value: float
@@ -106,7 +106,7 @@ class RuleResults:
     """All results under one junk rule.
 
     ``scored`` queries have metrics; ``excluded`` queries have none because no relevant image is left (R = 0), counted
-    by class and reason in ``exclusions``. Intervals resample ``groups`` groups (visits if only those are known).
+    by class and reason in ``exclusions``. Queries are of ``groups`` groups (visits if only those are known).
     ``clean`` and ``chance`` are the reference values; ``overall`` is the mean over families, None if only controls were
     measured. ``tied_share`` is the largest share of tied comparisons in any ranking.
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.weights.cache import cache_folder
 from lookalike.errors import EvaluationError
-from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, SEVERITIES, Corruption
+from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, SEVERITIES
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.load import load_dataset
@@ -38,7 +38,7 @@ from lookalike.evaluation.robustness.results import (
     RuleResults,
 )
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
-from lookalike.evaluation.robustness.scoring import CellScorer, CellScores, QueryValues, mean_values, score_cell
+from lookalike.evaluation.robustness.scoring import CellScorer, CellScores, Means, mean_of, score_cell
 from lookalike.evaluation.scoring.checks import check_evaluation, junk_rules
 from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.score import ignore_progress
@@ -65,8 +65,8 @@ def measure_robustness(
 
     ``dataset`` and ``encoder`` are as for :func:`evaluate`. ``corruptions`` and ``families`` select what is measured,
     together with its controls; everything if neither is given. ``severities`` are 1 to 5. ``target`` is what is
-    corrupted. Self and junk always follow from the clean rows. ``seed`` determines all corruptions, donors, tie breaks
-    and resampling. Vectors are stored below ``folder`` (by default in the user's cache), so an interrupted run resumes;
+    corrupted. Self and junk always follow from the clean rows. ``seed`` determines all corruptions, donors and tie
+    breaks. Vectors are stored below ``folder`` (by default in the user's cache), so an interrupted run resumes;
     ``progress`` is called with the stage and the counts done and total.
 
     Raises :class:`~lookalike.errors.UnknownCorruptionError`, :class:`~lookalike.errors.DatasetError` for unusable
@@ -143,7 +143,7 @@ def _rule_results(
     for number, cell in enumerate(cells, start=1):
         averages.add(cell, score_cell(scorer, vectors, cell, target))
         report("ranking", number, len(cells))
-    families = averages.families(lambda done, total: report("intervals", done, total))
+    families = averages.families()
     return RuleResults(
         junk=scorer.junk,
         scored=len(scorer.scored),
@@ -151,7 +151,7 @@ def _rule_results(
         exclusions=scorer.exclusions,
         groups=scorer.groups,
         clean=averages.clean(),
-        chance={name: float(values.mean()) for name, values in averages.chance.items()},
+        chance=averages.chance,
         families=families,
         overall=averages.overall(),
         tied_share=averages.tied_share,
@@ -202,7 +202,7 @@ def _metric_names(clean: EmbeddedDataset) -> tuple[tuple[str, ...], list[str]]:
 class _Averages:
     """Averages the metrics of cells: first within corruptions, then within families, then over families.
 
-    All averages are taken per query, so paired intervals hold for them too. Every retention has the same denominator,
+    So do the influences of groups, so that intervals hold for averages too. Every retention has the same denominator,
     so the retention of an average is the average of the retentions.
     """
 
@@ -210,10 +210,11 @@ class _Averages:
         clean = scorer.score(vectors, vectors)
         self.chance = scorer.chance()
         self._scorer = scorer
-        self._clean = clean.values
+        self._clean = clean.means
         self._tied_shares = [clean.tied_share]
-        self._cells: dict[str, dict[Cell, CellScores]] = {}
-        self._families: dict[str, QueryValues] = {}
+        self._open: list[tuple[Cell, CellScores]] = []
+        self._corruptions: dict[str, list[CorruptionResult]] = {}
+        self._means: dict[str, list[Means]] = {}
 
     @property
     def tied_share(self) -> float:
@@ -221,61 +222,61 @@ class _Averages:
         return max(self._tied_shares)
 
     def add(self, cell: Cell, scores: CellScores) -> None:
-        """Add the scores of a cell; cells come in catalogue order."""
-        self._cells.setdefault(cell.corruption, {})[cell] = scores
+        """Add the scores of a cell; those of a corruption come one after the other."""
+        if self._open and self._open[0][0].corruption != cell.corruption:
+            self._close()
+        self._open.append((cell, scores))
         self._tied_shares.append(scores.tied_share)
 
     def clean(self) -> RobustnessMetrics:
         """The metrics on clean images."""
         return self._summarise(self._clean)
 
-    def families(self, report: Callable[[int, int], None]) -> tuple[FamilyResult, ...]:
-        """Every measured family, in catalogue order."""
-        families, done = [], 0
-        for family in FAMILIES:
-            corruptions = [CORRUPTIONS[name] for name in self._cells if CORRUPTIONS[name].family == family]
-            results = []
-            for corruption in corruptions:
-                results.append(self._corruption(corruption))
-                done += 1
-                report(done, len(self._cells))
-            if results:
-                families.append(FamilyResult(family, tuple(results), self._family(family, corruptions)))
-        return tuple(families)
+    def families(self) -> tuple[FamilyResult, ...]:
+        """Every measured family, in catalogue order, once all cells were added."""
+        self._close()
+        return tuple(
+            FamilyResult(family, tuple(self._corruptions[family]), self._family(family))
+            for family in FAMILIES
+            if family in self._corruptions
+        )
 
     def overall(self) -> RobustnessMetrics | None:
-        """The mean over the families; call :meth:`families` first."""
-        return self._summarise(mean_values(list(self._families.values()))) if self._families else None
-
-    def _family(self, family: str, corruptions: Sequence[Corruption]) -> RobustnessMetrics | None:
-        means = [self._mean_of(corruption.name) for corruption in corruptions if corruption.control_of is None]
-        if not means:
+        """The mean over the families."""
+        if not self._means:
             return None
-        self._families[family] = mean_values(means)
-        return self._summarise(self._families[family])
+        return self._summarise(mean_of([mean_of(means) for means in self._means.values()]))
 
-    def _corruption(self, corruption: Corruption) -> CorruptionResult:
-        cells = tuple(
-            CellResult(
-                corruption=cell.corruption,
-                severity=cell.severity,
-                parameters=dict(corruption.parameters(cell.severity)),
-                metrics=self._summarise(scores.values),
-                first_hits=scores.first_hits,
-            )
-            for cell, scores in self._cells[corruption.name].items()
-        )
-        return CorruptionResult(
+    def _family(self, family: str) -> RobustnessMetrics | None:
+        return self._summarise(mean_of(self._means[family])) if family in self._means else None
+
+    def _close(self) -> None:
+        """Average the cells of one corruption, and release them."""
+        if not self._open:
+            return
+        corruption = CORRUPTIONS[self._open[0][0].corruption]
+        mean = mean_of([scores.means for _, scores in self._open])
+        result = CorruptionResult(
             name=corruption.name,
             family=corruption.family,
             summary=corruption.summary,
             control_of=corruption.control_of,
-            cells=cells,
-            metrics=self._summarise(self._mean_of(corruption.name)),
+            cells=tuple(
+                CellResult(
+                    corruption=cell.corruption,
+                    severity=cell.severity,
+                    parameters=dict(corruption.parameters(cell.severity)),
+                    metrics=self._summarise(scores.means),
+                    first_hits=scores.first_hits,
+                )
+                for cell, scores in self._open
+            ),
+            metrics=self._summarise(mean),
         )
+        self._corruptions.setdefault(corruption.family, []).append(result)
+        if corruption.control_of is None:
+            self._means.setdefault(corruption.family, []).append(mean)
+        self._open = []
 
-    def _mean_of(self, corruption: str) -> QueryValues:
-        return mean_values([scores.values for scores in self._cells[corruption].values()])
-
-    def _summarise(self, values: QueryValues) -> RobustnessMetrics:
-        return self._scorer.summarise(values, self._clean, self.chance)
+    def _summarise(self, means: Means) -> RobustnessMetrics:
+        return self._scorer.summarise(means, self._clean, self.chance)

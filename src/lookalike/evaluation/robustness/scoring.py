@@ -16,21 +16,27 @@ from lookalike.evaluation.robustness.grid import CLEAN, Cell, Target, Version, m
 from lookalike.evaluation.robustness.results import FirstHits, RobustnessMetric
 from lookalike.evaluation.robustness.runner import GridVectors
 from lookalike.evaluation.scoring.averages import query_metrics, required_depth
-from lookalike.evaluation.scoring.score import count_units, exclusions, resampling_units
+from lookalike.evaluation.scoring.score import count_units, exclusions, sampling_units
 from lookalike.evaluation.statistics.chance import chance_levels
-from lookalike.evaluation.statistics.intervals import intervals
-from lookalike.evaluation.statistics.retention import retention
+from lookalike.evaluation.statistics.influence import InfluenceCollector
+from lookalike.evaluation.statistics.intervals import mean_interval
+from lookalike.evaluation.statistics.retention import Measured, retention
+from lookalike.evaluation.statistics.sampling import Sampling
 
-QueryValues = Mapping[str, NDArray[np.float64]]
-"""The metrics of each scored query, float64 (s,), by metric name."""
+Means = Mapping[str, Measured]
+"""The means of metrics over scored queries, by metric name, with the influence of groups."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedCell:
-    """Per-query metrics of one ranking, and its first hits: ``first`` int64 (s,) row numbers, -1 if there is no hit."""
+    """The metrics of one ranking, and its first hits.
 
-    values: QueryValues
+    ``first`` int64 (s,) are the row numbers of first hits, -1 if there is none, and ``right`` (s,) whether they are.
+    """
+
+    means: Means
     first: NDArray[np.int64]
+    right: NDArray[np.bool_]
     tied_share: float
 
 
@@ -48,20 +54,20 @@ class CellScorer:
         self._ks = sorted({int(name.partition("@")[2]) for name in metric_names if name.startswith("precision@")})
         self.is_scored = self._relevance.R > 0
         self.scored = self.queries[self.is_scored]
-        self.labels = self._rows.labels[self.scored]
-        self.units = resampling_units(clean)[self.scored]
+        self._units = sampling_units(clean)
+        self.sampling = Sampling.of(self._relevance, self._rows.labels, self._units)
         labels = np.array([clean.rows[number].label for number in self.queries], np.str_)
         self.exclusions = exclusions(clean, self._relevance, labels)
 
     @property
     def groups(self) -> int:
         """The number of groups that the scored queries come from."""
-        return count_units(self.units)
+        return count_units(self._units[self.scored])
 
-    def chance(self) -> QueryValues:
-        """The expected metrics of each scored query under a random order of its gallery."""
+    def chance(self) -> dict[str, float]:
+        """The expected metrics under a random order of the galleries, averaged over the scored queries."""
         levels = chance_levels(self._relevance, self._ks)
-        return {name: levels[name][self.is_scored] for name in self.metric_names}
+        return {name: float(levels[name][self.is_scored].mean()) for name in self.metric_names}
 
     def score(
         self,
@@ -73,17 +79,27 @@ class CellScorer:
 
         ``extra_junk`` maps a query's row to rows that are also junk, unless that would leave it nothing to find.
         """
+        relevance = self._relevance_without(extra_junk) if extra_junk else self._relevance
+        collector = InfluenceCollector(
+            relevance, self._rows.labels, self._units, self._ks, seed=self.seed, classes=False
+        )
         rankings = rank_gallery(
             queries[self.queries],
             gallery[self.gallery],
-            self._relevance_without(extra_junk) if extra_junk else self._relevance,
+            relevance,
             k=required_depth(self._ks),
             seed=self.seed,
+            visitor=collector,
         )
         values = query_metrics(rankings, self._ks, self._rows.labels)
+        influences = collector.influences().micro
         return RankedCell(
-            {name: values[name][self.is_scored] for name in self.metric_names},
+            {
+                name: Measured(float(values[name][self.is_scored].mean()), influences[name])
+                for name in self.metric_names
+            },
             rankings.rows[self.is_scored, 0],
+            rankings.relevant[self.is_scored, 0],
             rankings.tied_share,
         )
 
@@ -105,22 +121,21 @@ class CellScorer:
             return relevance
         return without({row: junk for row, junk in extra_junk.items() if row not in emptied})
 
-    def summarise(self, values: QueryValues, clean: QueryValues, chance: QueryValues) -> dict[str, RobustnessMetric]:
-        """Means of ``values`` over queries, and their retention against ``clean``, with paired intervals."""
-        limits = intervals(values, self.units, self.labels, seed=self.seed)
+    def summarise(self, means: Means, clean: Means, chance: Mapping[str, float]) -> dict[str, RobustnessMetric]:
+        """``means`` with their intervals, and their retention against ``clean`` with its paired interval."""
         metrics = {}
-        for name in self.metric_names:
-            retained = retention(values[name], clean[name], chance[name], self.units, self.labels, seed=self.seed)
-            mean = float(values[name].mean())
-            metrics[name] = RobustnessMetric(mean, limits[name], retained.value, retained.interval, retained.raw)
+        for name, mean in means.items():
+            retained = retention(mean, clean[name], chance[name], self.sampling)
+            interval = mean_interval(mean.value, mean.influence, self.sampling, self.sampling.basis)
+            metrics[name] = RobustnessMetric(mean.value, interval, retained.value, retained.interval, retained.raw)
         return metrics
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellScores:
-    """The per-query metrics of one cell, before they are compared with the clean ones."""
+    """The metrics of one cell, before they are compared with the clean ones."""
 
-    values: QueryValues
+    means: Means
     first_hits: FirstHits | None
     tied_share: float
 
@@ -135,27 +150,34 @@ def score_cell(scorer: CellScorer, vectors: GridVectors, cell: Cell, target: Tar
     if target != "mixed":
         junk = _shared_background(vectors, queries, gallery)
         ranked = scorer.score(vectors.for_version(queries), vectors.for_version(gallery), junk)
-        return CellScores(ranked.values, None, ranked.tied_share)
+        return CellScores(ranked.means, None, ranked.tied_share)
     mask = mixed_gallery_mask(vectors.digests, cell.corruption, seed=scorer.seed)
     clean_vectors = vectors.for_version(CLEAN)
     mixed_vectors = np.where(mask[:, np.newaxis], vectors.for_version(gallery), clean_vectors)
     clean = scorer.score(clean_vectors, mixed_vectors, _shared_background(vectors, CLEAN, gallery, mask))
     junk = _shared_background(vectors, queries, gallery, mask)
     corrupted = scorer.score(vectors.for_version(queries), mixed_vectors, junk)
-    values = {name: (clean.values[name] + corrupted.values[name]) / 2 for name in scorer.metric_names}
     first_hits = _first_hits(scorer, clean, corrupted, mask)
-    return CellScores(values, first_hits, (clean.tied_share + corrupted.tied_share) / 2)
+    return CellScores(
+        mean_of([clean.means, corrupted.means]), first_hits, (clean.tied_share + corrupted.tied_share) / 2
+    )
 
 
-def mean_values(many: Sequence[QueryValues]) -> QueryValues:
-    """Every query's mean over ``many``; averages over corruptions and families are built from it."""
-    return {name: np.mean([values[name] for values in many], axis=0) for name in many[0]}
+def mean_of(many: Sequence[Means]) -> Means:
+    """The mean over ``many`` rankings of the same queries: averages over corruptions and families are built from it."""
+    return {
+        name: Measured(
+            float(np.mean([means[name].value for means in many])),
+            np.mean([means[name].influence for means in many], axis=0),
+        )
+        for name in many[0]
+    }
 
 
 def _first_hits(scorer: CellScorer, clean: RankedCell, corrupted: RankedCell, mask: NDArray[np.bool_]) -> FirstHits:
     both = (clean.first >= 0) & (corrupted.first >= 0)
     hit_of_clean, hit_of_corrupted = (mask[ranked.first[both]] for ranked in (clean, corrupted))
-    wrong = [ranked.values[scorer.metric_names[0]][both] == 0 for ranked in (clean, corrupted)]
+    wrong = [~ranked.right[both] for ranked in (clean, corrupted)]
     same_condition = np.concatenate([~hit_of_clean[wrong[0]], hit_of_corrupted[wrong[1]]])
     return FirstHits(
         gallery_share=_share(mask[scorer.gallery]),

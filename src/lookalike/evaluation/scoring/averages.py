@@ -10,17 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.ranking.full_ranking import Rankings
-from lookalike.evaluation.statistics.metrics import (
-    accuracy,
-    hit_rate_at,
-    ndcg_at,
-    precision_at,
-    precision_ceiling_at,
-    recall_at,
-)
-
-VOTERS: Final = 10
-"""How many of the nearest images vote on a query's class."""
+from lookalike.evaluation.statistics.metrics import VOTERS, first_metrics, precision_ceiling_at
 
 _AT_K: Final = ("precision", "ceiling", "recall", "hit_rate", "ndcg")
 
@@ -48,6 +38,11 @@ def metric_names(ks: Sequence[int]) -> tuple[str, ...]:
     return (*(f"{name}@{k}" for name in _AT_K for k in ks), "map", "map@r", "accuracy")
 
 
+def compared_metrics(ks: Sequence[int]) -> tuple[str, ...]:
+    """The keys of the metrics that encoders are compared by."""
+    return (*dict.fromkeys((f"precision@{min(ks)}", f"precision@{max(ks)}")), "map", "accuracy")
+
+
 def required_depth(ks: Sequence[int]) -> int:
     """The number of first places that a ranking must keep for the metrics at ``ks``."""
     return max(*ks, VOTERS)
@@ -65,18 +60,10 @@ def query_metrics(rankings: Rankings, ks: Sequence[int], labels: NDArray[np.int6
             f"metrics at {list(ks)} need rankings of {required_depth(ks)} places, not {rankings.rows.shape[1]}"
         )
     relevant, total = rankings.relevant, rankings.R
-    values: dict[str, NDArray[np.float64]] = {}
-    for k in ks:
-        values[f"precision@{k}"] = precision_at(relevant, total, k)
-        values[f"ceiling@{k}"] = precision_ceiling_at(total, k)
-        values[f"recall@{k}"] = recall_at(relevant, total, k)
-        values[f"hit_rate@{k}"] = hit_rate_at(relevant, total, k)
-        values[f"ndcg@{k}"] = ndcg_at(relevant, total, k)
-    values["map"] = rankings.ap
-    values["map@r"] = rankings.ap_at_r
-    first = rankings.rows[:, :VOTERS]
-    nearest = np.where(first >= 0, labels[first], -1)
-    values["accuracy"] = accuracy(nearest, labels[rankings.queries], total)
+    nearest = np.where(rankings.rows >= 0, labels[rankings.rows], -1)
+    values = first_metrics(relevant, nearest, labels[rankings.queries], total, ks)
+    values |= {f"ceiling@{k}": precision_ceiling_at(total, k) for k in ks}
+    values |= {"map": rankings.ap, "map@r": rankings.ap_at_r}
     return {name: values[name] for name in metric_names(ks)}
 
 

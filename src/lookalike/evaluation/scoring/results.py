@@ -15,7 +15,8 @@ from lookalike.evaluation.data.embedded import EmbeddingSource
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.ranking.full_ranking import Rankings
-from lookalike.evaluation.statistics.intervals import Interval, interval_ends
+from lookalike.evaluation.statistics.intervals import Influence, Interval, interval_ends
+from lookalike.evaluation.statistics.sampling import Sampling
 from lookalike.images.files import Skipped
 from lookalike.notebook import Records, Tabular
 
@@ -107,11 +108,12 @@ class MetricSet:
     Keys are ``precision@k``, ``recall@k``, ``hit_rate@k`` and ``ndcg@k`` for each k, ``map``, ``map@r`` and
     ``accuracy``. ``micro`` is the mean over scored queries, ``macro`` the mean of ``classes``, which has the classes
     with a scored query. ``ceilings`` are the precision@k of a perfect encoder, ``chance`` the expectation under a
-    random order. ``intervals`` (of micro), ``macro_intervals`` and ``class_intervals`` are 95 % confidence intervals,
-    None with fewer than ten groups.
+    random order. ``intervals`` (of micro), ``macro_intervals`` and ``class_intervals`` are 95 % confidence intervals
+    for new images from the same source; None with fewer than ten groups. ``sampling`` and ``influences`` say how far
+    each group moves the metrics that encoders are compared by.
 
-    ``gallery`` is the number of images searched, ``groups`` the number of groups that intervals resample (visits if
-    the dataset has no groups), ``scored`` the number of queries with metrics, ``excluded`` the other queries, and
+    ``gallery`` is the number of images searched, ``groups`` the number of groups of scored queries (visits if the
+    dataset has no groups), ``scored`` the number of queries with metrics, ``excluded`` the other queries, and
     ``short`` the number of scored queries that search fewer images than the largest k. ``tied_share`` is the share of
     adjacent images in the rankings with equal similarities, whose order is decided by the seeded hash alone.
     """
@@ -132,6 +134,8 @@ class MetricSet:
     intervals: Mapping[str, Interval | None]
     macro_intervals: Mapping[str, Interval | None]
     class_intervals: Mapping[str, Mapping[str, Interval | None]]
+    sampling: Sampling = field(repr=False)
+    influences: Mapping[str, Influence] = field(repr=False)
     tied_share: float
     confusion: Confusion
     per_query: QueryResults = field(repr=False)

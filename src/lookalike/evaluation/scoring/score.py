@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +11,11 @@ from numpy.typing import NDArray
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.relevance import MISSING, Junk, Relevance
 from lookalike.evaluation.ranking.full_ranking import Rankings, rank_gallery
-from lookalike.evaluation.scoring.averages import averages, query_metrics, required_depth
+from lookalike.evaluation.scoring.averages import averages, compared_metrics, query_metrics, required_depth
 from lookalike.evaluation.scoring.results import Confusion, Exclusion, MetricSet, QueryResults
 from lookalike.evaluation.statistics.chance import chance_levels
-from lookalike.evaluation.statistics.intervals import Interval, intervals
+from lookalike.evaluation.statistics.influence import InfluenceCollector
 from lookalike.progress import StageProgress
-
-Values = dict[str, NDArray[np.float64]]
 
 
 def score(
@@ -32,13 +29,14 @@ def score(
     """Rank the gallery for every query of ``embedded``, without junk by the rule ``junk``, and compute all metrics.
 
     ``ks`` are the cut-offs of precision@k and the like; none may exceed the size of the gallery. ``seed`` determines
-    the order of ties and the bootstrap draws of intervals. ``progress`` is called for queries ranked and intervals
-    computed.
+    the order of ties. ``progress`` is called for queries ranked.
     """
     progress = progress or ignore_progress
     queries, gallery = embedded.split_rows()
     rows = embedded.row_codes()
     relevance = Relevance(rows, junk=junk, queries=queries, gallery=gallery)
+    units = sampling_units(embedded)
+    collector = InfluenceCollector(relevance, rows.labels, units, ks, seed=seed)
     rankings = rank_gallery(
         embedded.vectors[queries],
         embedded.vectors[gallery],
@@ -46,21 +44,20 @@ def score(
         k=required_depth(ks),
         seed=seed,
         progress=lambda done, total: progress("ranking", done, total),
+        visitor=collector,
     )
+    found = collector.influences()
     values = query_metrics(rankings, ks, rows.labels)
     ceilings = {key: values.pop(key) for key in [*values] if key.startswith("ceiling@")}
     labels = np.array([embedded.rows[number].label for number in queries], np.str_)
     scored = rankings.R > 0
     means = averages(values, labels, scored)
     ceiling_means = averages(ceilings, labels, scored)
-    units = resampling_units(embedded)[queries]
-    resampling = _Resampling(values, units, rows.labels[queries], seed)
-    by_class = [scored & (labels == label) for label in means.classes]
-    micro, macro, *classes = resampling.intervals([scored, *by_class], progress)
+    codes = {label: int(rows.labels[queries][labels == label][0]) for label in means.classes}
     return MetricSet(
         junk=junk,
         gallery=len(gallery),
-        groups=count_units(units[scored]),
+        groups=count_units(units[queries][scored]),
         scored=int(np.count_nonzero(scored)),
         scored_by_class={label: int(np.count_nonzero(scored & (labels == label))) for label in means.classes},
         excluded=exclusions(embedded, relevance, labels),
@@ -71,9 +68,13 @@ def score(
         ceilings=ceiling_means.micro,
         class_ceilings=ceiling_means.classes,
         chance=_chance(relevance, ks, scored),
-        intervals=micro,
-        macro_intervals=macro,
-        class_intervals=dict(zip(means.classes, classes, strict=True)),
+        intervals=found.micro_intervals,
+        macro_intervals=found.macro_intervals,
+        class_intervals={
+            label: found.class_intervals.get(code, dict.fromkeys(values)) for label, code in codes.items()
+        },
+        sampling=found.sampling,
+        influences={key: found.micro[key] for key in compared_metrics(ks)},
         tied_share=rankings.tied_share,
         confusion=_confusion(embedded, rankings, labels, scored),
         per_query=QueryResults.of(rankings, values),
@@ -84,8 +85,8 @@ def ignore_progress(_stage: str, _done: int, _total: int) -> None:
     """Report no progress."""
 
 
-def resampling_units(embedded: EmbeddedDataset) -> NDArray[np.int64]:
-    """The units that intervals and tests resample, int64 (n,): groups, or visits if there are visits but no groups."""
+def sampling_units(embedded: EmbeddedDataset) -> NDArray[np.int64]:
+    """The units that count as independent, int64 (n,): groups, or visits if there are visits but no groups."""
     rows = embedded.row_codes()
     return rows.visits if embedded.dataset.has_visits and not embedded.dataset.has_groups else rows.groups
 
@@ -93,30 +94,6 @@ def resampling_units(embedded: EmbeddedDataset) -> NDArray[np.int64]:
 def count_units(units: NDArray[np.int64]) -> int:
     """The number of distinct ``units`` (n,), where each row without one counts as a unit of its own."""
     return len(np.unique(units[units != MISSING])) + int(np.count_nonzero(units == MISSING))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Resampling:
-    """Computes intervals from metrics by key (q,), units (q,) and label codes (q,) of the queries."""
-
-    values: Values
-    units: NDArray[np.int64]
-    codes: NDArray[np.int64]
-    seed: int
-
-    def intervals(
-        self, parts: Sequence[NDArray[np.bool_]], progress: StageProgress
-    ) -> list[dict[str, Interval | None]]:
-        """Micro and macro intervals of the first of ``parts`` (masks (q,)), then the micro intervals of the others."""
-        result = [self._intervals(parts[0])]
-        for part in parts:
-            progress("intervals", len(result), 1 + len(parts))
-            result.append(self._intervals(part, macro=part is parts[0]))
-        return result
-
-    def _intervals(self, part: NDArray[np.bool_], *, macro: bool = False) -> dict[str, Interval | None]:
-        values = {key: metric[part] for key, metric in self.values.items()}
-        return intervals(values, self.units[part], self.codes[part], seed=self.seed, macro=macro)
 
 
 def _chance(relevance: Relevance, ks: Sequence[int], scored: NDArray[np.bool_]) -> dict[str, float]:

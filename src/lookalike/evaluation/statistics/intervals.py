@@ -1,40 +1,77 @@
-"""95 % confidence intervals of metrics, from bootstrapping the groups of queries.
+"""95 % confidence intervals of metrics for new images from the same source, as queries and as gallery.
 
-They cover the variation between samples of query scenes. Per-query metrics are not recomputed, so the intervals are
-conditional on the gallery.
+Every image is searched for and found, so a metric varies with both. An *influence* says how far each group moves it:
+as queries, by how much their metrics exceed the mean of their class; as gallery, by what its images add to the metrics
+of all other groups' queries. The variance of the metric is the sum of squares of the influences, less what the effect
+of one group on another adds to the squares of both: it belongs to the pair, and would be counted twice (Efron and
+Stein, "The jackknife estimate of variance", 1981, whose formula for pairs this is). docs/statistics.md has simulations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from math import sqrt
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.statistics.bootstrap import CONFIDENCE, Floats, GroupSums, confidence_limits, group_sums
+from lookalike.evaluation.statistics.sampling import Basis, Sampling
 
-DRAWS: Final = 2000
-
-MIN_GROUPS: Final = 10
-"""With fewer groups there is no interval."""
+CONFIDENCE: Final = 0.95
 
 NO_SPREAD: Final = 1e-12
-"""If all draws differ by less than this, resampling gives no information about the uncertainty of a metric."""
+"""A metric whose limits differ by less than this does not vary between groups."""
 
-APPROXIMATE_BELOW: Final = 30
-"""With fewer groups an interval is only approximate: it may cover the true value in fewer than 95 % of cases."""
+_LEAST_VARIANCE: Final = 1e-20
+_LEAST_FREEDOM: Final = 3.0
+_LEAST_REST: Final = 0.25
+"""The least share of a class that is taken to be outside of a group."""
+
+Influence = NDArray[np.float32]
+"""The influence of each of g groups on a metric: float32 (g, 2 + p).
+
+The first column is its influence as queries, the second as queries and gallery; the sum of squares of the others is
+the sum of squares of its effects on and from every other group, exactly or in expectation. Influences on sums and
+differences of metrics are sums and differences of influences.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The range ``low`` to ``high``, from resampling ``groups`` groups; ``approximate`` if they are fewer than 30."""
+    """The range ``low`` to ``high``, based on ``groups`` groups; ``approximate`` if they are few.
+
+    That is fewer than 30, or fewer than 10 of a class.
+    """
 
     low: float
     high: float
     groups: int
     approximate: bool
+
+
+class Spread(NamedTuple):
+    """The variance of a metric between datasets from the same source, and its degrees of freedom."""
+
+    variance: float
+    freedom: float
+
+    @property
+    def varies(self) -> bool:
+        """Whether the metric varies at all."""
+        return self.variance > _LEAST_VARIANCE
+
+    @property
+    def error(self) -> float:
+        """The standard error."""
+        return sqrt(self.variance)
+
+    @property
+    def quantile(self) -> float:
+        """The quantile of Student's t for a 95 % interval."""
+        from scipy.special import stdtrit  # slow to import
+
+        return float(stdtrit(self.freedom, (1 + CONFIDENCE) / 2))
 
 
 def interval_ends(interval: Interval | None, prefix: str = "") -> dict[str, float | None]:
@@ -43,63 +80,90 @@ def interval_ends(interval: Interval | None, prefix: str = "") -> dict[str, floa
     return {f"{prefix}low": low, f"{prefix}high": high}
 
 
-def intervals(
-    values: Mapping[str, NDArray[np.float64]],
-    groups: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    *,
-    seed: int,
-    draws: int = DRAWS,
-    macro: bool = False,
-) -> dict[str, Interval | None]:
-    """The interval of the mean of each metric: over queries, or with ``macro`` over the means of classes.
+def spread(influence: Influence, sampling: Sampling) -> Spread:
+    """The variance of the metric with this ``influence``; at least that between queries for a fixed gallery.
 
-    ``values`` are metrics from 0 to 1 (q,), nan where a query has none; ``groups`` and ``labels`` (q,) are codes, and a
-    query without a group forms a group of its own. Groups are drawn within the class of most of their queries. The
-    interval is None where fewer than 10 groups have a value, and where all groups have the same value, which leaves no
-    spread to resample; but if that value is 0 or 1, the other limit is Clopper and Pearson's for the number of groups.
+    A group moves the mean of its class towards itself, the more the larger it is: squares are divided by 1 - its share
+    (Bell and McCaffrey, "Bias reduction in standard errors", 2002), which is n / (n - 1) for n groups of equal size.
     """
-    result: dict[str, Interval | None] = dict.fromkeys(values)
-    by_scored: dict[bytes, list[str]] = {}  # metrics of the same queries share their draws
-    for name, metric in values.items():
-        by_scored.setdefault(np.isfinite(metric).tobytes(), []).append(name)
-    for mask, names in by_scored.items():
-        scored = np.frombuffer(mask, np.bool_)
-        if not scored.any():
-            continue
-        metrics = np.column_stack([values[name][scored] for name in names])
-        units = group_sums(metrics, groups[scored], labels[scored])
-        if len(units) < MIN_GROUPS:
-            continue
-        mean, low, high = confidence_limits(units, macro_means if macro else micro_means, seed=seed, draws=draws)
-        for place, name in enumerate(names):
-            bottom, top = _limits(float(mean[place]), float(low[place]), float(high[place]), units)
-            if top - bottom >= NO_SPREAD:
-                result[name] = Interval(bottom, top, len(units), len(units) < APPROXIMATE_BELOW)
-    return result
+    wide = sampling.strata.centred(influence.astype(np.float64))
+    squares = np.square(wide[:, :2]) / np.maximum(1 - sampling.shares, _LEAST_REST)[:, np.newaxis]
+    shares = squares[:, 1] - np.square(wide[:, 2:]).sum(axis=1) / 2
+    variance = float(max(shares.sum(), squares[:, 0].sum()))
+    most = max(len(sampling) - len(sampling.strata.counts), _LEAST_FREEDOM)
+    with_pairs, without = (_freedom(variance, shares, sampling), _freedom(squares[:, 1].sum(), squares[:, 1], sampling))
+    return Spread(variance, float(np.clip(sqrt(with_pairs * without), _LEAST_FREEDOM, most)))
 
 
-def micro_means(totals: Floats) -> Floats:
-    """Means over queries (m, f) of ``totals`` (m, c, f + 1) by class."""
-    overall = totals.sum(axis=1)
-    means: Floats = overall[:, :-1] / overall[:, -1:]
-    return means
+def _freedom(variance: float, shares: NDArray[np.float64], sampling: Sampling) -> float:
+    """The degrees of freedom of a ``variance`` that is the sum of the groups' ``shares`` (g,).
+
+    Two times its square, divided by its own variance, which shows in how unequal the shares are.
+    """
+    strata = sampling.strata
+    counts = strata.counts[strata.codes]
+    uncertainty = float((counts / np.maximum(counts - 1, 1)) @ np.square(strata.centred(shares)))
+    return 2 * variance**2 / uncertainty if uncertainty > 0 else float(len(sampling))
 
 
-def macro_means(totals: Floats) -> Floats:
-    """Means over the class means (m, f) of ``totals`` (m, c, f + 1); classes that were not drawn are ignored."""
-    count = totals[:, :, -1:]
-    drawn = count > 0
-    means = np.divide(totals[:, :, :-1], count, out=np.zeros_like(totals[:, :, :-1]), where=drawn)
-    result: Floats = means.sum(axis=1) / drawn.sum(axis=1)
-    return result
+def mean_interval(value: float, influence: Influence, sampling: Sampling, basis: Basis) -> Interval | None:
+    """The interval of the mean ``value`` of a metric from 0 to 1, with this ``influence``.
+
+    The limits are those of Wilson's score interval ("Probable inference", 1927) for as many independent queries as
+    would give the same variance, with Student's t. Where every metric is 0 or every one is 1, they are Clopper and
+    Pearson's for one query of each group. None with fewer than 10 groups, and where no metric differs from another.
+    """
+    if not basis.suffices:
+        return None
+    limit = float(((1 - CONFIDENCE) / 2) ** (1 / basis.groups))
+    if value >= 1 - NO_SPREAD:
+        return Interval(limit, 1.0, basis.groups, basis.approximate)
+    if value <= NO_SPREAD:
+        return Interval(0.0, 1 - limit, basis.groups, basis.approximate)
+    found = spread(influence, sampling)
+    if not found.varies:
+        return None
+    low, high = _score_limits(value, found)
+    return Interval(low, high, basis.groups, basis.approximate)
 
 
-def _limits(mean: float, low: float, high: float, units: GroupSums) -> tuple[float, float]:
-    """``low`` and ``high``, or the Clopper-Pearson limits of a metric that is 0 or 1 in every group."""
-    limit = float(((1 - CONFIDENCE) / 2) ** (1 / len(units)))
-    if mean >= 1 - NO_SPREAD:
-        return limit, 1.0
-    if mean <= NO_SPREAD:
-        return 0.0, 1 - limit
-    return low, high
+def symmetric_interval(value: float, found: Spread, basis: Basis) -> Interval | None:
+    """The interval of a ``value`` without bounds, such as a difference: Student's t in both directions."""
+    if not (basis.suffices and found.varies):
+        return None
+    half = found.quantile * found.error
+    return Interval(value - half, value + half, basis.groups, basis.approximate)
+
+
+def ratio_interval(
+    above: float, below: float, influences: tuple[Influence, Influence], sampling: Sampling
+) -> Interval | None:
+    """The interval of ``above`` / ``below``, two means with their ``influences``.
+
+    It holds every ratio r for which above - r below is not significantly different from 0 (Fieller, "Some problems in
+    interval estimation", 1954). None also where ``below`` itself is not, so that there is no limit on the ratio.
+    """
+    basis = sampling.basis
+    found = spread(influences[0] - np.float32(above / below) * influences[1], sampling)
+    if not (basis.suffices and found.varies):
+        return None
+    square = found.quantile**2
+    first, second, both = (spread(one, sampling).variance for one in (*influences, influences[0] + influences[1]))
+    a, b, c = (
+        below**2 - square * second,
+        above * below - square * (both - first - second) / 2,
+        above**2 - square * first,
+    )
+    if a <= 0 or b**2 <= a * c:
+        return None
+    half = sqrt(b**2 - a * c)
+    return Interval((b - half) / a, (b + half) / a, basis.groups, basis.approximate)
+
+
+def _score_limits(value: float, found: Spread) -> tuple[float, float]:
+    """Wilson's limits of the share ``value`` of as many trials as have its variance."""
+    trials = value * (1 - value) / found.variance
+    square = found.quantile**2
+    centre = (value + square / (2 * trials)) / (1 + square / trials)
+    half = found.quantile / (1 + square / trials) * sqrt(found.variance + square / (4 * trials**2))
+    return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -7,10 +7,38 @@ Where R = 0, every metric is nan. All results are float64 of the shape of ``R``,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Metric = NDArray[np.float64]
+
+VOTERS: Final = 10
+"""How many of the nearest images vote on a query's class."""
+
+
+def first_names(ks: Sequence[int]) -> tuple[str, ...]:
+    """The keys of the metrics of the first places, in the order of :func:`first_metrics`."""
+    return (*(f"{name}@{k}" for name in ("precision", "recall", "hit_rate", "ndcg") for k in ks), "accuracy")
+
+
+def first_metrics(
+    relevant: NDArray[np.bool_],
+    nearest: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    R: NDArray[np.int64],  # noqa: N803
+    ks: Sequence[int],
+) -> dict[str, Metric]:
+    """All metrics (q,) of the first places ``relevant`` (q, d) whose labels are ``nearest`` (q, d).
+
+    The keys are "precision@k", "recall@k", "hit_rate@k" and "ndcg@k" for each of ``ks``, and "accuracy". ``labels``
+    (q,) are the queries' own; d is at least every k and the number of voters, or the size of the gallery.
+    """
+    at_k = {"precision": precision_at, "recall": recall_at, "hit_rate": hit_rate_at, "ndcg": ndcg_at}
+    values = {f"{name}@{k}": metric(relevant, R, k) for name, metric in at_k.items() for k in ks}
+    return {**values, "accuracy": accuracy(nearest[:, :VOTERS], labels, R)}
 
 
 def precision_at(relevant: NDArray[np.bool_], R: NDArray[np.int64], k: int) -> Metric:  # noqa: N803

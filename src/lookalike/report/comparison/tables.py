@@ -7,25 +7,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.experiments.published import PUBLISHED
-from lookalike.evaluation.statistics.sign_flip import MAX_EXACT_GROUPS
+from lookalike.evaluation.statistics.differences import SIGNIFICANT
 from lookalike.report.document.blocks import Table, table_of
-from lookalike.report.document.definitions import junk_meaning, metric_name, resampled_units, ties_note
+from lookalike.report.document.definitions import junk_meaning, metric_name, ties_note
 from lookalike.report.document.elements import Cell, Column, Media, Row
 from lookalike.report.document.values import interval_plot, interval_text, share
 from lookalike.report.sections import ceiling, exclusions_text, sentence
 from lookalike.text import plural
 
 if TYPE_CHECKING:
-    from lookalike.evaluation.experiments.compare import ComparedEncoder, Comparison, Difference
+    from lookalike.evaluation.experiments.compare import ComparedEncoder, Comparison
     from lookalike.evaluation.scoring.results import Evaluation, MetricSet
+    from lookalike.evaluation.statistics.differences import Difference
 
 SPEED_NOTE: Final = (
     "Images/s: images decoded and encoded in this run on this machine, other work on it included; a dash where "
     "embeddings came from a gallery."
 )
 
-# Differences with a corrected p of at most this are marked.
-_SIGNIFICANT: Final = 0.05
 _LEAST_P: Final = 0.001
 _UPRIGHT_CLASSES: Final = 6
 
@@ -161,13 +160,15 @@ def _difference_plot(name: str, one: Difference) -> Cell:
     return Cell(f"{name} {one.value:+.3f}", plot=interval_plot(one.value, one.interval))
 
 
-def _adjusted_p(p: float) -> Cell:
-    return Cell(p_value(p), tone="mark" if p <= _SIGNIFICANT else "")
+def _adjusted_p(p: float | None) -> Cell:
+    return Cell(p_value(p), tone="mark" if p is not None and p <= SIGNIFICANT else "")
 
 
-def p_value(p: float) -> str:
-    """A p-value with three digits, or with one significant digit below 0.001."""
-    return f"{p:.3f}" if p >= _LEAST_P else f"{p:.1g}"
+def p_value(p: float | None) -> str:
+    """A p-value with three digits; a dash for None."""
+    if p is None:
+        return "-"
+    return f"{p:.3f}" if p >= _LEAST_P else f"< {_LEAST_P}"
 
 
 def tests_note(comparison: Comparison) -> str:
@@ -181,24 +182,13 @@ def tests_note(comparison: Comparison) -> str:
     tested = sum(bool(row.differences) for row in comparison.rows)
     if not tested:
         return "There is only one encoder, so nothing is tested."
-    unit = resampled_units(comparison.dataset)
-    flipped = "the images' differences" if unit == "images" else f"whole {unit}' summed differences"
+    tests = sum(len(row.differences) for row in comparison.rows)
     return (
-        f"Differences from {reference.name}, named first, on the same queries; positive values are better. p is "
-        f"two-sided, from flipping the signs of {flipped} (all patterns up to {MAX_EXACT_GROUPS} {unit}, else 10,000 "
-        f"seeded draws, (b + 1) / (B + 1)), with Holm's correction for the encoders tested on each metric ({tested})."
-        f"{_least_p(comparison)} Testing against the best row instead would be selection. Intervals of differences are "
-        "95 %, from the same bootstrap as those of the metrics."
+        f"Differences from {reference.name}, named first, on the same images; positive values are better. p is the "
+        "probability of a difference at least as large, if new images from the same source showed none: two-sided, by "
+        f"Student's t with the variance of the intervals, and with Holm's correction for {plural(tests, 'test')} in "
+        "all tables of differences. Testing against the best row instead would be selection."
     )
-
-
-def _least_p(comparison: Comparison) -> str:
-    """The least p that few groups allow: the observed pattern of signs and its opposite are equally far from 0."""
-    groups = comparison.evaluations[0].metrics.groups
-    if groups > MAX_EXACT_GROUPS:
-        return ""
-    unit = resampled_units(comparison.dataset)
-    return f" With {plural(groups, unit[:-1], unit)} no p can be below {2.0 ** (1 - groups):.3g}, before correction."
 
 
 def published_table() -> Table:

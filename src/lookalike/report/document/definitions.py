@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from lookalike.evaluation.statistics.intervals import APPROXIMATE_BELOW, MIN_GROUPS
+from lookalike.evaluation.statistics.sampling import APPROXIMATE_BELOW, CLASS_GROUPS, MACRO_GROUPS, MIN_GROUPS
 from lookalike.text import plural
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ JUNK: Final = {
     "none": "only exact copies of the query are junk",
 }
 """What each junk rule removes."""
+
+SIMULATED: Final = "87 to 98 %"
+"""The coverage of 95 % intervals with few groups, from docs/statistics.md."""
 
 _NAMES: Final = {
     "precision": "Precision",
@@ -68,8 +71,8 @@ def junk_rule(junk: str, dataset: Dataset) -> str:
     return junk
 
 
-def resampled_units(dataset: Dataset) -> str:
-    """What intervals and tests resample: groups, visits if only they are known, or single images."""
+def independent_units(dataset: Dataset) -> str:
+    """What counts as independent: groups, visits if only they are known, or single images."""
     if dataset.has_groups:
         return "groups"
     return "visits" if dataset.has_visits else "images"
@@ -114,20 +117,23 @@ _TERMS: Final = {
 
 def interval_notes(groups: int, dataset: Dataset) -> str:
     """What the 95 % intervals are, and how reliable they are with so many ``groups`` (or visits, or images)."""
-    unit = resampled_units(dataset)
+    unit = independent_units(dataset)
     alone = f"an image without a {unit[:-1]} is one of its own"
     if unit == "images":
         alone = "neither groups nor visits are given"
     text = (
-        f"Intervals are 95 %, from a seeded bootstrap that resamples {unit} ({groups:,} here; {alone}) within their "
-        "dominant class and keeps each query's metrics. They are conditional on this gallery: they apply to other "
-        "queries like these, not to other galleries."
+        f"Intervals are 95 % confidence intervals for new images from the same source: for other {unit} like these "
+        f"({groups:,} here; {alone}), both as queries and as gallery. They follow from how much each of the {unit} "
+        "moves a metric."
     )
     if groups < MIN_GROUPS:
-        return f"{text} With fewer than {MIN_GROUPS} {unit} there is no interval."
-    if groups < APPROXIMATE_BELOW:
-        return f"{text} With {MIN_GROUPS} to {APPROXIMATE_BELOW - 1} {unit} they are approximate, and marked ~."
-    return text
+        return f"{text} With fewer than {MIN_GROUPS} {unit} there is no interval and no test."
+    approximate = (
+        f"With fewer than {APPROXIMATE_BELOW} {unit}, or {CLASS_GROUPS} in a class, they are approximate, and marked "
+        f"~: in simulations with 13 and 20, {SIMULATED} of 95 % intervals covered the true value."
+    )
+    few = f" There is none of the mean over classes where a class has fewer than {MACRO_GROUPS} {unit}."
+    return f"{text} {approximate}{few}"
 
 
 def ties_note(share: float, seed: int) -> str:

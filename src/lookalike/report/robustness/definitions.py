@@ -76,6 +76,7 @@ def robustness_notes(robustness: Robustness) -> list[str]:
 def robustness_interval_notes(robustness: Robustness) -> str:
     """What the intervals are, including those of retention."""
     return (
-        f"{interval_notes(robustness.results.groups, robustness.dataset)} For retention, the same groups are "
-        "resampled for corrupted and clean metrics, so what they have in common cancels out."
+        f"{interval_notes(robustness.results.groups, robustness.dataset)} For retention, what "
+        "corrupted and clean metrics have in common cancels out; there is no interval where the clean metric is not "
+        "significantly above chance."
     )
