@@ -65,7 +65,7 @@ def measure_angles(
             f"{printable(embedded.dataset.source)}: no query has another frame of its scene to find: every group has "
             "only one image or only near duplicates. Give all images of a scene the same group"
         )
-    collector = InfluenceCollector(relevance, rows.labels, rows.groups, ks, seed=seed, classes=False)
+    collector = InfluenceCollector(relevance, rows.labels, rows.groups, ks, classes=False)
     rankings = rank_gallery(
         embedded.vectors[queries],
         embedded.vectors[gallery],

@@ -39,8 +39,8 @@ def evaluate(
     ``dataset`` is an argument or a result of :func:`~lookalike.evaluation.data.load.load_dataset`, or an embedded
     dataset, which needs no encoder. The default encoder is that of the gallery that contains the images, or the best
     one available. ``ks`` are the cut-offs k of precision@k and the like, each at least 1. ``junk`` is the rule for
-    images that count neither as relevant nor as wrong. ``seed`` determines the order of ties: the same
-    input and seed give the same metrics. ``load`` loads an encoder by its name.
+    images that count neither as relevant nor as wrong. ``seed`` determines the order of ties: the same input and
+    seed give the same metrics. ``load`` loads an encoder by its name.
 
     Raises :class:`~lookalike.errors.DatasetError` for invalid labels, :class:`~lookalike.errors.EvaluationError` where
     a k is larger than the gallery, the dataset lacks the column of the junk rule or no query can be scored, and

@@ -80,9 +80,7 @@ class CellScorer:
         ``extra_junk`` maps a query's row to rows that are also junk, unless that would leave it nothing to find.
         """
         relevance = self._relevance_without(extra_junk) if extra_junk else self._relevance
-        collector = InfluenceCollector(
-            relevance, self._rows.labels, self._units, self._ks, seed=self.seed, classes=False
-        )
+        collector = InfluenceCollector(relevance, self._rows.labels, self._units, self._ks, classes=False)
         rankings = rank_gallery(
             queries[self.queries],
             gallery[self.gallery],

@@ -36,7 +36,7 @@ def score(
     rows = embedded.row_codes()
     relevance = Relevance(rows, junk=junk, queries=queries, gallery=gallery)
     units = sampling_units(embedded)
-    collector = InfluenceCollector(relevance, rows.labels, units, ks, seed=seed)
+    collector = InfluenceCollector(relevance, rows.labels, units, ks)
     rankings = rank_gallery(
         embedded.vectors[queries],
         embedded.vectors[gallery],

@@ -19,7 +19,7 @@ from lookalike.evaluation.statistics.metrics import (
     average_precision_at_r,
     first_metrics,
 )
-from lookalike.evaluation.statistics.sampling import Margin, Sampling
+from lookalike.evaluation.statistics.sampling import Factor, Sampling
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -63,7 +63,7 @@ class EffectSums:
         self._unit = np.full(len(relevance), -1, np.int64)
         self._unit[sampling.scored] = sampling.query_units.codes
         labels, number = np.unique(relevance.gallery_labels, return_inverse=True)
-        label_probes = Margin(number, len(labels)).sums(probes.astype(np.float64)).astype(np.float32)
+        label_probes = Factor(number, len(labels)).sums(probes.astype(np.float64)).astype(np.float32)
         self._probes_of = dict(zip(labels.tolist(), label_probes, strict=True))
 
     def of(

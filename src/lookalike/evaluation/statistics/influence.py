@@ -21,7 +21,7 @@ from lookalike.evaluation.statistics.effects import FullRanking
 from lookalike.evaluation.statistics.intervals import Influence, Interval, mean_interval
 from lookalike.evaluation.statistics.metrics import first_names
 from lookalike.evaluation.statistics.part_sums import Part, PartSums, Sums
-from lookalike.evaluation.statistics.sampling import MACRO_GROUPS, MIN_GROUPS, Basis, Margin, Sampling
+from lookalike.evaluation.statistics.sampling import MACRO_GROUPS, MIN_GROUPS, Basis, Factor, Sampling
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -67,13 +67,12 @@ class InfluenceCollector:
         units: Integers,
         ks: Sequence[int],
         *,
-        seed: int = 0,
         classes: bool = True,
         block_pairs: int = _BLOCK_PAIRS,
     ) -> None:
         """Take the classes ``labels`` and the groups ``units`` of all rows (n,), as codes; -1 is no group.
 
-        ``classes`` says whether intervals of classes are wanted. ``seed`` determines the random signs.
+        ``classes`` says whether intervals of classes are wanted.
         """
         self._relevance = relevance
         self._sampling = sampling = Sampling.of(relevance, labels, units)
@@ -81,7 +80,7 @@ class InfluenceCollector:
         macro = classes and min(sampling.class_groups.values(), default=0) >= MACRO_GROUPS
         self._parts = list(_parts(sampling, classes=classes, macro=macro))
         self.blocks: Final = _blocks(self._parts, sampling, len(relevance), block_pairs)
-        probes = sampling.strata.centred(_probes(len(sampling), seed))
+        probes = sampling.strata.centred(_probes(len(sampling)))
         self._sums = EffectSums(relevance, sampling, ks, probes[sampling.gallery_units.codes].astype(np.float32))
         self._means = _Means(sampling, self._names, probes[sampling.query_units.codes], macro=macro)
         self._place = np.full(len(relevance), -1, np.intp)
@@ -133,7 +132,7 @@ class _Means:
         """Take the ``probes`` (s, p) of the groups of the scored queries."""
         self._sampling, self._names = sampling, names
         self._probes = probes
-        self._classes = Margin(np.unique(sampling.labels, return_inverse=True)[1], len(sampling.class_groups))
+        self._classes = Factor(np.unique(sampling.labels, return_inverse=True)[1], len(sampling.class_groups))
         self._class_probes = self._classes.centred(probes)
         self.width: Final = 1 + probes.shape[1]
         shape = (len(names), len(sampling), self.width)
@@ -154,26 +153,27 @@ class _Means:
         part = sums.part
         share = 1.0 if part.label is None else len(part.members) / len(self._sampling.scored)
         self._values[_MICRO] += share * sums.means()
-        for metric in range(len(self._names)):
-            of_metric = sums.sums(metric)
+        of_metrics = [sums.sums(metric) for metric in range(len(self._names))]
+        for metric, of_metric in enumerate(of_metrics):
             for total, one in zip(self._micro, of_metric, strict=True):
                 total[metric] += (share * one).astype(np.float32)
         if part.label is not None:
-            self._add_class(part.label, sums)
+            self._add_class(part.label, sums, of_metrics)
         elif self._macro is not None:
             self._values[_MACRO] += sums.means(_MACRO)
             for metric in range(len(self._names)):
                 of_metric = sums.sums(metric, _MACRO, classes=self._classes.of(part.members))
                 self._macro[metric] += self._influence(of_metric)
 
-    def _add_class(self, label: int, sums: PartSums) -> None:
+    def _add_class(self, label: int, sums: PartSums, of_metrics: Sequence[Sums]) -> None:
         share = 1 / len(self._sampling.class_groups)
         groups = self._sampling.class_groups[label]
         means = sums.means()
         self._values[_MACRO] += share * means
+        probe = self._probes[sums.part.members].mean(axis=0)
         intervals: dict[str, Interval | None] = {}
         for metric, (name, mean) in enumerate(zip(self._names, means.tolist(), strict=True)):
-            found = self._influence(sums.sums(metric), sums.units.counts, self._probes[sums.part.members].mean(axis=0))
+            found = self._influence(of_metrics[metric], sums.units.counts, probe)
             intervals[name] = mean_interval(mean, found, self._sampling, Basis(groups, groups))
             if self._macro is not None:
                 self._macro[metric] += np.float32(share) * found
@@ -235,10 +235,13 @@ def _blocks(parts: Sequence[Part], sampling: Sampling, queries: int, block_pairs
     return [whole[start : start + size] for whole in wholes for start in range(0, len(whole), size)]
 
 
-def _probes(groups: int, seed: int) -> Floats:
-    """A vector for each group (g, p): sums of squares of products with them are sums of squares over the groups."""
+def _probes(groups: int) -> Floats:
+    """A vector for each group (g, p): sums of squares of products with them are sums of squares over the groups.
+
+    Always the same for the same number, so that differences of influences are those of the same products.
+    """
     if groups <= _EXACT_GROUPS:
         return np.eye(groups)
-    rng = np.random.default_rng(seed % (1 << 64))  # numpy rejects negative seeds
+    rng = np.random.default_rng(0)
     signs: Floats = (2 * rng.integers(0, 2, (groups, _PROBES)) - 1) / np.sqrt(_PROBES)
     return signs

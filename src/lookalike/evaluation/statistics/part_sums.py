@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lookalike.evaluation.data.relevance import Relevance
 from lookalike.evaluation.statistics.effect_sums import FULL, BlockSums
-from lookalike.evaluation.statistics.sampling import Margin, Sampling
+from lookalike.evaluation.statistics.sampling import Factor, Sampling
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -69,7 +69,7 @@ class PartSums:
         result: Floats = self._values @ self.part.weights[:, weight]
         return result
 
-    def sums(self, metric: int, weight: int = 0, *, classes: Margin | None = None) -> Sums:
+    def sums(self, metric: int, weight: int = 0, *, classes: Factor | None = None) -> Sums:
         """The sums of one metric; as queries, centred within ``classes`` (b,) if given."""
         width = self._over_images.shape[2] + 1
         columns = slice(weight * width, (weight + 1) * width)

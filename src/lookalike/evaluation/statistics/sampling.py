@@ -48,8 +48,8 @@ class Basis(NamedTuple):
         return self.groups < APPROXIMATE_BELOW or self.smallest < CLASS_GROUPS
 
 
-class Margin:
-    """Items of some codes (n,): their sums by code, and values centred within each code."""
+class Factor:
+    """A code for each of n items, as of groups or classes: sums by code, and values centred within each code."""
 
     def __init__(self, codes: Integers, size: int) -> None:
         """Take ``codes`` from 0 to ``size`` - 1."""
@@ -59,9 +59,9 @@ class Margin:
         self._present = np.flatnonzero(self.counts)
         self._starts = (np.cumsum(self.counts) - self.counts)[self._present]
 
-    def of(self, members: NDArray[np.intp]) -> Margin:
+    def of(self, members: NDArray[np.intp]) -> Factor:
         """The same for the ``members`` (b,) alone."""
-        return Margin(self.codes[members], len(self.counts))
+        return Factor(self.codes[members], len(self.counts))
 
     def sums(self, values: Floats) -> Floats:
         """The sums (size, ...) of ``values`` (n, ...)."""
@@ -90,9 +90,9 @@ class Sampling:
 
     scored: NDArray[np.intp]
     labels: Integers
-    query_units: Margin
-    gallery_units: Margin
-    strata: Margin
+    query_units: Factor
+    gallery_units: Factor
+    strata: Factor
     shares: Floats
     class_groups: Mapping[int, int]
 
@@ -118,9 +118,9 @@ class Sampling:
         return cls(
             scored=scored,
             labels=labels[queries],
-            query_units=Margin(asked, size),
-            gallery_units=Margin(searched, size),
-            strata=Margin(strata, int(strata.max(initial=-1)) + 1),
+            query_units=Factor(asked, size),
+            gallery_units=Factor(searched, size),
+            strata=Factor(strata, int(strata.max(initial=-1)) + 1),
             shares=sizes / np.bincount(strata, sizes)[strata],
             class_groups=dict(zip(found.tolist(), counts.tolist(), strict=True)),
         )
