@@ -159,6 +159,15 @@ def test_one_class_of_two_is_the_mean_of_classes_of_equal_size():
         assert (micro.low, micro.high) == pytest.approx((macro.low, macro.high), abs=1e-5)
 
 
+def test_a_recall_that_cannot_vary_has_no_interval():
+    """If every first hit is right and R is the same for all, recall@1 is 1 / R throughout, up to rounding."""
+    of = images(40, largest=1)
+    corners = np.eye(6, dtype=np.float32)[of.rows.labels]
+    found = collect(Images(corners, of.rows, of.relevance))
+    assert found.micro_intervals["recall@1"] is None
+    assert found.micro_intervals["precision@1"].high == 1
+
+
 def test_queries_without_a_relevant_image_are_ranked_too():
     """A class of one image can't be found: its query is not scored, and everything else is as usual."""
     of = images(41, largest=1)

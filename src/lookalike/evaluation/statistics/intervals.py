@@ -24,6 +24,9 @@ NO_SPREAD: Final = 1e-12
 """A metric whose limits differ by less than this does not vary between groups."""
 
 _LEAST_VARIANCE: Final = 1e-20
+_ROUNDING: Final = 1e-5
+"""A standard error of less than this share of a metric is due to the rounding of influences alone."""
+
 _LEAST_FREEDOM: Final = 3.0
 _LEAST_REST: Final = 0.25
 """The least share of a class that is taken to be outside of a group."""
@@ -121,7 +124,7 @@ def mean_interval(value: float, influence: Influence, sampling: Sampling, basis:
     if value <= NO_SPREAD:
         return Interval(0.0, 1 - limit, basis.groups, basis.approximate)
     found = spread(influence, sampling)
-    if not found.varies:
+    if found.error <= _ROUNDING * value:
         return None
     low, high = _score_limits(value, found)
     return Interval(low, high, basis.groups, basis.approximate)
