@@ -55,7 +55,7 @@ ROOMS = {
     ),
     "evaluation.data.layouts": "spelling labels_file class_folders splits",
     "evaluation.statistics": (
-        "metrics chance effects sampling intervals effect_sums part_sums influence differences retention"
+        "metrics vote_chance chance effects sampling intervals effect_sums part_sums influence differences retention"
     ),
     "evaluation.ranking": "exact_scores ties full_ranking near_duplicates",
     "evaluation.scoring": "results averages score default_encoder checks",

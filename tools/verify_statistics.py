@@ -35,6 +35,7 @@ from lookalike.evaluation.statistics.differences import difference
 from lookalike.evaluation.statistics.influence import InfluenceCollector, Influences
 from lookalike.evaluation.statistics.intervals import Interval
 from lookalike.evaluation.statistics.retention import Measured, retention
+from lookalike.evaluation.statistics.sampling import APPROXIMATE_BELOW, CLASS_GROUPS
 
 LEVEL: Final = 0.05
 CASES: Final = 1000
@@ -43,9 +44,6 @@ METRICS: Final = ("precision@1", "precision@10", "map", "map@r", "accuracy")
 STEPS: Final = ("precision@1", "accuracy")
 COARSE: Final = 100
 """With this many queries or fewer, means of 0 and 1 are coarse."""
-
-ENOUGH: Final = 30
-"""From this many groups on, ranges are checked."""
 
 PIECES: Final = 8
 """The number of parallel pieces, each with its own seed, of the simulation of a design."""
@@ -81,7 +79,8 @@ class Design:
     @property
     def enough(self) -> bool:
         """Whether intervals are not marked as approximate."""
-        return sum(self.groups) // (3 if self.split else 1) >= ENOUGH
+        share = 3 if self.split else 1
+        return sum(self.groups) // share >= APPROXIMATE_BELOW and min(self.groups) // share >= CLASS_GROUPS
 
 
 DESIGNS: Final = (
@@ -91,6 +90,8 @@ DESIGNS: Final = (
     Design((15, 15), "one"),
     Design((15, 15), "five"),
     Design((10, 10, 10), "five"),
+    Design((35, 5), "five"),
+    Design((4, 4, 4, 4, 4, 4, 4, 4), "five"),
     Design((20, 20), "unequal"),
     Design((40, 20), "five"),
     Design((50, 50), "one"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lookalike.evaluation.statistics.intervals import Interval
 from lookalike.report.document.blocks import (
     AnyBlock,
     Cards,
@@ -46,6 +47,7 @@ from lookalike.report.document.html import page
 from lookalike.report.document.json import csv_text
 from lookalike.report.document.markdown import markdown
 from lookalike.report.document.terminal import terminal_text
+from lookalike.report.document.values import interval_text
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><title>drawn</title></svg>'
 HEADER = (Column("Class"), Column("Queries"), Column("mAP"))
@@ -223,6 +225,20 @@ def test_folded_columns_are_small_print_below_the_name():
     assert '<small class="compact">macro 0.600</small>' in page(report)
     assert "<small>ceiling 0.980</small>" in page(report)
     assert "P@5     0.600    0.980" in terminal_text(report).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("ends", "sign", "text"),
+    [
+        ((0.25, 0.75), "", "~0.250 to 0.750"),
+        ((0.00986, 0.00999), "", "~0.0099 to 0.0100"),
+        ((-0.002, 0.5), "+", "~-0.002 to +0.500"),
+        ((0.5, 0.5), "", "~0.500000 to 0.500000"),
+    ],
+)
+def test_both_ends_of_an_interval_can_be_told_apart(ends: tuple[float, float], sign: str, text: str):
+    """Three decimals, or more where they are needed; approximate intervals are marked."""
+    assert interval_text(Interval(*ends, groups=12, approximate=True), sign=sign) == text
 
 
 def test_files_are_written_by_their_kind(tmp_path: Path):

@@ -69,7 +69,7 @@ def metrics_table(
         ("whisker", "micro and its 95 % interval"),
         ("other", others[0][0].lower()),
         ("tick", "chance"),
-        ("ceiling", "ceiling of precision@k"),
+        *((("ceiling", "ceiling"),) if any(ceiling(ceilings, key) is not None for key in keys) else ()),
     )
     return replace(table_of(keys, columns), legend=legend, layout="metrics")
 
@@ -83,8 +83,9 @@ def _ends(intervals: Intervals) -> Callable[[str], Cell]:
 
 
 def ceiling(ceilings: Means, key: str) -> float | None:
-    """The greatest precision@k that any encoder could reach; None for other metrics."""
-    return ceilings.get(key.replace("precision@", "ceiling@")) if key.startswith("precision@") else None
+    """The greatest value that any encoder could reach, if it is below 1; None for other metrics."""
+    limit = ceilings.get(key)
+    return limit if limit is not None and limit < 1 else None
 
 
 def heat(value: float) -> Cell:

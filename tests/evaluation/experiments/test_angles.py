@@ -187,7 +187,7 @@ def test_metrics_have_intervals_chance_and_ceilings(result: Angles):
     assert (result.scored, result.scenes) == (36, 12)
     assert set(result.chance) == set(result.micro) == set(result.by_scene)
     assert "accuracy" not in result.micro
-    assert result.ceilings["ceiling@10"] == pytest.approx(0.2)
+    assert result.ceilings["precision@10"] == pytest.approx(0.2)
     interval = result.intervals["map"]
     assert interval is not None
     assert interval.groups == 12

@@ -299,7 +299,8 @@ def test_chance_levels_and_ceilings(scenes: Path, fake: FakeEncoder):
     scored = metrics.per_query.relevant > 0
     total, size = metrics.per_query.relevant[scored], metrics.per_query.sizes[scored]
     for k in (1, 5, 10):
-        assert metrics.ceilings[f"ceiling@{k}"] == pytest.approx(np.mean(np.minimum(k, total) / k))
+        assert metrics.ceilings[f"precision@{k}"] == pytest.approx(np.mean(np.minimum(k, total) / k))
+        assert metrics.ceilings[f"recall@{k}"] == pytest.approx(np.mean(np.minimum(k, total) / total))
     assert metrics.chance["precision@1"] == pytest.approx(np.mean(total / size))
     assert set(metrics.chance) == set(metrics.micro)
 

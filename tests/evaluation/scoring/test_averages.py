@@ -20,7 +20,7 @@ def dataset(labels: list[int], seed: int = 0) -> tuple[np.ndarray, Relevance]:
 def test_metric_names_match_the_computed_metrics():
     """The keys of per-query metrics are those of metric_names, for any k."""
     assert metric_names([1, 10]) == (
-        *("precision@1", "precision@10", "ceiling@1", "ceiling@10", "recall@1", "recall@10"),
+        *("precision@1", "precision@10", "recall@1", "recall@10"),
         *("hit_rate@1", "hit_rate@10", "ndcg@1", "ndcg@10", "map", "map@r", "accuracy"),
     )
     vectors, relevance = dataset([0, 0, 1, 1, 2])
@@ -45,7 +45,6 @@ def test_k_may_exceed_the_gallery():
     vectors, relevance = dataset([0, 0, 0, 1])
     values = query_metrics(rank_gallery(vectors, vectors, relevance, k=50), [50], relevance.rows.labels)
     assert values["precision@50"][:3] == pytest.approx([2 / 50] * 3)
-    assert values["ceiling@50"][:3] == pytest.approx([2 / 50] * 3)
     assert values["recall@50"][:3].tolist() == [1, 1, 1]
 
 

@@ -79,15 +79,15 @@ def test_visits_without_groups(tmp_path: Path):
 
 def test_comparisons_report_ceilings_and_ties(tmp_path: Path):
     """Ceilings have a row below the encoders, and the share of ties is stated."""
-    found = compare(labelled(tmp_path, "group"), [FakeEncoder("one")], ks=(1, 5))
+    found = compare(labelled(tmp_path, "group"), [FakeEncoder("one")], ks=(1, 8))
     metrics = found.evaluations[0].metrics
-    overall, first, fifth, *_ = (
+    overall, first, eighth, *_ = (
         overall_table(found),
         *(class_table(found, key) for key in found.metrics),
     )
-    assert texts(overall.rows[-1]) == ["ceiling", "", f"{metrics.ceilings['ceiling@5']:.3f}", "", "", "", ""]
+    assert texts(overall.rows[-1]) == ["ceiling", "", f"{metrics.ceilings['precision@8']:.3f}", "", "", "", ""]
     assert [texts(row)[0] for row in first.rows] == ["one"]
-    assert texts(fifth.rows[-1])[-1] == f"{metrics.class_ceilings['a']['ceiling@5']:.3f}"
+    assert texts(eighth.rows[-1])[-1] == f"{metrics.class_ceilings['a']['precision@8']:.3f}"
     for text in (
         terminal_text(comparison_document(found)),
         markdown(comparison_document(found)),

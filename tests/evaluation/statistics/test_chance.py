@@ -1,6 +1,6 @@
 """Chance levels against the mean over all orders of the gallery."""
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_expectations_are_means_over_all_orders(size: int):
         means = {
             "map": np.mean([metrics.average_precision(np.flatnonzero(order) + 1) for order in orders]),
             "map@r": np.mean([metrics.average_precision_at_r(np.flatnonzero(order) + 1) for order in orders]),
-            "accuracy": orders[:, 0].mean(),
+            "accuracy": np.mean(metrics.vote(np.where(orders[:, :10], 0, 1)) == 0),
         }
         for k in ks:
             means[f"precision@{k}"] = metrics.precision_at(orders, R, k).mean()
@@ -41,6 +41,33 @@ def test_expectations_are_means_over_all_orders(size: int):
         assert levels.keys() == means.keys()
         for name, mean in means.items():
             assert levels[name] == pytest.approx(mean, abs=1e-12), (name, total, size)
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 0, 0, 1, 1, 2, 2, MISSING], [0, 0, 1, 1, 2, 3], [0, 0, 0, 0, 1, 1, 2], [0, 0, MISSING, MISSING]]
+)
+def test_the_chance_of_accuracy_is_the_vote_in_all_orders(labels: list[int]):
+    """Ties are shared, and images without a label don't vote."""
+    codes, alone = np.array(labels), np.full(len(labels), MISSING)
+    relevance = Relevance(RowCodes(codes, alone, alone, np.arange(len(labels))))
+    found = chance_levels(relevance, [1])["accuracy"]
+    for query in np.flatnonzero(relevance.R > 0):
+        orders = np.array(list(permutations(np.delete(codes, query))))
+        assert found[query] == pytest.approx(np.mean(metrics.vote(orders[:, :10]) == codes[query]))
+
+
+def test_the_chance_of_accuracy_with_scenes_copies_and_missing_labels():
+    """It is the mean over many random orders of each query's own gallery, without junk."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([MISSING, 0, 1, 2, 3, 4], [6, 30, 20, 10, 10, 5])
+    rows = RowCodes(labels, rng.integers(0, 30, 81), np.full(81, MISSING), rng.integers(0, 60, 81))
+    relevance = Relevance(rows)
+    found = chance_levels(relevance, [1])["accuracy"]
+    for query in (8, 40, 60, 70, 80):
+        kept = np.setdiff1d(np.arange(81), relevance.excluded(query))
+        orders = labels[kept][rng.random((40_000, len(kept))).argsort(axis=1)[:, :10]]
+        share = np.mean(metrics.vote(orders) == labels[query])
+        assert found[query] == pytest.approx(share, abs=5 * np.sqrt(found[query] / 40_000))
 
 
 def test_queries_without_relevant_images_have_no_chance_level():

@@ -159,13 +159,15 @@ def test_one_class_of_two_is_the_mean_of_classes_of_equal_size():
         assert (micro.low, micro.high) == pytest.approx((macro.low, macro.high), abs=1e-5)
 
 
-def test_a_recall_that_cannot_vary_has_no_interval():
-    """If every first hit is right and R is the same for all, recall@1 is 1 / R throughout, up to rounding."""
+def test_recall_at_its_ceiling_has_the_limits_of_precision():
+    """If every first hit is right and R is the same for all, recall@1 is 1 / R, the highest that it can be."""
     of = images(40, largest=1)
     corners = np.eye(6, dtype=np.float32)[of.rows.labels]
     found = collect(Images(corners, of.rows, of.relevance))
-    assert found.micro_intervals["recall@1"] is None
-    assert found.micro_intervals["precision@1"].high == 1
+    recall, precision = (found.micro_intervals[f"{name}@1"] for name in ("recall", "precision"))
+    assert (precision.low, precision.high) == (pytest.approx(0.025 ** (1 / 40)), 1)
+    assert (recall.low, recall.high) == pytest.approx((precision.low / 19, 1 / 19), rel=1e-5)
+    assert found.class_intervals[0]["recall@1"].high == pytest.approx(1 / 19)
 
 
 def test_queries_without_a_relevant_image_are_ranked_too():

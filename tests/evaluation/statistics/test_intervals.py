@@ -101,6 +101,23 @@ def test_perfect_and_zero_metrics_have_intervals(value: float, ends: tuple[float
     assert (found.low, found.high) == pytest.approx(ends)
 
 
+def test_limits_end_at_the_ceiling():
+    """Recall@1 of queries with 13 relevant images is precision@1 divided by 13, and so are its limits."""
+    for values in (np.repeat([1.0, 0.0], [32, 8]), np.ones(40), np.zeros(40)):
+        sampling = sampling_of([0] * 40)
+        whole = mean_interval(values.mean(), influence_of(values), sampling, ENOUGH)
+        part = mean_interval(values.mean() / 13, influence_of(values / 13), sampling, ENOUGH, ceiling=1 / 13)
+        assert (13 * part.low, 13 * part.high) == pytest.approx((whole.low, whole.high), rel=1e-5)
+
+
+def test_limits_at_a_ceiling_that_differs_between_groups():
+    """Every first hit is right, but recall@1 is 1 / R: it varies with R, too."""
+    recall = 1 / np.random.default_rng(0).integers(5, 50, 40)
+    found = mean_interval(recall.mean(), influence_of(recall), sampling_of([0] * 40), ENOUGH, ceiling=recall.mean())
+    assert found.low <= 0.025 ** (1 / 40) * recall.mean()
+    assert found.high > recall.mean()
+
+
 def test_a_constant_metric_has_no_interval():
     """If every group has the same value, neither 0 nor 1, nothing shows how it varies."""
     assert mean_interval(0.5, np.zeros((40, 3), np.float32), sampling_of([0] * 40), ENOUGH) is None

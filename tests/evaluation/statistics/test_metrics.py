@@ -35,7 +35,6 @@ def all_metrics(relevant: np.ndarray, ks: list[int] | range = KS) -> dict[str, f
     values: dict[str, Any] = {"map": metrics.average_precision(ranks), "map@r": metrics.average_precision_at_r(ranks)}
     for k in ks:
         values[f"precision@{k}"] = metrics.precision_at(relevant, total, k)
-        values[f"ceiling@{k}"] = metrics.precision_ceiling_at(total, k)
         values[f"recall@{k}"] = metrics.recall_at(relevant, total, k)
         values[f"hit_rate@{k}"] = metrics.hit_rate_at(relevant, total, k)
         values[f"ndcg@{k}"] = metrics.ndcg_at(relevant, total, k)
@@ -133,8 +132,14 @@ def test_metrics_of_a_small_ranking():
     ours = all_metrics(relevant, [1, 3, 10])
     assert ours["precision@3"] == pytest.approx(2 / 3)
     assert ours["precision@10"] == 0.4
-    assert ours["ceiling@3"] == 1
-    assert ours["ceiling@10"] == 0.4
+    ceilings = metrics.ceilings(np.array([4, 0]), [3, 10])
+    assert {key: limit[0] for key, limit in ceilings.items()} == {
+        "precision@3": 1,
+        "precision@10": 0.4,
+        "recall@3": 0.75,
+        "recall@10": 1,
+    }
+    assert all(np.isnan(limit[1]) for limit in ceilings.values())
     assert ours["recall@3"] == 0.5
     assert ours["hit_rate@1"] == 1
     assert ours["map"] == pytest.approx((1 + 2 / 3 + 3 / 4 + 4 / 8) / 4)
@@ -158,10 +163,11 @@ def test_k_is_at_least_one():
 
 @given(FOUND, st.integers(1, 70))
 def test_metrics_are_in_range(relevant: np.ndarray, k: int):
-    """Every metric is from 0 to 1, and precision@k does not exceed its ceiling."""
+    """Every metric is from 0 to 1, and precision@k and recall@k do not exceed their ceilings."""
     ours = all_metrics(relevant, [k])
     assert all(0 <= value <= 1 + 1e-12 for value in ours.values())
-    assert ours[f"precision@{k}"] <= ours[f"ceiling@{k}"]
+    for key, limit in metrics.ceilings(np.array([np.count_nonzero(relevant)]), [k]).items():
+        assert not ours[key] > limit[0]
     assert ours["map@r"] <= ours["map"] + 1e-12
 
 

@@ -50,7 +50,7 @@ class Angles:
     Metrics are 0 to 1, with the keys ``precision@k``, ``recall@k``, ``hit_rate@k``, ``ndcg@k``, ``map`` and ``map@r``.
     ``micro`` is the mean over the ``scored`` queries, ``by_scene`` the mean over the means of scenes, and ``macro`` the
     mean over ``classes``, the means of classes. ``intervals`` are of micro, for new scenes from the same source.
-    ``ceilings`` are the precision@k of a perfect encoder, ``chance`` the expectation under a random order.
+    ``ceilings`` are the precision@k and recall@k of a perfect encoder, ``chance`` the expectation under a random order.
 
     ``scenes`` is the number of scenes with a scored query, ``excluded`` the number of queries not scored, by reason.
     ``near_encoder`` and ``threshold`` define near duplicates (exact copies included): ``same_scene_duplicates`` is the

@@ -26,6 +26,7 @@ from lookalike.evaluation.scoring.averages import averages, query_metrics, requi
 from lookalike.evaluation.scoring.results import QueryResults
 from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.influence import InfluenceCollector
+from lookalike.evaluation.statistics.metrics import ceilings
 from lookalike.progress import Progress
 from lookalike.text import printable
 
@@ -78,7 +79,6 @@ def measure_angles(
     intervals = collector.influences().micro_intervals
     values = query_metrics(rankings, ks, scenes.labels)
     del values["accuracy"]  # the majority of ten says little where a scene has three frames
-    ceilings = {key: values.pop(key) for key in [*values] if key.startswith("ceiling@")}
     scored = rankings.R > 0
     labels = np.array([embedded.rows[number].label for number in queries], np.str_)
     means = averages(values, labels, scored)
@@ -106,7 +106,7 @@ def measure_angles(
         classes=means.classes,
         class_queries={label: int(np.count_nonzero(scored & (labels == label))) for label in means.classes},
         intervals={key: intervals[key] for key in values},
-        ceilings=averages(ceilings, labels, scored).micro,
+        ceilings=averages(ceilings(rankings.R, ks), labels, scored).micro,
         chance={
             key: float(level[scored].mean()) for key, level in chance_levels(relevance, ks).items() if key in values
         },

@@ -20,6 +20,7 @@ from lookalike.evaluation.scoring.score import count_units, exclusions, sampling
 from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.influence import InfluenceCollector
 from lookalike.evaluation.statistics.intervals import mean_interval
+from lookalike.evaluation.statistics.metrics import ceilings
 from lookalike.evaluation.statistics.retention import Measured, retention
 from lookalike.evaluation.statistics.sampling import Sampling
 
@@ -54,6 +55,8 @@ class CellScorer:
         self._ks = sorted({int(name.partition("@")[2]) for name in metric_names if name.startswith("precision@")})
         self.is_scored = self._relevance.R > 0
         self.scored = self.queries[self.is_scored]
+        limits = ceilings(self._relevance.R[self.is_scored], self._ks)
+        self._ceilings = {name: float(limit.mean()) for name, limit in limits.items() if len(limit)}
         self._units = sampling_units(clean)
         self.sampling = Sampling.of(self._relevance, self._rows.labels, self._units)
         labels = np.array([clean.rows[number].label for number in self.queries], np.str_)
@@ -124,7 +127,8 @@ class CellScorer:
         metrics = {}
         for name, mean in means.items():
             retained = retention(mean, clean[name], chance[name], self.sampling)
-            interval = mean_interval(mean.value, mean.influence, self.sampling, self.sampling.basis)
+            limit = self._ceilings.get(name, 1.0)
+            interval = mean_interval(mean.value, mean.influence, self.sampling, self.sampling.basis, limit)
             metrics[name] = RobustnessMetric(mean.value, interval, retained.value, retained.interval, retained.raw)
         return metrics
 

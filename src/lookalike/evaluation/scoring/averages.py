@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.ranking.full_ranking import Rankings
-from lookalike.evaluation.statistics.metrics import VOTERS, first_metrics, precision_ceiling_at
+from lookalike.evaluation.statistics.metrics import VOTERS, first_metrics
 
-_AT_K: Final = ("precision", "ceiling", "recall", "hit_rate", "ndcg")
+_AT_K: Final = ("precision", "recall", "hit_rate", "ndcg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Averages:
 def metric_names(ks: Sequence[int]) -> tuple[str, ...]:
     """The keys of all metrics.
 
-    "precision@k", "ceiling@k", "recall@k", "hit_rate@k" and "ndcg@k" for each k, then "map", "map@r" and "accuracy".
+    "precision@k", "recall@k", "hit_rate@k" and "ndcg@k" for each k, then "map", "map@r" and "accuracy".
     """
     return (*(f"{name}@{k}" for name in _AT_K for k in ks), "map", "map@r", "accuracy")
 
@@ -62,7 +62,6 @@ def query_metrics(rankings: Rankings, ks: Sequence[int], labels: NDArray[np.int6
     relevant, total = rankings.relevant, rankings.R
     nearest = np.where(rankings.rows >= 0, labels[rankings.rows], -1)
     values = first_metrics(relevant, nearest, labels[rankings.queries], total, ks)
-    values |= {f"ceiling@{k}": precision_ceiling_at(total, k) for k in ks}
     values |= {"map": rankings.ap, "map@r": rankings.ap_at_r}
     return {name: values[name] for name in metric_names(ks)}
 

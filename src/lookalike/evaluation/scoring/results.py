@@ -107,15 +107,15 @@ class MetricSet:
 
     Keys are ``precision@k``, ``recall@k``, ``hit_rate@k`` and ``ndcg@k`` for each k, ``map``, ``map@r`` and
     ``accuracy``. ``micro`` is the mean over scored queries, ``macro`` the mean of ``classes``, which has the classes
-    with a scored query. ``ceilings`` are the precision@k of a perfect encoder, ``chance`` the expectation under a
-    random order. ``intervals`` (of micro), ``macro_intervals`` and ``class_intervals`` are 95 % confidence intervals
-    for new images from the same source; None with fewer than ten groups. ``sampling`` and ``influences`` say how far
-    each group moves the metrics that encoders are compared by.
+    with a scored query. ``ceilings`` are the precision@k and recall@k of a perfect encoder, ``chance`` the expectation
+    under a random order. ``intervals`` (of micro), ``macro_intervals`` and ``class_intervals`` are 95 % confidence
+    intervals for new images from the same source; None with fewer than ten groups. ``sampling`` and ``influences`` say
+    how far each group moves the metrics that encoders are compared by.
 
     ``gallery`` is the number of images searched, ``groups`` the number of groups of scored queries (visits if the
-    dataset has no groups), ``scored`` the number of queries with metrics, ``excluded`` the other queries, and
-    ``short`` the number of scored queries that search fewer images than the largest k. ``tied_share`` is the share of
-    adjacent images in the rankings with equal similarities, whose order is decided by the seeded hash alone.
+    dataset has no groups), ``scored`` the number of queries with metrics, ``excluded`` the other queries, and ``short``
+    the number of scored queries that search fewer images than the largest k. ``tied_share`` is the share of adjacent
+    images in the rankings with equal similarities, whose order is decided by the seeded hash alone.
     """
 
     junk: Junk

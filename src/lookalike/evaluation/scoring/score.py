@@ -15,6 +15,7 @@ from lookalike.evaluation.scoring.averages import averages, compared_metrics, qu
 from lookalike.evaluation.scoring.results import Confusion, Exclusion, MetricSet, QueryResults
 from lookalike.evaluation.statistics.chance import chance_levels
 from lookalike.evaluation.statistics.influence import InfluenceCollector
+from lookalike.evaluation.statistics.metrics import ceilings
 from lookalike.progress import StageProgress
 
 
@@ -48,11 +49,10 @@ def score(
     )
     found = collector.influences()
     values = query_metrics(rankings, ks, rows.labels)
-    ceilings = {key: values.pop(key) for key in [*values] if key.startswith("ceiling@")}
     labels = np.array([embedded.rows[number].label for number in queries], np.str_)
     scored = rankings.R > 0
     means = averages(values, labels, scored)
-    ceiling_means = averages(ceilings, labels, scored)
+    ceiling_means = averages(ceilings(rankings.R, ks), labels, scored)
     codes = {label: int(rows.labels[queries][labels == label][0]) for label in means.classes}
     return MetricSet(
         junk=junk,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.data.relevance import Relevance
+from lookalike.evaluation.statistics.vote_chance import vote_chances
 
 Expected = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -19,8 +20,7 @@ Counts = NDArray[np.int64]
 def chance_levels(relevance: Relevance, ks: Sequence[int]) -> dict[str, Expected]:
     """The expected metrics of every query under a random order: float64 (q,) each, 0 to 1, nan where R = 0.
 
-    Keys are "precision@k", "recall@k", "hit_rate@k" and "ndcg@k" for each k, "map", "map@r" and "accuracy". The chance
-    level of accuracy is R / size, the probability that the first image has the query's class.
+    Keys are "precision@k", "recall@k", "hit_rate@k" and "ndcg@k" for each k, "map", "map@r" and "accuracy".
     """
     relevant, size = relevance.R, relevance.size
     scored = relevant > 0
@@ -34,7 +34,7 @@ def chance_levels(relevance: Relevance, ks: Sequence[int]) -> dict[str, Expected
         levels[f"ndcg@{k}"] = r / n * _discount_sums(first) / _discount_sums(np.minimum(k, r))
     levels["map"] = expected_average_precision(r, n)
     levels["map@r"] = _expected_precision_sum(r, n, r)
-    levels["accuracy"] = r / n
+    levels["accuracy"] = vote_chances(relevance)[scored]
     return {name: _nan_unless_scored(values, scored) for name, values in levels.items()}
 
 

@@ -19,7 +19,7 @@ from lookalike.evaluation.data.relevance import Relevance
 from lookalike.evaluation.statistics.effect_sums import FULL, BlockSums, EffectSums
 from lookalike.evaluation.statistics.effects import FullRanking
 from lookalike.evaluation.statistics.intervals import Influence, Interval, mean_interval
-from lookalike.evaluation.statistics.metrics import first_names
+from lookalike.evaluation.statistics.metrics import ceilings, first_names
 from lookalike.evaluation.statistics.part_sums import Part, PartSums, Sums
 from lookalike.evaluation.statistics.sampling import MACRO_GROUPS, MIN_GROUPS, Basis, Factor, Sampling
 
@@ -82,7 +82,8 @@ class InfluenceCollector:
         self.blocks: Final = _blocks(self._parts, sampling, len(relevance), block_pairs)
         probes = sampling.strata.centred(_probes(len(sampling)))
         self._sums = EffectSums(relevance, sampling, ks, probes[sampling.gallery_units.codes].astype(np.float32))
-        self._means = _Means(sampling, self._names, probes[sampling.query_units.codes], macro=macro)
+        limits = ceilings(relevance.R[sampling.scored], ks)
+        self._means = _Means(sampling, self._names, limits, probes[sampling.query_units.codes], macro=macro)
         self._place = np.full(len(relevance), -1, np.intp)
         self._place[sampling.scored] = np.arange(len(sampling.scored))
         self._part_of = np.empty(len(sampling.scored), np.intp)
@@ -128,9 +129,12 @@ class _Means:
     probes. Then all is centred within strata.
     """
 
-    def __init__(self, sampling: Sampling, names: Sequence[str], probes: Floats, *, macro: bool) -> None:
-        """Take the ``probes`` (s, p) of the groups of the scored queries."""
+    def __init__(
+        self, sampling: Sampling, names: Sequence[str], limits: Mapping[str, Floats], probes: Floats, *, macro: bool
+    ) -> None:
+        """Take the ceilings ``limits`` (s,) by metric, and the ``probes`` (s, p) of the scored queries' groups."""
         self._sampling, self._names = sampling, names
+        self._limits = np.array([limits.get(name, np.ones(len(sampling.scored))) for name in names])
         self._probes = probes
         self._classes = Factor(np.unique(sampling.labels, return_inverse=True)[1], len(sampling.class_groups))
         self._class_probes = self._classes.centred(probes)
@@ -172,9 +176,10 @@ class _Means:
         self._values[_MACRO] += share * means
         probe = self._probes[sums.part.members].mean(axis=0)
         intervals: dict[str, Interval | None] = {}
-        for metric, (name, mean) in enumerate(zip(self._names, means.tolist(), strict=True)):
+        limits = self._limits[:, sums.part.members].mean(axis=1).tolist()
+        for metric, (name, mean, limit) in enumerate(zip(self._names, means.tolist(), limits, strict=True)):
             found = self._influence(of_metrics[metric], sums.units.counts, probe)
-            intervals[name] = mean_interval(mean, found, self._sampling, Basis(groups, groups))
+            intervals[name] = mean_interval(mean, found, self._sampling, Basis(groups, groups), limit)
             if self._macro is not None:
                 self._macro[metric] += np.float32(share) * found
         self._class_intervals[label] = intervals
@@ -207,9 +212,13 @@ class _Means:
         )
 
     def _intervals(self, mean: int, influences: Iterable[Influence]) -> Intervals:
+        sizes = self._classes.counts[self._classes.codes]
+        weights = 1 / sizes if mean == _MACRO else np.ones(len(sizes))
+        limits = self._limits @ (weights / weights.sum())
+        rows = zip(self._names, self._values[mean].tolist(), influences, limits.tolist(), strict=True)
         return {
-            name: mean_interval(value, influence, self._sampling, self._sampling.basis)
-            for name, value, influence in zip(self._names, self._values[mean].tolist(), influences, strict=True)
+            name: mean_interval(value, influence, self._sampling, self._sampling.basis, limit)
+            for name, value, influence, limit in rows
         }
 
 

@@ -109,24 +109,30 @@ def _freedom(variance: float, shares: NDArray[np.float64], sampling: Sampling) -
     return 2 * variance**2 / uncertainty if uncertainty > 0 else float(len(sampling))
 
 
-def mean_interval(value: float, influence: Influence, sampling: Sampling, basis: Basis) -> Interval | None:
-    """The interval of the mean ``value`` of a metric from 0 to 1, with this ``influence``.
+def mean_interval(
+    value: float, influence: Influence, sampling: Sampling, basis: Basis, ceiling: float = 1.0
+) -> Interval | None:
+    """The interval of the mean ``value`` of a metric from 0 to ``ceiling``, with this ``influence``.
 
     The limits are those of Wilson's score interval ("Probable inference", 1927) for as many independent queries as
-    would give the same variance, with Student's t. Where every metric is 0 or every one is 1, they are Clopper and
-    Pearson's for one query of each group. None with fewer than 10 groups, and where no metric differs from another.
+    would give the same variance, with Student's t. Where every metric is 0 or every one is as high as it can be, they
+    are Clopper and Pearson's for one query of each group. None with fewer than 10 groups, and where no metric differs
+    from another.
     """
     if not basis.suffices:
         return None
-    limit = float(((1 - CONFIDENCE) / 2) ** (1 / basis.groups))
-    if value >= 1 - NO_SPREAD:
-        return Interval(limit, 1.0, basis.groups, basis.approximate)
-    if value <= NO_SPREAD:
-        return Interval(0.0, 1 - limit, basis.groups, basis.approximate)
+    limit = ceiling * float(((1 - CONFIDENCE) / 2) ** (1 / basis.groups))
     found = spread(influence, sampling)
-    if found.error <= _ROUNDING * value:
+    if value <= NO_SPREAD:
+        low, high = 0.0, ceiling - limit
+    elif value >= ceiling - NO_SPREAD:
+        half = found.quantile * found.error  # of the ceiling itself, where queries differ in R
+        low, high = min(limit, value - half), min(value + half, 1.0)
+    elif found.error <= _ROUNDING * value:
         return None
-    low, high = _score_limits(value, found)
+    else:
+        share, variance = value / ceiling, found.variance / ceiling**2
+        low, high = (ceiling * end for end in _score_limits(share, variance, found.quantile))
     return Interval(low, high, basis.groups, basis.approximate)
 
 
@@ -163,10 +169,10 @@ def ratio_interval(
     return Interval((b - half) / a, (b + half) / a, basis.groups, basis.approximate)
 
 
-def _score_limits(value: float, found: Spread) -> tuple[float, float]:
-    """Wilson's limits of the share ``value`` of as many trials as have its variance."""
-    trials = value * (1 - value) / found.variance
-    square = found.quantile**2
+def _score_limits(value: float, variance: float, quantile: float) -> tuple[float, float]:
+    """Wilson's limits of the share ``value`` of as many trials as have its ``variance``."""
+    trials = value * (1 - value) / variance
+    square = quantile**2
     centre = (value + square / (2 * trials)) / (1 + square / trials)
-    half = found.quantile / (1 + square / trials) * sqrt(found.variance + square / (4 * trials**2))
+    half = quantile / (1 + square / trials) * sqrt(variance + square / (4 * trials**2))
     return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -41,14 +41,15 @@ def first_metrics(
     return {**values, "accuracy": accuracy(nearest[:, :VOTERS], labels, R)}
 
 
+def ceilings(R: NDArray[np.int64], ks: Sequence[int]) -> dict[str, Metric]:  # noqa: N803
+    """The highest possible "precision@k", min(k, R) / k, and "recall@k", min(k, R) / R, for each of ``ks``."""
+    precision = {f"precision@{k}": _nan_if_none(np.minimum(k, R) / k, R) for k in ks}
+    return precision | {f"recall@{k}": _nan_if_none(np.minimum(k, R) / np.maximum(R, 1), R) for k in ks}
+
+
 def precision_at(relevant: NDArray[np.bool_], R: NDArray[np.int64], k: int) -> Metric:  # noqa: N803
     """Hits in the first k, divided by k, even where R or the gallery is smaller."""
     return _nan_if_none(_hits(relevant, k) / k, R)
-
-
-def precision_ceiling_at(R: NDArray[np.int64], k: int) -> Metric:  # noqa: N803
-    """The highest possible precision@k: min(k, R) / k."""
-    return _nan_if_none(np.minimum(k, R) / k, R)
 
 
 def recall_at(relevant: NDArray[np.bool_], R: NDArray[np.int64], k: int) -> Metric:  # noqa: N803

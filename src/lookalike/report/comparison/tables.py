@@ -81,20 +81,18 @@ def class_table(comparison: Comparison, key: str) -> Table:
         return [*means, *(Cell(share(value), heat=value) for value in values)]
 
     metrics = comparison.evaluations[0].metrics
-    limits = ["" if key == "precision@1" else share(ceiling(metrics.ceilings, key))]
-    if limits[0] not in {"", "-"}:
-        classes = [metrics.class_ceilings[label]["ceiling@" + key.partition("@")[2]] for label in comparison.labels]
-        limits += [share(sum(classes) / len(classes)), *map(share, classes)]
-    else:
-        limits = []
+    limits: list[str] = []
+    if (limit := ceiling(metrics.ceilings, key)) is not None:
+        classes = [metrics.class_ceilings[label][key] for label in comparison.labels]
+        limits = [share(one) for one in (limit, sum(classes) / len(classes), *classes)]
     titles = ["Overall", "Macro", *comparison.labels]
     upright = 3 if len(comparison.labels) > _UPRIGHT_CLASSES else None
     return _encoders_table(comparison, f"{metric_name(key)} by class", titles, cells, limits, upright=upright)
 
 
 def _ceilings(metrics: MetricSet, keys: Sequence[str]) -> list[str]:
-    """The ceilings of precision@k for k above 1, which no encoder can exceed; none if there is no such metric."""
-    limits = [None if key == "precision@1" else ceiling(metrics.ceilings, key) for key in keys]
+    """The ceilings, which no encoder can exceed, where they are below 1; none if no metric has one."""
+    limits = [ceiling(metrics.ceilings, key) for key in keys]
     return ["" if limit is None else share(limit) for limit in limits] if any(limits) else []
 
 
@@ -148,7 +146,7 @@ def difference_table(comparison: Comparison, key: str) -> Table:
             (Column("Encoder"), lambda one: one[0]),
             (Column("", media=Media.PAGE, axis=(-reach, reach)), lambda one: _difference_plot(*one)),
             (Column("Difference"), lambda one: Cell(f"{one[1].value:+.3f}", tone="strong")),
-            (Column("95 % interval"), lambda one: Cell(interval_text(one[1].interval, "+.3f"), tone="soft")),
+            (Column("95 % interval"), lambda one: Cell(interval_text(one[1].interval, sign="+"), tone="soft")),
             (Column("p"), lambda one: p_value(one[1].p)),
             (Column("p (Holm)"), lambda one: _adjusted_p(one[1].adjusted)),
         ),

@@ -98,7 +98,8 @@ _TERMS: Final = {
     "R": "The number of relevant images in a query's gallery once junk is removed. Queries with R = 0 can't be "
     "answered: they are left out of every mean, and counted.",
     "Precision@k": "Relevant images among the first k, divided by k in every case. Its ceiling is min(k, R) / k.",
-    "Recall@k": "Relevant images among the first k, divided by R.",
+    "Recall@k": "Relevant images among the first k, divided by R. Its ceiling is min(k, R) / R.",
+    "Ceiling": "The greatest value that any encoder could reach, averaged over queries; given where it is below 1.",
     "Hit rate@k": "Share of queries with any relevant image among the first k (Recall@k in metric learning).",
     "nDCG@k": "Sum over the first k ranks i of rel_i / log2(i + 1), divided by the sum of the best order, which has "
     "relevant images in the first min(k, R) ranks.",
@@ -109,7 +110,7 @@ _TERMS: Final = {
     "votes, the one whose nearest member comes first wins.",
     "Micro and macro": "Mean over queries, and mean over classes of each class's own mean.",
     "Chance": "The expected value for a random order of the same galleries, computed exactly and averaged over "
-    "queries; for accuracy, the probability that one image drawn at random has the query's label.",
+    "queries; for accuracy, the vote of 10 images drawn at random.",
     "Ties": "Equal similarities are ordered by SHA-256(seed, query row, gallery row), independent of path and class; "
     "their share among neighbours in the rankings is reported.",
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lookalike.report.document.elements import IntervalPlot
 
 if TYPE_CHECKING:
     from lookalike.evaluation.statistics.intervals import Interval
+
+_DECIMALS: Final = range(3, 7)
 
 
 def share(value: float | None) -> str:
@@ -16,11 +18,18 @@ def share(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def interval_text(interval: Interval | None, form: str = ".3f") -> str:
-    """Both ends of an interval, ``~`` before approximate ones; a dash for None."""
+def interval_text(interval: Interval | None, *, sign: str = "") -> str:
+    """Both ends of an interval, ``~`` before approximate ones; a dash for None.
+
+    Three decimals, or more where the ends would look the same. With ``sign`` "+" both have a sign.
+    """
     if interval is None:
         return "-"
-    return f"{'~' if interval.approximate else ''}{interval.low:{form}} to {interval.high:{form}}"
+    for decimals in _DECIMALS:
+        low, high = (f"{end:{sign}.{decimals}f}" for end in (interval.low, interval.high))
+        if low != high:
+            break
+    return f"{'~' if interval.approximate else ''}{low} to {high}"
 
 
 def interval_plot(
