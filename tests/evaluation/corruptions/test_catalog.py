@@ -54,6 +54,9 @@ FAMILY_NAMES = {
     "pose": {
         "rotation",
         "planar_rotation",
+        "quarter_turn",
+        "planar_quarter_turn",
+        "half_turn",
         "flip",
         "crop",
         "yaw",
@@ -86,10 +89,10 @@ def test_the_catalogue_is_sorted_by_family():
     assert [c for family in FAMILIES for c in corruptions_of_family(family)] == list(CORRUPTIONS.values())
 
 
-def test_a_flip_and_greyscale_have_one_severity():
-    """A flip and greyscale have a single severity; everything else has five."""
+def test_a_flip_turns_and_greyscale_have_one_severity():
+    """A flip, quarter and half turns, and greyscale have a single severity; everything else has five."""
     single = {name for name, corruption in CORRUPTIONS.items() if corruption.severities == (1,)}
-    assert single == {"flip", "greyscale"}
+    assert single == {"flip", "quarter_turn", "planar_quarter_turn", "half_turn", "greyscale"}
     assert {c.severities for name, c in CORRUPTIONS.items() if name not in single} == {(1, 2, 3, 4, 5)}
 
 
@@ -108,6 +111,11 @@ def test_every_corruption_can_be_found_by_its_name(name: str):
         ("noise", "gaussian_noise"),
         ("light", "brightness"),
         ("boxes", "boxes_centre"),
+        ("low_light", "darkness"),
+        ("Gaussian blur", "defocus"),
+        ("salt-and-pepper", "impulse_noise"),
+        ("JPEG_compression", "jpeg_twice"),
+        ("upside down", "half_turn"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_suggestions(name: str, expected: str):

@@ -37,9 +37,10 @@ def names_in(family: str, suffix: str) -> list[str]:
 
 
 def test_these_are_the_controls():
-    """Rotation, tilt, occlusion and background have controls; no other corruptions do."""
+    """Rotation, quarter turn, tilt, occlusion and background have controls; no other corruptions do."""
     assert {corruption.name: corruption.control_of for corruption in CONTROLS} == {
         "planar_rotation": "rotation",
+        "planar_quarter_turn": "quarter_turn",
         "planar_yaw": "yaw",
         "planar_pitch": "pitch",
         "boxes_elsewhere": "boxes_centre",
@@ -101,25 +102,41 @@ def test_a_tilted_image_and_its_control_have_the_same_crop(name: str, severity: 
     assert any(matches)
 
 
-def test_the_control_of_a_rotation_is_only_cropped():
+def test_the_control_of_a_quarter_turn_is_only_cropped():
     """The control of a quarter turn shows the central three quarters of each side of a 4 : 3 image."""
     image = draw(4, SIZE)
     width, height = SIZE
     box = (width / 8, height / 8, width * 7 / 8, height * 7 / 8)
     expected = np.asarray(image.resize(SIZE, Image.Resampling.BICUBIC, box=box)).astype(int)
-    assert np.abs(applied("planar_rotation", image, 4) - expected).max() <= 3
+    assert np.abs(applied("planar_quarter_turn", image, 1) - expected).max() <= 3
 
 
 def test_half_a_turn_moves_pixels_without_changing_them():
-    """Upside down, every pixel keeps its exact levels, and the control is the clean image."""
+    """Upside down, every pixel keeps its exact levels."""
     image = draw(4, SIZE)
-    assert (applied("rotation", image, 5) == np.asarray(image.transpose(Image.Transpose.ROTATE_180))).all()
-    assert (applied("planar_rotation", image, 5) == np.asarray(image)).all()
+    assert (applied("half_turn", image, 1) == np.asarray(image.transpose(Image.Transpose.ROTATE_180))).all()
 
 
-def test_rotations_go_both_ways():
+def test_a_quarter_turn_keeps_the_levels_of_a_square():
+    """On its side, every pixel of a square image keeps its exact levels: nothing is cropped."""
+    image = draw(4, (120, 120))
+    turned = applied("quarter_turn", image, 1)
+    sides = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)
+    assert any((turned == np.asarray(image.transpose(side))).all() for side in sides)
+
+
+@pytest.mark.parametrize("severity", [1, 2, 3, 4])
+def test_a_stronger_rotation_keeps_less_of_the_image(severity: int):
+    """The severity of a rotation is a degree of damage: its crop, shown by the control, shrinks as it grows."""
+    image = ramp(sideways=True)
+    shown = [np.ptp(applied("planar_rotation", image, one)) for one in (severity, severity + 1)]
+    assert shown[1] < shown[0]
+
+
+@pytest.mark.parametrize(("name", "severity"), [("rotation", 2), ("quarter_turn", 1)])
+def test_rotations_go_both_ways(name: str, severity: int):
     """Some images are rotated to the left and some to the right, by the same angle."""
-    results = {applied("rotation", draw(4, SIZE), 2, image_key).tobytes() for image_key in "abcdefgh"}
+    results = {applied(name, draw(4, SIZE), severity, image_key).tobytes() for image_key in "abcdefgh"}
     assert len(results) == 2
 
 

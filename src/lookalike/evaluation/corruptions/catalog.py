@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Final
@@ -61,7 +61,57 @@ def _plugged_in(plugin: Plugin) -> Corruption:
 CORRUPTIONS: Final[Mapping[str, Corruption]] = _Catalog()
 """Every corruption by name, family by family."""
 
-_SUGGESTIONS = 4
+_SUGGESTIONS: Final = 4
+
+_NEAREST: Final[Mapping[str, tuple[str, ...]]] = {
+    "additive_noise": ("gaussian_noise",),
+    "salt_and_pepper": ("impulse_noise",),
+    "speckle": ("shot_noise",),
+    "speckle_noise": ("shot_noise",),
+    "poisson_noise": ("shot_noise",),
+    "iso_noise": ("night_gain",),
+    "gaussian_blur": ("defocus",),
+    "defocus_blur": ("defocus",),
+    "out_of_focus": ("defocus",),
+    "motion_blur": ("motion_horizontal", "motion_diagonal"),
+    "glass_blur": ("grease", "water_drops"),
+    "spatter": ("dirt", "water_drops"),
+    "dust": ("dirt",),
+    "frost": ("snow",),
+    "haze": ("fog",),
+    "mist": ("fog",),
+    "low_light": ("darkness", "headlamp_night"),
+    "dark": ("darkness",),
+    "underexposure": ("darkness",),
+    "bad_light": ("darkness", "low_sun", "headlamp_night"),
+    "bad_lighting": ("darkness", "low_sun", "headlamp_night"),
+    "night": ("headlamp_night", "night_gain"),
+    "overexposure": ("brightness", "low_sun"),
+    "glare": ("rail_glare", "lens_flare"),
+    "grayscale": ("greyscale",),
+    "black_and_white": ("greyscale",),
+    "hue": ("hue_turn",),
+    "color_cast": ("sodium_cast",),
+    "colour_cast": ("sodium_cast",),
+    "jpeg": ("jpeg_twice",),
+    "jpeg_compression": ("jpeg_twice",),
+    "compression": ("jpeg_twice",),
+    "pixelate": ("pixelation",),
+    "low_resolution": ("down_scaling",),
+    "downscale": ("down_scaling",),
+    "rotate": ("rotation", "quarter_turn"),
+    "upside_down": ("half_turn",),
+    "mirror": ("flip",),
+    "horizontal_flip": ("flip",),
+    "zoom": ("crop", "zoom_blur"),
+    "perspective": ("yaw", "pitch"),
+    "viewpoint": ("yaw", "pitch"),
+    "occluded": ("boxes_centre", "plants_centre"),
+    "cutout": ("boxes_centre",),
+    "random_erasing": ("boxes_elsewhere",),
+    "complex_background": ("background_other_class",),
+}
+"""The nearest of ours to names that other collections of corruptions, such as ImageNet-C, and people use."""
 
 
 def find_corruption(name: str) -> Corruption:
@@ -71,13 +121,19 @@ def find_corruption(name: str) -> Corruption:
     """
     if name in CORRUPTIONS:
         return CORRUPTIONS[name]
-    normalised = name.strip().lower().replace("-", "_").replace(" ", "_")
-    matches = [c.name for c in CORRUPTIONS.values() if normalised == c.family or (normalised and normalised in c.name)]
-    similar = (matches or get_close_matches(normalised, CORRUPTIONS, n=_SUGGESTIONS))[:_SUGGESTIONS]
+    similar = _similar(name.strip().lower().replace("-", "_").replace(" ", "_"))
     suggestion = f"; did you mean {' or '.join(similar)}?" if similar else "."
     raise UnknownCorruptionError(
         f"unknown corruption {name!r}{suggestion} List all {len(CORRUPTIONS)} with: lookalike robustness --list"
     )
+
+
+def _similar(name: str) -> Sequence[str]:
+    """The names that someone who wrote ``name``, in lower case with underscores, may mean."""
+    if name in _NEAREST:
+        return _NEAREST[name]
+    matches = [one.name for one in CORRUPTIONS.values() if name == one.family or (name and name in one.name)]
+    return (matches or get_close_matches(name, CORRUPTIONS, n=_SUGGESTIONS))[:_SUGGESTIONS]
 
 
 def corruptions_of_family(name: str) -> tuple[Corruption, ...]:

@@ -1,8 +1,8 @@
 """Pose: the same scene from another angle, nearer, or mirrored.
 
 Nothing is filled in: a rotated or tilted image is cropped to the largest rectangle of the original proportions that it
-covers, and scaled to the original size. Because cropping affects retrieval too, rotation and tilt have controls with
-the same crop and resampling only.
+covers, and scaled to the original size. Because cropping affects retrieval too, rotation, quarter turn and tilt have
+controls with the same crop and resampling only.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _render(image: Image.Image, view: _View, tilt: _Tilt) -> Image.Image:
 
     below = in_pixels(depth)
     upper = [in_pixels(across + depth * (width / 2)), in_pixels(along + depth * (height / 2))]
-    # Rounded, so that half a turn moves pixels without changing them: Pillow truncates 99.99999 to 99.
+    # Rounded, so that a quarter turn moves pixels without changing them: Pillow truncates 99.99999 to 99.
     matrix = np.round(np.concatenate([*upper, below[:2]]) / below[2], 12)
     return image.transform((width, height), Image.Transform.PERSPECTIVE, matrix.tolist(), Image.Resampling.BICUBIC)
 
@@ -116,6 +116,10 @@ def _flip(case: Case) -> Image.Image:
     return case.image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
+def _half_turn(case: Case) -> Image.Image:
+    return case.image.transpose(Image.Transpose.ROTATE_180)
+
+
 def _crop(case: Case) -> Image.Image:
     share = 1 - case["removed"]
     right, down = case.rng.uniform(-0.5, 0.5, 2)
@@ -146,7 +150,12 @@ def _with_control(
 _TILTS = (10.0, 20.0, 30.0, 40.0, 50.0)
 
 POSE: Final = (
-    *_with_control("rotation", "Rotation in either direction", (5.0, 15.0, 45.0, 90.0, 180.0), _rotation),
+    *_with_control("rotation", "Rotation in either direction", (5.0, 10.0, 20.0, 30.0, 45.0), _rotation),
+    # Turns are no stronger rotations: they crop less, and edges stay level and upright.
+    *_with_control("quarter_turn", "Turned on its side, in either direction", (90.0,), _rotation),
+    Corruption(
+        "half_turn", "pose", "Upside down; a single severity.", {"degrees": (180.0,)}, _half_turn, monotonic=False
+    ),
     Corruption(
         "flip", "pose", "Mirrored left to right; a single severity.", {"mirrored": (1.0,)}, _flip, monotonic=False
     ),
