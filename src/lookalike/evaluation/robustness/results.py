@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class RobustnessMetric:
     """One metric, with what it retains of its value on clean images.
 
-    ``value`` is the mean over scored queries, 0 to 1, with its ``interval``. ``retention`` is (value - chance) /
+    ``value`` is the mean over scored queries, 0 to 1, with its ``interval``. ``clean`` is that of clean images, and
+    ``chance`` that of a random order, with the same images left out. ``retention`` is (value - chance) /
     (clean - chance), None where clean - chance is below 0.05; ``retention_interval`` is its paired interval, also None
     where clean is not significantly above chance. ``raw_ratio`` is value / clean, None where clean is 0. Intervals are
     None with fewer than ten groups.
@@ -33,6 +34,8 @@ class RobustnessMetric:
 
     value: float
     interval: Interval | None
+    clean: float
+    chance: float
     retention: float | None
     retention_interval: Interval | None
     raw_ratio: float | None
@@ -174,8 +177,8 @@ class Robustness(Tabular):
                 "metric": key,
                 "value": measure.value,
                 **interval_ends(measure.interval),
-                "clean": found.clean[key].value,
-                "chance": found.chance[key],
+                "clean": measure.clean,
+                "chance": measure.chance,
                 "retention": measure.retention,
                 **interval_ends(measure.retention_interval, "retention_"),
                 "raw_ratio": measure.raw_ratio,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.weights.cache import cache_folder
@@ -38,7 +37,7 @@ from lookalike.evaluation.robustness.results import (
     RuleResults,
 )
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
-from lookalike.evaluation.robustness.scoring import CellScorer, CellScores, Means, mean_of, score_cell
+from lookalike.evaluation.robustness.scoring import CellScorer, CellScores, Compared, mean_of, score_cell
 from lookalike.evaluation.scoring.checks import check_evaluation, junk_rules
 from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.score import ignore_progress
@@ -139,7 +138,7 @@ def _rule_results(
         raise EvaluationError(
             f"nothing to measure: under the junk rule {scorer.junk}, no query has a relevant image in the gallery"
         )
-    averages = _Averages(scorer, vectors.for_version(CLEAN))
+    averages = _Averages(scorer)
     for number, cell in enumerate(cells, start=1):
         averages.add(cell, score_cell(scorer, vectors, cell, target))
         report("ranking", number, len(cells))
@@ -151,10 +150,10 @@ def _rule_results(
         exclusions=scorer.exclusions,
         groups=scorer.groups,
         clean=averages.clean(),
-        chance=averages.chance,
+        chance=scorer.reference().chance,
         families=families,
         overall=averages.overall(),
-        tied_share=averages.tied_share,
+        tied_share=scorer.tied_share,
     )
 
 
@@ -202,35 +201,26 @@ def _metric_names(clean: EmbeddedDataset) -> tuple[tuple[str, ...], list[str]]:
 class _Averages:
     """Averages the metrics of cells: first within corruptions, then within families, then over families.
 
-    So do the influences of groups, so that intervals hold for averages too. Every retention has the same denominator,
-    so the retention of an average is the average of the retentions.
+    So do the influences of groups, so that intervals hold for averages too, and what the metrics are compared with:
+    the retention of an average is a ratio of averages.
     """
 
-    def __init__(self, scorer: CellScorer, vectors: NDArray[np.float32]) -> None:
-        clean = scorer.score(vectors, vectors)
-        self.chance = scorer.chance()
+    def __init__(self, scorer: CellScorer) -> None:
         self._scorer = scorer
-        self._clean = clean.means
-        self._tied_shares = [clean.tied_share]
         self._open: list[tuple[Cell, CellScores]] = []
         self._corruptions: dict[str, list[CorruptionResult]] = {}
-        self._means: dict[str, list[Means]] = {}
-
-    @property
-    def tied_share(self) -> float:
-        """The largest share of tied comparisons in any ranking."""
-        return max(self._tied_shares)
+        self._means: dict[str, list[Compared]] = {}
 
     def add(self, cell: Cell, scores: CellScores) -> None:
         """Add the scores of a cell; those of a corruption come one after the other."""
         if self._open and self._open[0][0].corruption != cell.corruption:
             self._close()
         self._open.append((cell, scores))
-        self._tied_shares.append(scores.tied_share)
 
     def clean(self) -> RobustnessMetrics:
         """The metrics on clean images."""
-        return self._summarise(self._clean)
+        reference = self._scorer.reference()
+        return self._scorer.summarise(Compared(reference.clean, reference))
 
     def families(self) -> tuple[FamilyResult, ...]:
         """Every measured family, in catalogue order, once all cells were added."""
@@ -245,17 +235,17 @@ class _Averages:
         """The mean over the families."""
         if not self._means:
             return None
-        return self._summarise(mean_of([mean_of(means) for means in self._means.values()]))
+        return self._scorer.summarise(mean_of([mean_of(means) for means in self._means.values()]))
 
     def _family(self, family: str) -> RobustnessMetrics | None:
-        return self._summarise(mean_of(self._means[family])) if family in self._means else None
+        return self._scorer.summarise(mean_of(self._means[family])) if family in self._means else None
 
     def _close(self) -> None:
         """Average the cells of one corruption, and release them."""
         if not self._open:
             return
         corruption = CORRUPTIONS[self._open[0][0].corruption]
-        mean = mean_of([scores.means for _, scores in self._open])
+        mean = mean_of([scores.compared for _, scores in self._open])
         result = CorruptionResult(
             name=corruption.name,
             family=corruption.family,
@@ -266,17 +256,14 @@ class _Averages:
                     corruption=cell.corruption,
                     severity=cell.severity,
                     parameters=dict(corruption.parameters(cell.severity)),
-                    metrics=self._summarise(scores.means),
+                    metrics=self._scorer.summarise(scores.compared),
                     first_hits=scores.first_hits,
                 )
                 for cell, scores in self._open
             ),
-            metrics=self._summarise(mean),
+            metrics=self._scorer.summarise(mean),
         )
         self._corruptions.setdefault(corruption.family, []).append(result)
         if corruption.control_of is None:
             self._means.setdefault(corruption.family, []).append(mean)
         self._open = []
-
-    def _summarise(self, means: Means) -> RobustnessMetrics:
-        return self._scorer.summarise(means, self._clean, self.chance)

@@ -29,6 +29,26 @@ Means = Mapping[str, Measured]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What the metrics of corrupted images are compared with, by metric name, with the same images left out.
+
+    ``clean`` are the metrics of clean images, ``chance`` those of a random order, ``ceilings`` the highest possible.
+    """
+
+    clean: Means
+    chance: Mapping[str, float]
+    ceilings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """The metrics of corrupted images, or means of them, with what they are compared with."""
+
+    means: Means
+    reference: Reference
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RankedCell:
     """The metrics of one ranking, and its first hits.
 
@@ -38,7 +58,6 @@ class RankedCell:
     means: Means
     first: NDArray[np.int64]
     right: NDArray[np.bool_]
-    tied_share: float
 
 
 class CellScorer:
@@ -46,6 +65,7 @@ class CellScorer:
 
     def __init__(self, clean: EmbeddedDataset, *, junk: Junk, metric_names: Sequence[str], seed: int) -> None:
         """Take relevance and junk from the rows of ``clean``; compute the metrics ``metric_names``."""
+        self._clean = clean.vectors
         self.metric_names = tuple(metric_names)
         self.junk = junk
         self.seed = seed
@@ -55,22 +75,33 @@ class CellScorer:
         self._ks = sorted({int(name.partition("@")[2]) for name in metric_names if name.startswith("precision@")})
         self.is_scored = self._relevance.R > 0
         self.scored = self.queries[self.is_scored]
-        limits = ceilings(self._relevance.R[self.is_scored], self._ks)
-        self._ceilings = {name: float(limit.mean()) for name, limit in limits.items() if len(limit)}
         self._units = sampling_units(clean)
         self.sampling = Sampling.of(self._relevance, self._rows.labels, self._units)
         labels = np.array([clean.rows[number].label for number in self.queries], np.str_)
         self.exclusions = exclusions(clean, self._relevance, labels)
+        self._references: dict[tuple[tuple[int, ...], ...], Reference] = {}
+        self.tied_share = 0.0
+        """The largest share of tied comparisons in any ranking so far."""
 
     @property
     def groups(self) -> int:
         """The number of groups that the scored queries come from."""
         return count_units(self._units[self.scored])
 
-    def chance(self) -> dict[str, float]:
-        """The expected metrics under a random order of the galleries, averaged over the scored queries."""
-        levels = chance_levels(self._relevance, self._ks)
-        return {name: float(levels[name][self.is_scored].mean()) for name in self.metric_names}
+    def reference(self, extra_junk: Mapping[int, Sequence[int]] | None = None) -> Reference:
+        """What metrics with this ``extra_junk``, as in :meth:`score`, are compared with; ranked once."""
+        key = tuple((row, *junk) for row, junk in (extra_junk or {}).items())
+        if key not in self._references:
+            relevance = self._relevance_without(extra_junk or {})
+            levels = chance_levels(relevance, self._ks)
+            limits = ceilings(relevance.R[self.is_scored], self._ks)
+            ranked = self.score(self._clean, self._clean, extra_junk)
+            self._references[key] = Reference(
+                ranked.means,
+                {name: float(levels[name][self.is_scored].mean()) for name in self.metric_names},
+                {name: float(limits[name].mean()) if name in limits else 1.0 for name in self.metric_names},
+            )
+        return self._references[key]
 
     def score(
         self,
@@ -82,7 +113,7 @@ class CellScorer:
 
         ``extra_junk`` maps a query's row to rows that are also junk, unless that would leave it nothing to find.
         """
-        relevance = self._relevance_without(extra_junk) if extra_junk else self._relevance
+        relevance = self._relevance_without(extra_junk or {})
         collector = InfluenceCollector(relevance, self._rows.labels, self._units, self._ks, classes=False)
         rankings = rank_gallery(
             queries[self.queries],
@@ -94,6 +125,7 @@ class CellScorer:
         )
         values = query_metrics(rankings, self._ks, self._rows.labels)
         influences = collector.influences().micro
+        self.tied_share = max(self.tied_share, rankings.tied_share)
         return RankedCell(
             {
                 name: Measured(float(values[name][self.is_scored].mean()), influences[name])
@@ -101,7 +133,6 @@ class CellScorer:
             },
             rankings.rows[self.is_scored, 0],
             rankings.relevant[self.is_scored, 0],
-            rankings.tied_share,
         )
 
     def _relevance_without(self, extra_junk: Mapping[int, Sequence[int]]) -> Relevance:
@@ -116,30 +147,34 @@ class CellScorer:
                 extra_junk=lambda row: np.array(extra_junk.get(row, ()), np.intp),
             )
 
+        if not extra_junk:
+            return self._relevance
         relevance = without(extra_junk)
         emptied = set(self.queries[self.is_scored & (relevance.R == 0)].tolist())
         if not emptied:
             return relevance
         return without({row: junk for row, junk in extra_junk.items() if row not in emptied})
 
-    def summarise(self, means: Means, clean: Means, chance: Mapping[str, float]) -> dict[str, RobustnessMetric]:
-        """``means`` with their intervals, and their retention against ``clean`` with its paired interval."""
+    def summarise(self, compared: Compared) -> dict[str, RobustnessMetric]:
+        """The means with their intervals, and what they retain of the clean ones with its paired interval."""
         metrics = {}
-        for name, mean in means.items():
-            retained = retention(mean, clean[name], chance[name], self.sampling)
-            limit = self._ceilings.get(name, 1.0)
+        for name, mean in compared.means.items():
+            clean, chance = compared.reference.clean[name], compared.reference.chance[name]
+            kept = retention(mean, clean, chance, self.sampling)
+            limit = compared.reference.ceilings[name]
             interval = mean_interval(mean.value, mean.influence, self.sampling, self.sampling.basis, limit)
-            metrics[name] = RobustnessMetric(mean.value, interval, retained.value, retained.interval, retained.raw)
+            metrics[name] = RobustnessMetric(
+                mean.value, interval, clean.value, chance, kept.value, kept.interval, kept.raw
+            )
         return metrics
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellScores:
-    """The metrics of one cell, before they are compared with the clean ones."""
+    """The metrics of one cell; ``first_hits`` is None unless the target is ``mixed``."""
 
-    means: Means
-    first_hits: FirstHits | None
-    tied_share: float
+    compared: Compared
+    first_hits: FirstHits | None = None
 
 
 def score_cell(scorer: CellScorer, vectors: GridVectors, cell: Cell, target: Target) -> CellScores:
@@ -152,21 +187,41 @@ def score_cell(scorer: CellScorer, vectors: GridVectors, cell: Cell, target: Tar
     if target != "mixed":
         junk = _shared_background(vectors, queries, gallery)
         ranked = scorer.score(vectors.for_version(queries), vectors.for_version(gallery), junk)
-        return CellScores(ranked.means, None, ranked.tied_share)
+        return CellScores(Compared(ranked.means, scorer.reference(junk)))
     mask = mixed_gallery_mask(vectors.digests, cell.corruption, seed=scorer.seed)
     clean_vectors = vectors.for_version(CLEAN)
     mixed_vectors = np.where(mask[:, np.newaxis], vectors.for_version(gallery), clean_vectors)
-    clean = scorer.score(clean_vectors, mixed_vectors, _shared_background(vectors, CLEAN, gallery, mask))
-    junk = _shared_background(vectors, queries, gallery, mask)
+    junk_of_clean, junk = (_shared_background(vectors, one, gallery, mask) for one in (CLEAN, queries))
+    clean = scorer.score(clean_vectors, mixed_vectors, junk_of_clean)
     corrupted = scorer.score(vectors.for_version(queries), mixed_vectors, junk)
     first_hits = _first_hits(scorer, clean, corrupted, mask)
-    return CellScores(
-        mean_of([clean.means, corrupted.means]), first_hits, (clean.tied_share + corrupted.tied_share) / 2
+    compared = mean_of(
+        [
+            Compared(clean.means, scorer.reference(junk_of_clean)),
+            Compared(corrupted.means, scorer.reference(junk)),
+        ]
+    )
+    return CellScores(compared, first_hits)
+
+
+def mean_of(many: Sequence[Compared]) -> Compared:
+    """The mean over ``many`` rankings of the same queries: averages over corruptions and families are built from it."""
+    references = [one.reference for one in many]
+    return Compared(
+        _mean_of_means([one.means for one in many]),
+        Reference(
+            _mean_of_means([one.clean for one in references]),
+            _mean_of_values([one.chance for one in references]),
+            _mean_of_values([one.ceilings for one in references]),
+        ),
     )
 
 
-def mean_of(many: Sequence[Means]) -> Means:
-    """The mean over ``many`` rankings of the same queries: averages over corruptions and families are built from it."""
+def _mean_of_values(many: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    return {name: float(np.mean([values[name] for values in many])) for name in many[0]}
+
+
+def _mean_of_means(many: Sequence[Means]) -> Means:
     return {
         name: Measured(
             float(np.mean([means[name].value for means in many])),

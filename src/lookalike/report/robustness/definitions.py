@@ -44,7 +44,8 @@ _TERMS: Final = {
 _DONORS: Final = (
     "The image that provides a background is drawn from another class and group (for the control: the same class, "
     "another group). It is junk for the image that gets it, and the other way round, unless nothing else is left to "
-    "find: they share a background pixel by pixel, so finding each other says nothing about backgrounds."
+    "find: they share a background pixel by pixel, so finding each other says nothing about backgrounds. The clean "
+    "metric that such a corruption is compared with leaves out the same images."
 )
 _MIXED: Final = (
     "Share of first hits that are corrupted, for corrupted and for clean queries. If the condition doesn't matter, "

@@ -74,22 +74,19 @@ def retention_map(robustness: Robustness, key: str) -> str:
 
 def family_curves(robustness: Robustness, family: FamilyResult, key: str) -> str:
     """The metric ``key`` over severity, from clean images on, for each corruption of a family, as SVG."""
-    clean = robustness.results.clean[key].value
-    lines = [
-        Curve(
-            corruption_title(corruption.name),
-            ((0, clean), *((cell.severity, cell.metrics[key].value) for cell in corruption.cells)),
-            None if corruption.control_of is None else corruption_title(corruption.control_of),
-        )
-        for corruption in family.corruptions
-    ]
     return curves(
         f"{metric_name(key)} over severity: {family.name}",
-        lines,
+        [_curve(corruption, key) for corruption in family.corruptions],
         (0, *robustness.severities),
         chance=robustness.results.chance[key],
         x_label="severity",
     )
+
+
+def _curve(corruption: CorruptionResult, key: str) -> Curve:
+    cells = ((cell.severity, cell.metrics[key].value) for cell in corruption.cells)
+    control_of = None if corruption.control_of is None else corruption_title(corruption.control_of)
+    return Curve(corruption_title(corruption.name), ((0, corruption.metrics[key].clean), *cells), control_of)
 
 
 def corruption_title(name: str) -> str:

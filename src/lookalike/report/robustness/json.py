@@ -117,6 +117,8 @@ def _measure(measure: RobustnessMetric) -> dict[str, Any]:
     return {
         "value": measure.value,
         "interval": interval_pair(measure.interval),
+        "clean": measure.clean,
+        "chance": measure.chance,
         "retention": measure.retention,
         "retention_interval": interval_pair(measure.retention_interval),
         "raw_ratio": measure.raw_ratio,
