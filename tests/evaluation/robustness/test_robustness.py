@@ -287,7 +287,7 @@ def test_donors_are_from_another_class_or_group(folder: Path, tmp_path: Path, fa
 
 @pytest.mark.parametrize("target", ["query", "gallery", "both"])
 def test_an_image_and_its_donor_are_junk_to_each_other(target: str, folder: Path, tmp_path: Path, fake: FakeEncoder):
-    """Metrics equal a direct computation in which neither can find the other."""
+    """Metrics, and the clean metrics they are compared with, equal a direct computation without the other image."""
     name = "background_same_class"
     options = {"seed": 2, "folder": tmp_path / "vectors"}
     measured = measure_robustness(
@@ -299,15 +299,26 @@ def test_an_image_and_its_donor_are_junk_to_each_other(target: str, folder: Path
     corrupted, second = Version(name, 5), Version(name, 5, 2)
     queries = CLEAN if target == "gallery" else corrupted
     gallery = {"query": CLEAN, "gallery": corrupted, "both": second}[target]
-    scores = vectors.for_version(queries).astype(np.float64) @ vectors.for_version(gallery).T.astype(np.float64)
-    np.fill_diagonal(scores, -2)
     assert vectors.donors is not None
+    junk = np.eye(len(labels), dtype=bool)
     for row in range(len(labels)):
         if queries != CLEAN:
-            scores[row, vectors.donors.candidates(row, "same_class", queries.draw)[0]] = -2
+            junk[row, vectors.donors.candidates(row, "same_class", queries.draw)[0]] = True
         if gallery != CLEAN:
-            scores[vectors.donors.candidates(row, "same_class", gallery.draw)[0], row] = -2
-    assert value(measured, name, 5) == pytest.approx((labels[scores.argmax(axis=1)] == labels).mean())
+            junk[vectors.donors.candidates(row, "same_class", gallery.draw)[0], row] = True
+
+    def direct(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> float:
+        scores = np.where(junk, -2, queries.astype(np.float64) @ gallery.T.astype(np.float64))
+        return float((labels[scores.argmax(axis=1)] == labels).mean())
+
+    found = measured.results.corruptions[0].cells[0].metrics["precision@1"]
+    assert found.value == pytest.approx(direct(vectors.for_version(queries), vectors.for_version(gallery)))
+    assert found.clean == pytest.approx(direct(vectors.for_version(CLEAN), vectors.for_version(CLEAN)))
+    # By chance, a first hit is right as often as a relevant image is among those that are left.
+    left = ~junk
+    relevant = left & (labels == labels[:, np.newaxis])
+    assert found.chance == pytest.approx((relevant.sum(axis=1) / left.sum(axis=1)).mean())
+    assert found.retention == pytest.approx((found.value - found.chance) / (found.clean - found.chance))
 
 
 def test_a_donor_that_is_the_only_relevant_image_stays(tmp_path: Path, fake: FakeEncoder):
