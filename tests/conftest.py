@@ -23,6 +23,7 @@ from lookalike import Encoder, Gallery, load_encoder
 from lookalike.cli.encoder_source import EncoderSource
 from lookalike.cli.main import main
 from lookalike.embedding.limits import FileLimits, set_default_limits
+from lookalike.embedding.vector_cache import EmbeddingCache
 from processes import python_path
 
 # The same examples on every run; no deadlines, because other processes may use the machine.
@@ -57,6 +58,8 @@ def isolated_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_CACHE", str(folder))
+        # Encoders of tests have one name and count what they encode: embeddings last as long as a command.
+        patch.setenv("LOOKALIKE_CACHE_GB", "0")
         patch.setenv("COLUMNS", "120")  # the width of text, also where tests run in parallel
         patch.setattr("lookalike.cli.terminal.progress._QUICK_SECONDS", math.inf)  # what is printed depends on no clock
         patch.setenv("HF_HUB_CACHE", str(folder / "hub"))
@@ -88,6 +91,21 @@ def encoder() -> Encoder:
 def fake() -> FakeEncoder:
     """A fast encoder that counts its images."""
     return FakeEncoder()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[EmbeddingCache]:
+    """An empty cache of embeddings."""
+    with EmbeddingCache(tmp_path / "embeddings") as cache:
+        yield cache
+
+
+@pytest.fixture
+def keep_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let commands keep their embeddings, as they do for users; the folder of the cache."""
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("LOOKALIKE_CACHE_GB")
+    return tmp_path / "cache" / "embeddings"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ ROOMS = {
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
     "encoders.checkpoints": "config_object unsupported rules preprocessing open_clip transformers timm checkpoint",
     "encoders.runtimes": "runtime mapping compiled openvino onnxruntime choice",
-    "embedding": "ahead limits load messages worker process isolated files",
+    "embedding": "ahead limits load messages worker process isolated files vector_cache cached_files",
     "gallery": (
         "records store options last_update stamp_check own_encoder contents local stores searching reading updating "
         "gallery care"
@@ -50,9 +50,7 @@ ROOMS = {
     "gallery.local.rows": "held_file vector_file records stamp_rows",
     "gallery.local.sql": "schema tables value_table entry_table embedding_table revisions where facets",
     "evaluation": "data statistics ranking scoring corruptions robustness experiments",
-    "evaluation.data": (
-        "provenance dataset relevance sampling layouts load contents embedded external vector_store embedding_cache"
-    ),
+    "evaluation.data": ("provenance dataset relevance sampling layouts load contents embedded external"),
     "evaluation.data.layouts": "spelling labels_file class_folders splits",
     "evaluation.statistics": (
         "metrics vote_chance chance effects sampling intervals effect_sums part_sums influence differences retention"
@@ -63,7 +61,7 @@ ROOMS = {
         "pixels draws fields convolution textures standard corruption noise blur tone lamps weather lens occlusion "
         "pose camera background catalog"
     ),
-    "evaluation.robustness": "grid donors results jobs runner scoring examples robustness",
+    "evaluation.robustness": "grid donors results jobs keys runner scoring averages examples robustness",
     "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
     "report": (
         "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
@@ -96,7 +94,7 @@ ROOMS = {
     "cli.gallery": "status annotate export remove",
     "cli.terminal": "messages links native_output progress interrupt unexpected wrong_usage",
     "cli.care": "check repair backup",
-    "cli.measuring": "options experiment dataset evaluate compare robustness angles matrix reproduce",
+    "cli.measuring": "options experiment dataset evaluate compare robustness angles matrix reproduce cache",
 }
 """The modules of each room, in import order: each may import only those listed before it."""
 

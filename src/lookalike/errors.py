@@ -15,6 +15,7 @@
     ├── TableError                  a CSV file can't be used
     ├── PluginError                 a plug-in of another package can't be used
     ├── OutputError                 an output file can't be written
+    │   └── CacheError              embeddings can't be kept in the cache, or taken from it
     ├── ServerError                 the web server can't be started
     │   └── OverloadedError         it has too much to do, and will take the request later
     ├── EvaluationError             an experiment can't be run with these inputs
@@ -105,6 +106,10 @@ class PluginError(LookalikeError):
 
 class OutputError(LookalikeError):
     """An output file can't be written."""
+
+
+class CacheError(OutputError):
+    """Embeddings can't be kept in the cache, or taken from it."""
 
 
 class ServerError(LookalikeError):

@@ -7,14 +7,12 @@ is left half written.
 import os
 import signal
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fakes import FakeEncoder
+from lookalike.embedding.vector_cache import EmbeddingCache, NewVector
 from lookalike.evaluation.data.load import load_dataset
-from lookalike.evaluation.data.vector_store import Segment
 from lookalike.evaluation.robustness.grid import grid, select_corruptions, versions_of
 from lookalike.evaluation.robustness.runner import encode_grid
 
@@ -35,15 +33,19 @@ def batch(_: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def append(self: Segment, vectors: NDArray[np.float32]) -> None:
-    """Kill the process with half a record written."""
-    if is_moment("record"):
-        with self.file.open("ab") as file:
-            file.write(vectors.tobytes()[: vectors.nbytes // 2 + 3])
+def add(self: EmbeddingCache, vectors: Iterable[NewVector]) -> None:
+    """Kill the process with half of an image's vectors written."""
+    found = list(vectors)
+
+    def half() -> Iterator[NewVector]:
+        yield from found[: len(found) // 2]
         os.kill(os.getpid(), signal.SIGKILL)
-    write(self, vectors)
+
+    write(self, half() if is_moment("record") else found)
 
 
-write, Segment.append = Segment.append, append  # type: ignore[method-assign]
+write, EmbeddingCache.add = EmbeddingCache.add, add  # type: ignore[method-assign]
 cells = grid(select_corruptions(["gaussian_noise", "fog"]), [1, 5])
-encode_grid(load_dataset(dataset), FakeEncoder(before=batch), versions_of(cells, "both"), seed=3, folder=store)
+encode_grid(
+    load_dataset(dataset), [FakeEncoder(before=batch)], versions_of(cells, "both"), seed=3, cache=EmbeddingCache(store)
+)

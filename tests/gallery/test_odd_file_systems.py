@@ -217,7 +217,7 @@ def test_caches_on_a_share_without_locks(number: int, run: Run, tmp_path: Path):
     """Neither vectors of experiments nor weights are stored where two programs could damage them; nothing waits."""
     (tmp_path / "photos").mkdir()
     vectors, weights, waited = run(CACHES, locks=number).splitlines()
-    assert vectors.startswith("OutputError")
+    assert vectors.startswith("CacheError")
     assert weights.startswith("NoLocksError")
     assert os.strerror(number) in vectors
     assert waited == "at once"
@@ -227,13 +227,13 @@ CACHES = """
 import sys, time
 from pathlib import Path
 from lookalike import LookalikeError
-from lookalike.evaluation.data.vector_store import VectorShape, VectorStore
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.file_locks import acquire_lock
 
 root, started = Path(sys.argv[1]), time.monotonic()
 try:
-    with VectorStore(root / "cache", VectorShape(1, 2)).lock():
-        print("locked")
+    with EmbeddingCache(root / "cache"):
+        print("opened")
 except LookalikeError as error:
     print(type(error).__name__, error)
 try:

@@ -37,6 +37,7 @@ _ROOMS: Final = {
         "angles": "lookalike.cli.measuring.angles",
         "matrix": "lookalike.cli.measuring.matrix",
         "reproduce": "lookalike.cli.measuring.reproduce",
+        "cache": "lookalike.cli.measuring.cache",
     },
     "Encoders and the program": {
         "encoders": "lookalike.cli.encoders",

@@ -15,9 +15,9 @@ from PIL import Image
 from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import index
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.errors import DatasetError
 from lookalike.evaluation.data.embedded import embed_dataset
-from lookalike.evaluation.data.embedding_cache import embed_with_cache
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.images.files import SkipKind
 
@@ -64,12 +64,12 @@ def test_unusable_files_are_skipped_with_a_reason(pets: Path, photographs: Path,
     assert len(embedded.vectors) == len(embedded.digests) == 25
 
 
-def test_every_image_can_be_required(pets: Path, tmp_path: Path, fake: FakeEncoder):
+def test_every_image_can_be_required(pets: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """Then a damaged image, a blank one or a broken link is an error that names it and says how to leave it out."""
     embed_dataset(load_dataset(pets, require_all=True), fake)
     blank = pets / "cat" / "blank.png"
     Image.new("RGB", (64, 64), "white").save(blank)
-    for embed in (embed_dataset, partial(embed_with_cache, folder=tmp_path / "cache")):
+    for embed in (embed_dataset, partial(embed_dataset, cache=cache)):
         with pytest.raises(DatasetError, match=r"cat/blank.png: blank.*--on-missing skip"):
             embed(load_dataset(pets, require_all=True), fake)
         assert [one.kind for one in embed(load_dataset(pets), fake).skipped] == [SkipKind.BLANK]

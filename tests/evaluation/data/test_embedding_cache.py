@@ -1,6 +1,7 @@
-"""Cached embeddings equal those of embed_dataset, and nothing is encoded twice."""
+"""Cached embeddings equal those computed now, and nothing is encoded twice."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,10 @@ import pytest
 
 from drawing import drawn
 from fakes import FakeEncoder
-from lookalike.errors import DatasetError
-from lookalike.evaluation.data.contents import hash_dataset
+from lookalike.embedding.vector_cache import EmbeddingCache, NewVector
+from lookalike.errors import CacheError
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import embed_dataset
-from lookalike.evaluation.data.embedding_cache import embed_with_cache
 from lookalike.evaluation.data.load import load_dataset
 
 
@@ -28,28 +28,38 @@ def dataset(tmp_path: Path) -> Dataset:
     return replace(found, rows=(*found.rows, replace(found.rows[0], path="a/notes.txt")))
 
 
-def test_cached_embeddings_equal_uncached_ones(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
-    """Vectors, rows and digests equal those of embed_dataset, with an empty and with a full cache."""
+def test_cached_embeddings_equal_computed_ones(dataset: Dataset, cache: EmbeddingCache, fake: FakeEncoder):
+    """Vectors, rows and digests equal those computed without a cache, with an empty and with a full one."""
     plain = embed_dataset(dataset, fake)
     for _ in range(2):
-        kept = embed_with_cache(dataset, fake, tmp_path / "kept")
+        kept = embed_dataset(dataset, fake, cache=cache)
         assert np.array_equal(kept.vectors, plain.vectors)
         assert (kept.rows, kept.digests) == (plain.rows, plain.digests)
         assert {skip.path for skip in kept.skipped} == {skip.path for skip in plain.skipped}
 
 
-def test_nothing_is_encoded_twice(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
+def test_nothing_is_encoded_twice(dataset: Dataset, cache: EmbeddingCache, fake: FakeEncoder):
     """The second run encodes nothing, and reports the speed of the first."""
-    first = embed_with_cache(dataset, fake, tmp_path / "kept")
+    first = embed_dataset(dataset, fake, cache=cache)
     before = fake.encoded
-    again = embed_with_cache(dataset, fake, tmp_path / "kept")
+    again = embed_dataset(dataset, fake, cache=cache)
     assert fake.encoded == before
     assert again.images_per_second == first.images_per_second > 0
-    assert (first.reused, again.reused) == (0, 22)
+    assert (first.reused, again.reused) == (0, 21)
 
 
-def test_an_interrupted_run_resumes(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
-    """Earlier vectors are reused, and no speed is reported for vectors of several runs."""
+def test_only_new_images_are_encoded(dataset: Dataset, cache: EmbeddingCache, fake: FakeEncoder):
+    """Images are known by their content: renamed ones are found, changed ones are encoded."""
+    embed_dataset(dataset, fake, cache=cache)
+    (dataset.root / "a" / "00.png").rename(dataset.root / "b" / "renamed.png")
+    drawn(dataset.root / "a" / "02.png", 99)
+    before = fake.encoded
+    again = embed_dataset(load_dataset(dataset.root), fake, cache=cache)
+    assert (fake.encoded - before, again.reused) == (1, 20)
+
+
+def test_an_interrupted_run_resumes(dataset: Dataset, cache: EmbeddingCache, fake: FakeEncoder):
+    """What was computed before is not computed again."""
 
     def stop_at(number: int) -> Callable[[int, int], None]:
         def tell(done: int, _: int) -> None:
@@ -58,34 +68,33 @@ def test_an_interrupted_run_resumes(dataset: Dataset, tmp_path: Path, fake: Fake
 
         return tell
 
+    fake.batch = 5
     with pytest.raises(KeyboardInterrupt):
-        embed_with_cache(dataset, fake, tmp_path / "kept", progress=stop_at(10))
+        embed_dataset(dataset, fake, cache=cache, progress=stop_at(10))
     resumed = FakeEncoder()
-    kept = embed_with_cache(dataset, resumed, tmp_path / "kept")
-    assert resumed.encoded < 21
+    kept = embed_dataset(dataset, resumed, cache=cache)
+    assert 0 < resumed.encoded <= 12
     assert np.allclose(kept.vectors, embed_dataset(dataset, fake).vectors, atol=1e-6)
-    assert kept.images_per_second == 0
 
 
-def test_each_encoder_has_its_own_cache(dataset: Dataset, tmp_path: Path, fake: FakeEncoder):
-    """Vectors of different stamps are never mixed."""
-    embed_with_cache(dataset, fake, tmp_path / "kept")
-    other = FakeEncoder("others")
-    embed_with_cache(dataset, other, tmp_path / "kept")
-    assert other.encoded == fake.encoded
+def test_another_encoder_has_embeddings_of_its_own(dataset: Dataset, cache: EmbeddingCache, fake: FakeEncoder):
+    """The embeddings of one encoder are not taken for those of another."""
+    embed_dataset(dataset, fake, cache=cache)
+    other = FakeEncoder("other")
+    embed_dataset(dataset, other, cache=cache)
+    assert other.encoded > 0
 
 
-def test_a_dataset_without_usable_images_is_an_error(tmp_path: Path, fake: FakeEncoder):
-    """The message names the first file."""
-    for label in "ab":
-        (tmp_path / "set" / label).mkdir(parents=True)
-        (tmp_path / "set" / label / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(60))
-    with pytest.raises(DatasetError, match=r"1\.png"):
-        embed_with_cache(load_dataset(tmp_path / "set"), fake, tmp_path / "kept")
+def test_a_full_disk_costs_no_result(
+    dataset: Dataset, cache: EmbeddingCache, fake: FakeEncoder, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    """Where the cache can't be written any more, the dataset is embedded all the same, with a warning."""
 
+    def full(self: EmbeddingCache, vectors: Iterable[NewVector]) -> None:
+        raise CacheError("the disk is full")
 
-def test_vectors_of_other_decoding_rules_are_not_reused(dataset: Dataset, fake: FakeEncoder):
-    """The version of the decoding rules is part of what the cache is for."""
-    contents = hash_dataset(dataset, fake)
-    assert contents.fingerprint(["a"]) == contents.fingerprint(["a"])
-    assert contents.fingerprint(["a"]) != contents.fingerprint(["a"], decoding=1)
+    monkeypatch.setattr(EmbeddingCache, "add", full)
+    with caplog.at_level(logging.WARNING):
+        embedded = embed_dataset(dataset, fake, cache=cache)
+    assert np.array_equal(embedded.vectors, embed_dataset(dataset, fake).vectors)
+    assert [record.message for record in caplog.records] == ["the disk is full"]

@@ -11,6 +11,7 @@ from drawing import drawn
 from fakes import FakeEncoder
 from galleries import Result
 from lookalike import Encoder
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
 from lookalike.evaluation.data.provenance import with_command
 from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, sample_queries
@@ -51,12 +52,12 @@ def load(name: str) -> Encoder:
     return FakeEncoder(name)
 
 
-def made(tmp_path: Path, **datasets: Path) -> Reproduction:
+def made(cache: EmbeddingCache, **datasets: Path) -> Reproduction:
     """A quick reproduction with those three encoders."""
     result = reproduce(
         datasets,
         ["vgg16", "resnet50", "resnet152"],
-        folder=tmp_path / "vectors",
+        cache=cache,
         quick=True,
         load=load,
         near_encoder=FakeEncoder(),
@@ -71,9 +72,9 @@ def report_of(result: Reproduction) -> Document:
     return reproduction_document(result)
 
 
-def test_both_datasets_and_every_encoder_are_in_the_report(tmp_path: Path, animals: Path, rail: Path):
+def test_both_datasets_and_every_encoder_are_in_the_report(cache: EmbeddingCache, animals: Path, rail: Path):
     """Table 1 has a row for each encoder; a missing one has the command to get it; the first that loads is studied."""
-    result = made(tmp_path, rail=rail, catsdogs=animals)
+    result = made(cache, rail=rail, catsdogs=animals)
     assert [experiment.name for experiment in result.experiments] == ["catsdogs", "rail"]
     assert result.encoder.name == "resnet50"
     markdown = markdown_of(report_of(result), "figures")
@@ -84,10 +85,10 @@ def test_both_datasets_and_every_encoder_are_in_the_report(tmp_path: Path, anima
     assert "not comparable" in table
 
 
-def test_the_report_lists_what_is_missing(tmp_path: Path, animals: Path, rail: Path):
+def test_the_report_lists_what_is_missing(cache: EmbeddingCache, animals: Path, rail: Path):
     """A dataset that wasn't named, CLIP's weights and a quick run are notices at the head of the report."""
     for given, absent, option in (("catsdogs", "Railway", "--rail"), ("rail", "Cats vs. Dogs", "--catsdogs")):
-        result = made(tmp_path, **{given: animals if given == "catsdogs" else rail})
+        result = made(cache, **{given: animals if given == "catsdogs" else rail})
         assert [missing.fix for missing in result.missing] == [
             f"{option} DATASET",
             "lookalike encoders pull clip-vit-b-32 (the method's own), or lookalike encoders pull clip-vit-b-32-256",
@@ -98,9 +99,9 @@ def test_the_report_lists_what_is_missing(tmp_path: Path, animals: Path, rail: P
         assert "> **Note.** A quick run" in markdown
 
 
-def test_every_figure_has_a_number_and_a_sentence_of_method(tmp_path: Path, rail: Path):
+def test_every_figure_has_a_number_and_a_sentence_of_method(cache: EmbeddingCache, rail: Path):
     """On the page and in Markdown, in the same order; the figures of the Markdown are files that the report names."""
-    report = report_of(made(tmp_path, rail=rail))
+    report = report_of(made(cache, rail=rail))
     markdown, page = markdown_of(report, "figures"), page_of(report)
     numbers = re.findall(r"\*\*Figure (\d+)\. [^*]+\*\* \S+", markdown)
     assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
@@ -114,24 +115,24 @@ def test_every_figure_has_a_number_and_a_sentence_of_method(tmp_path: Path, rail
     assert all(block.method for block in report.blocks if isinstance(block, Figure))
 
 
-def test_the_pipeline_has_the_values_of_the_stamp(tmp_path: Path, rail: Path):
+def test_the_pipeline_has_the_values_of_the_stamp(cache: EmbeddingCache, rail: Path):
     """Name, size, dimension, precision and gallery are those that ran."""
-    result = made(tmp_path, rail=rail)
+    result = made(cache, rail=rail)
     (drawing,) = (drawing for drawing in report_of(result).drawings() if drawing.slug == "figure-pipeline")
     for words in ("resnet50", "fp32", "49", "32 \N{MULTIPLICATION SIGN} 32", "12 images"):
         assert words in drawing.content, words
 
 
-def test_the_page_needs_nothing_else_and_names_what_made_it(tmp_path: Path, animals: Path, rail: Path):
+def test_the_page_needs_nothing_else_and_names_what_made_it(cache: EmbeddingCache, animals: Path, rail: Path):
     """No file beside it, all elements closed, with stamps, seed, versions, machine and command."""
-    page = page_of(report_of(made(tmp_path, rail=rail, catsdogs=animals)))
+    page = page_of(report_of(made(cache, rail=rail, catsdogs=animals)))
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     for words in ("stamp", "Seed", "numpy", "Machine", "lookalike reproduce as it was typed"):
         assert words in page, words
     _Nesting().check(page)
 
 
-def test_a_second_run_encodes_nothing_and_makes_the_same_report(tmp_path: Path, rail: Path):
+def test_a_second_run_encodes_nothing_and_makes_the_same_report(cache: EmbeddingCache, rail: Path):
     """Every vector is stored; page and Markdown are the same byte for byte."""
     encoders: list[FakeEncoder] = []
 
@@ -143,7 +144,7 @@ def test_a_second_run_encodes_nothing_and_makes_the_same_report(tmp_path: Path, 
         return reproduce(
             {"rail": rail},
             ["resnet50"],
-            folder=tmp_path / "vectors",
+            cache=cache,
             quick=True,
             load=counted,
             near_encoder=counted("resnet50"),
@@ -158,39 +159,39 @@ def test_a_second_run_encodes_nothing_and_makes_the_same_report(tmp_path: Path, 
     assert markdown_of(first, "figures") == markdown_of(second, "figures")
 
 
-def test_rankings_are_drawn_by_the_seed(tmp_path: Path, rail: Path):
+def test_rankings_are_drawn_by_the_seed(cache: EmbeddingCache, rail: Path):
     """Every class has its queries, the same for the same seed, whatever their results."""
-    (experiment,) = made(tmp_path, rail=rail).experiments
+    (experiment,) = made(cache, rail=rail).experiments
     chosen = sample_queries(experiment.evaluation, seed=0)
     labels = [experiment.evaluation.query(number).label for number in chosen]
     assert labels == ["clip"] * 3 + ["joint"] * 3
     assert chosen == sample_queries(experiment.evaluation, seed=0)
 
 
-def test_scenes_are_measured_if_groups_are_given(tmp_path: Path, animals: Path, rail: Path):
+def test_scenes_are_measured_if_groups_are_given(cache: EmbeddingCache, animals: Path, rail: Path):
     """With groups there is a table and a figure of scenes; without, the report says why not."""
-    animal, railway = made(tmp_path, rail=rail, catsdogs=animals).experiments
+    animal, railway = made(cache, rail=rail, catsdogs=animals).experiments
     assert animal.angles is None
     assert railway.angles is not None
     assert {railway.angles.query(number).row.group for number in railway.scenes} == {f"scene {n}" for n in range(4)}
-    markdown = markdown_of(report_of(made(tmp_path, rail=rail, catsdogs=animals)), "figures")
+    markdown = markdown_of(report_of(made(cache, rail=rail, catsdogs=animals)), "figures")
     assert "> **Note.** Not measured: " in markdown
     assert "no groups are given" in markdown
     assert "figure-angles-rail.jpg" in markdown
 
 
-def test_unusable_input_is_an_error(tmp_path: Path, rail: Path):
+def test_unusable_input_is_an_error(rail: Path, cache: EmbeddingCache):
     """No dataset, a dataset of another name, and no encoder that loads are one error each."""
     with pytest.raises(EvaluationError, match="catsdogs or rail"):
-        reproduce({}, folder=tmp_path)
+        reproduce({}, cache=cache)
     with pytest.raises(EvaluationError, match="catsdogs or rail"):
-        reproduce({"birds": rail}, folder=tmp_path)
+        reproduce({"birds": rail}, cache=cache)
 
     def absent(_: object) -> Encoder:
         raise EncoderError("not here")
 
     with pytest.raises(EvaluationError, match="not here"):
-        reproduce({"rail": rail}, ["resnet50"], folder=tmp_path, load=absent)
+        reproduce({"rail": rail}, ["resnet50"], cache=cache, load=absent)
 
 
 def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Path, rail: Path, call: Cli):

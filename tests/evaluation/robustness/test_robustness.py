@@ -16,7 +16,8 @@ from drawing import draw, drawn
 from fakes import FakeEncoder
 from galleries import Result
 from lookalike import Encoder
-from lookalike.errors import DatasetError, EvaluationError, OutputError, UnknownCorruptionError
+from lookalike.embedding.vector_cache import EmbeddingCache, user_folder
+from lookalike.errors import DatasetError, EvaluationError, UnknownCorruptionError
 from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, standardise
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.sampling import subset
@@ -53,20 +54,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path, tmp_path: Path, fake: FakeEncoder) -> Callable[..., Robustness]:
+def run(folder: Path, cache: EmbeddingCache, fake: FakeEncoder) -> Callable[..., Robustness]:
     """Measure a small grid with the fake encoder; vectors are stored, so that a second run is fast."""
 
     def measure(**options: object) -> Robustness:
-        options = {"corruptions": NAMES, "severities": (1, 5), "seed": 2, "folder": tmp_path / "vectors"} | options
+        options = {"corruptions": NAMES, "severities": (1, 5), "seed": 2, "cache": cache} | options
         return measure_robustness(load_dataset(folder), fake, **options)  # type: ignore[arg-type]
 
     return measure
 
 
-def vectors_of(folder: Path, tmp_path: Path, fake: FakeEncoder, target: str) -> GridVectors:
+def vectors_of(folder: Path, cache: EmbeddingCache, fake: FakeEncoder, target: str) -> GridVectors:
     """The vectors of the same grid."""
     versions = versions_of(grid(select_corruptions(NAMES), (1, 5)), target)  # type: ignore[arg-type]
-    return encode_grid(load_dataset(folder), fake, versions, seed=2, folder=tmp_path / "vectors")
+    (vectors,) = encode_grid(load_dataset(folder), [fake], versions, seed=2, cache=cache)
+    return vectors
 
 
 def first_hits(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -85,10 +87,10 @@ def value(measured: Robustness, corruption: str, severity: int, key: str = "prec
 
 @pytest.mark.parametrize("target", ["query", "gallery", "both"])
 def test_the_target_is_corrupted(
-    target: str, run: Callable[..., Robustness], folder: Path, tmp_path: Path, fake: FakeEncoder
+    target: str, run: Callable[..., Robustness], folder: Path, cache: EmbeddingCache, fake: FakeEncoder
 ):
     """Metrics equal a direct computation with corrupted vectors for the target and clean ones otherwise."""
-    measured, vectors = run(target=target), vectors_of(folder, tmp_path, fake, target)
+    measured, vectors = run(target=target), vectors_of(folder, cache, fake, target)
     labels = np.array([row.label for row in vectors.rows])
     for name in NAMES:
         for severity in CORRUPTIONS[name].severities[::4]:
@@ -100,10 +102,10 @@ def test_the_target_is_corrupted(
 
 
 def test_a_mixed_gallery_shows_the_effect_of_condition(
-    run: Callable[..., Robustness], folder: Path, tmp_path: Path, fake: FakeEncoder
+    run: Callable[..., Robustness], folder: Path, cache: EmbeddingCache, fake: FakeEncoder
 ):
     """Every query is searched clean and corrupted; the shares of corrupted first hits equal a direct computation."""
-    measured, vectors = run(target="mixed"), vectors_of(folder, tmp_path, fake, "mixed")
+    measured, vectors = run(target="mixed"), vectors_of(folder, cache, fake, "mixed")
     labels = np.array([row.label for row in vectors.rows])
     for name in ("gaussian_noise", "darkness"):
         corrupted = mixed_gallery_mask(vectors.digests, name, seed=2)
@@ -130,18 +132,18 @@ def test_a_mixed_gallery_shows_the_effect_of_condition(
     assert dark.pull > 0.5  # an encoder of mean colours ranks by light
 
 
-def test_copies_of_the_query_are_junk_for_every_target(folder: Path, tmp_path: Path, fake: FakeEncoder):
+def test_copies_of_the_query_are_junk_for_every_target(folder: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """A copy under another name has no effect on metrics, clean or corrupted."""
     (folder / "a" / "copy.png").write_bytes((folder / "a" / "1.png").read_bytes())
     for target in ("query", "gallery", "both"):
-        options = {"corruptions": ["flip"], "target": target, "seed": 2, "folder": tmp_path / "vectors"}
+        options = {"corruptions": ["flip"], "target": target, "seed": 2, "cache": cache}
         measured = measure_robustness(load_dataset(folder), fake, **options)  # type: ignore[arg-type]
-        vectors = encode_grid(
+        (vectors,) = encode_grid(
             load_dataset(folder),
-            fake,
+            [fake],
             versions_of(grid(select_corruptions(["flip"])), target),
             seed=2,
-            folder=tmp_path / "vectors",
+            cache=cache,
         )
         (cell,) = measured.results.corruptions[0].cells
         paths = [row.path for row in vectors.rows]
@@ -187,13 +189,11 @@ def test_retention_is_a_ratio_of_differences_from_chance(run: Callable[..., Robu
     assert all(metric.retention == pytest.approx(1) for metric in results.clean.values())
 
 
-def test_retention_is_none_when_clean_is_at_chance(folder: Path, tmp_path: Path, fake: FakeEncoder):
+def test_retention_is_none_when_clean_is_at_chance(folder: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """Retention is None when the clean metric is at chance, and the page shows n/a."""
     dataset = load_dataset(folder)
     rows = tuple(replace(row, label="xy"[number % 2]) for number, row in enumerate(dataset.rows))
-    measured = measure_robustness(
-        replace(dataset, rows=rows), fake, corruptions=["flip"], junk="none", folder=tmp_path / "vectors"
-    )
+    measured = measure_robustness(replace(dataset, rows=rows), fake, corruptions=["flip"], junk="none", cache=cache)
     low = [
         key for key in measured.metric_names if measured.results.clean[key].value - measured.results.chance[key] < 0.05
     ]
@@ -213,50 +213,52 @@ def test_the_same_input_gives_the_same_report(run: Callable[..., Robustness]):
     assert reports[0] == reports[1]
 
 
-def test_precision_at_10_needs_ten_images_in_the_gallery(folder: Path, tmp_path: Path, fake: FakeEncoder):
+def test_precision_at_10_needs_ten_images_in_the_gallery(folder: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """With fewer than ten images to search, a note replaces precision@10."""
     dataset = subset(load_dataset(folder), 3, seed=0)
-    measured = measure_robustness(dataset, fake, corruptions=["flip"], folder=tmp_path / "vectors")
+    measured = measure_robustness(dataset, fake, corruptions=["flip"], cache=cache)
     assert measured.metric_names == ("precision@1", "map")
     assert any("precision@10 is left out" in note for note in measured.notes)
     assert any("9 of 15 images" in note for note in measured.notes)
 
 
-def test_both_junk_rules_are_reported_if_both_columns_exist(folder: Path, tmp_path: Path, fake: FakeEncoder):
+def test_both_junk_rules_are_reported_if_both_columns_exist(folder: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """The requested rule comes first, the other one second."""
     dataset = load_dataset(folder)
     rows = tuple(
         replace(row, group=f"g{number % 5 // 2}{row.label}", visit=f"v{number % 2}")
         for number, row in enumerate(dataset.rows)
     )
-    options = {"corruptions": ["flip"], "folder": tmp_path / "vectors"}
+    options = {"corruptions": ["flip"], "cache": cache}
     measured = measure_robustness(replace(dataset, rows=rows), fake, junk="visit", **options)  # type: ignore[arg-type]
     assert measured.results.junk == "visit"
     assert [other.junk for other in measured.others] == ["group"]
     assert "Under the junk rule group" in page(robustness_document(measured))
 
 
-def test_a_split_is_respected(folder: Path, tmp_path: Path, fake: FakeEncoder):
+def test_a_split_is_respected(folder: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """Queries and gallery are those of the split."""
     dataset = load_dataset(folder)
     rows = tuple(
         replace(row, split="query" if number % 5 == 0 else "gallery") for number, row in enumerate(dataset.rows)
     )
-    measured = measure_robustness(replace(dataset, rows=rows), fake, corruptions=["flip"], folder=tmp_path / "vectors")
+    measured = measure_robustness(replace(dataset, rows=rows), fake, corruptions=["flip"], cache=cache)
     assert (measured.results.scored, measured.gallery) == (3, 12)
 
 
 @pytest.mark.slow
-def test_examples_are_what_the_encoder_received(run: Callable[..., Robustness], fake: FakeEncoder):
+def test_examples_are_what_the_encoder_received(
+    run: Callable[..., Robustness], cache: EmbeddingCache, fake: FakeEncoder
+):
     """Embedding the example images gives the stored vectors, also for corruptions with donors."""
     with_donors = [name for name, corruption in CORRUPTIONS.items() if corruption.donor]
     measured = run(corruptions=[*NAMES, *with_donors])
-    vectors = encode_grid(
+    (vectors,) = encode_grid(
         measured.dataset,
-        fake,
+        [fake],
         versions_of(grid(select_corruptions([*NAMES, *with_donors]), (1, 5)), "query"),
         seed=2,
-        folder=measured.folder.parent,
+        cache=cache,
     )
     for example in examples(measured, 4):
         for severity, image in example.images:
@@ -267,14 +269,14 @@ def test_examples_are_what_the_encoder_received(run: Callable[..., Robustness], 
             )
 
 
-def test_donors_are_from_another_class_or_group(folder: Path, tmp_path: Path, fake: FakeEncoder):
+def test_donors_are_from_another_class_or_group(folder: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """A background never comes from the image's own group or, except in the control, from its class."""
     with_donors = [name for name, one in CORRUPTIONS.items() if one.donor]
     dataset = load_dataset(folder)
     dataset = replace(
         dataset, rows=tuple(replace(row, group=f"{row.label}{n % 2}") for n, row in enumerate(dataset.rows))
     )
-    measured = measure_robustness(dataset, fake, corruptions=with_donors, severities=[5], folder=tmp_path / "vectors")
+    measured = measure_robustness(dataset, fake, corruptions=with_donors, severities=[5], cache=cache)
     assert measured.donors is not None
     for number, row in enumerate(measured.donors.rows):
         other = measured.donors.rows[measured.donors.candidates(number, "other_class", 1)[0]]
@@ -286,15 +288,17 @@ def test_donors_are_from_another_class_or_group(folder: Path, tmp_path: Path, fa
 
 
 @pytest.mark.parametrize("target", ["query", "gallery", "both"])
-def test_an_image_and_its_donor_are_junk_to_each_other(target: str, folder: Path, tmp_path: Path, fake: FakeEncoder):
+def test_an_image_and_its_donor_are_junk_to_each_other(
+    target: str, folder: Path, cache: EmbeddingCache, fake: FakeEncoder
+):
     """Metrics, and the clean metrics they are compared with, equal a direct computation without the other image."""
     name = "background_same_class"
-    options = {"seed": 2, "folder": tmp_path / "vectors"}
+    options = {"seed": 2, "cache": cache}
     measured = measure_robustness(
         load_dataset(folder), fake, corruptions=[name], severities=[5], target=target, **options
     )  # type: ignore[arg-type]
     versions = versions_of(grid(select_corruptions([name]), [5]), target)  # type: ignore[arg-type]
-    vectors = encode_grid(load_dataset(folder), fake, versions, **options)  # type: ignore[arg-type]
+    (vectors,) = encode_grid(load_dataset(folder), [fake], versions, **options)  # type: ignore[arg-type]
     labels = np.array([row.label for row in vectors.rows])
     corrupted, second = Version(name, 5), Version(name, 5, 2)
     queries = CLEAN if target == "gallery" else corrupted
@@ -321,18 +325,18 @@ def test_an_image_and_its_donor_are_junk_to_each_other(target: str, folder: Path
     assert found.retention == pytest.approx((found.value - found.chance) / (found.clean - found.chance))
 
 
-def test_a_donor_that_is_the_only_relevant_image_stays(tmp_path: Path, fake: FakeEncoder):
+def test_a_donor_that_is_the_only_relevant_image_stays(tmp_path: Path, cache: EmbeddingCache, fake: FakeEncoder):
     """In a class of two, the other image is the donor, and stays because the query has nothing else to find."""
     for number in range(4):
         drawn(tmp_path / "set" / "ab"[number // 2] / f"{number}.png", number, (80, 64))
     measured = measure_robustness(
-        tmp_path / "set", fake, corruptions=["background_same_class"], severities=[5], folder=tmp_path / "vectors"
+        tmp_path / "set", fake, corruptions=["background_same_class"], severities=[5], cache=cache
     )
     assert measured.results.scored == 4
     assert not math.isnan(value(measured, "background_same_class", 5))
 
 
-def test_invalid_arguments_are_errors(run: Callable[..., Robustness], tmp_path: Path):
+def test_invalid_arguments_are_errors(run: Callable[..., Robustness], tmp_path: Path, cache: EmbeddingCache):
     """Unknown corruptions, families, severities, targets and junk rules raise errors of their own."""
     with pytest.raises(UnknownCorruptionError, match="gaussian_noise"):
         run(corruptions=["gausian_noise"])
@@ -346,14 +350,11 @@ def test_invalid_arguments_are_errors(run: Callable[..., Robustness], tmp_path: 
         run(target="neither")
     with pytest.raises(EvaluationError, match="column visit"):
         run(junk="visit")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError):
-        run(folder=tmp_path / "file")
     one = tmp_path / "one" / "a"
     drawn(one / "1.png", 1)
     drawn(one / "2.png", 2)
     with pytest.raises(DatasetError, match="one class"):
-        measure_robustness(one.parent, folder=tmp_path / "vectors")
+        measure_robustness(one.parent, cache=cache)
 
 
 @pytest.mark.slow
@@ -373,6 +374,7 @@ def test_real_photos_lose_more_at_higher_severity(
         tmp_path / "set",
         *("--corruption", "gaussian_noise", "--corruption", "defocus", "--severity", "1,5"),
         *("--encoder", "efficientnet-lite2", "--out", tmp_path / "out"),
+        LOOKALIKE_CACHE_GB="1",
     )
     assert done.code == 0, done.err
     answer = json.loads((tmp_path / "out" / "robustness.json").read_text())
@@ -385,12 +387,9 @@ def test_real_photos_lose_more_at_higher_severity(
         assert harsh["value"] < mild["value"]
         assert harsh["retention"] < 1
     assert "<svg" in (tmp_path / "out" / "robustness.html").read_text()
-    again = measure_robustness(
-        tmp_path / "set",
-        encoder,
-        corruptions=["gaussian_noise", "defocus"],
-        severities=[1, 5],
-        folder=tmp_path / "out" / "vectors",
-    )
+    with EmbeddingCache(user_folder()) as cache:
+        again = measure_robustness(
+            tmp_path / "set", encoder, corruptions=["gaussian_noise", "defocus"], severities=[1, 5], cache=cache
+        )
     assert again.encoded_count == 0
     assert again.results.clean["map"].value == answer["clean"]["map"]["value"]

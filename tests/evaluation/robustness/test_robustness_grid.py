@@ -65,16 +65,18 @@ def test_only_the_target_both_needs_a_second_draw():
     assert image_key(b"x", 1) != image_key(b"x", 2)
 
 
-def test_the_name_of_a_version_depends_on_its_parameters(monkeypatch: pytest.MonkeyPatch):
-    """After a change of a corruption's parameters, stored vectors are not reused."""
+def test_what_describes_a_version_are_its_parameters(monkeypatch: pytest.MonkeyPatch):
+    """After a change of a corruption's parameters, or with another seed, kept vectors are not reused."""
     from dataclasses import replace
 
-    before = Version("fog", 3).name
+    before = Version("fog", 3).describe(0)
+    assert Version("fog", 3).describe(1) != before
+    assert CLEAN.describe(1) == CLEAN.describe(0)
     fog = CORRUPTIONS["fog"]
     values = {name: tuple(2 * number for number in numbers) for name, numbers in fog.parameter_values.items()}
     changed = dict(CORRUPTIONS) | {"fog": replace(fog, parameter_values=values)}
     monkeypatch.setattr(grid_module, "CORRUPTIONS", changed)
-    assert Version("fog", 3).name != before
+    assert Version("fog", 3).describe(0) != before
 
 
 def test_half_of_a_mixed_gallery_is_corrupted():

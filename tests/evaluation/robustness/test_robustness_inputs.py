@@ -10,6 +10,7 @@ from PIL import Image
 
 from drawing import draw
 from fakes import FakeEncoder
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.errors import DatasetError, EvaluationError
 from lookalike.evaluation.corruptions.background import object_pixels
 from lookalike.evaluation.data.load import load_dataset
@@ -35,8 +36,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, **options: object) -> Robustness:
-    """Measure with the fake encoder, with vectors stored next to the folder."""
-    arguments = {"corruptions": ["background_blur"], "severities": (3,), "folder": folder.parent / "vectors"} | options
+    """Measure with the fake encoder."""
+    arguments = {"corruptions": ["background_blur"], "severities": (3,)} | options
     return measure_robustness(load_dataset(folder), FakeEncoder(), **arguments)  # type: ignore[arg-type]
 
 
@@ -86,8 +87,8 @@ def test_any_integer_is_a_seed(folder: Path, seed: int):
     assert run(folder, seed=seed).results.scored == 10
 
 
-def test_an_unknown_junk_rule_is_an_error_before_encoding(folder: Path):
-    """The error lists the rules, and no vectors are stored."""
+def test_an_unknown_junk_rule_is_an_error_before_encoding(folder: Path, cache: EmbeddingCache):
+    """The error lists the rules, and no vectors are kept."""
     with pytest.raises(EvaluationError, match="group, visit, none"):
-        run(folder, junk="scene")
-    assert not (folder.parent / "vectors").exists()
+        run(folder, junk="scene", cache=cache)
+    assert cache.usage() == []

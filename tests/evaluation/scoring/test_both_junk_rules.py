@@ -9,6 +9,7 @@ import pytest
 
 from drawing import drawn
 from fakes import FakeEncoder
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.evaluation.experiments.compare import compare
 from lookalike.evaluation.experiments.evaluate import evaluate
 from lookalike.evaluation.robustness.robustness import measure_robustness
@@ -111,13 +112,11 @@ def test_macro_and_chance_are_shown_on_narrow_screens(tmp_path: Path):
     assert f'<small class="compact">{words}</small>' in page(evaluation_document(found))
 
 
-def test_reports_do_not_claim_missing_groups(tmp_path: Path):
+def test_reports_do_not_claim_missing_groups(tmp_path: Path, cache: EmbeddingCache):
     """Without groups, no report says that groups were junk or were resampled."""
     folder = labelled(tmp_path / "set", "visit")
     found = compare(folder, [FakeEncoder("one"), FakeEncoder("two")], ks=(1, 5))
-    damaged = measure_robustness(
-        folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors"
-    )
+    damaged = measure_robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), cache=cache)
     texts = [
         terminal_text(comparison_document(found)),
         markdown(comparison_document(found)),
@@ -151,12 +150,10 @@ def test_few_groups_are_not_tested(tmp_path: Path):
     assert "With fewer than 10 groups there is no interval and no test." in text
 
 
-def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):
+def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path, cache: EmbeddingCache):
     """Each junk rule has its own clean metrics and chance levels."""
     folder = labelled(tmp_path / "set", "group", "visit")
-    found = measure_robustness(
-        folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors"
-    )
+    found = measure_robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), cache=cache)
     other = found.others[0]
     assert other.junk == "visit"
     block = terminal_text(robustness_document(found)).split("Under the junk rule visit")[1].splitlines()
@@ -168,12 +165,10 @@ def test_robustness_reports_clean_and_chance_for_each_rule(tmp_path: Path):
     assert f"<tr><th><span>chance</span></th><td><span>{other.chance['precision@1']:.3f}</span></td>" in html
 
 
-def test_robustness_reports_excluded_queries(tmp_path: Path):
+def test_robustness_reports_excluded_queries(tmp_path: Path, cache: EmbeddingCache):
     """Queries with R = 0 are reported by class and reason, in text, page and JSON."""
     folder = labelled(tmp_path / "set", "group")
-    found = measure_robustness(
-        folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), folder=tmp_path / "vectors"
-    )
+    found = measure_robustness(folder, FakeEncoder(), corruptions=["darkness"], severities=(3,), cache=cache)
     (exclusion,) = found.results.exclusions
     text = terminal_text(robustness_document(found))
     assert (exclusion.label, exclusion.count) == ("b", 4)

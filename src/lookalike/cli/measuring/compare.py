@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lookalike.cli.measuring.experiment import command_line, deliver, read_dataset
+from lookalike.cli.measuring.experiment import command_line, deliver, embedding_cache, read_dataset
 from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
     dataset_argument,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _DETAILS = f"""\
 {DATASET_DETAILS}
 
-The first --encoder is the reference that the others are tested against (paired, whole groups' signs flipped, Holm's
+The first --encoder is the reference that the others are tested against (Student's t of paired differences, Holm's
 correction): testing against the best row would be selection. An encoder whose weights aren't on this machine is listed
 as missing, with the command that downloads them; --yes downloads them first. The published values of the method are
 listed separately, because their metric and split aren't known."""
@@ -57,13 +57,14 @@ def compare(options: Options) -> int:
     dataset = read_dataset(options)
     folder = output_folder(options.out) if options.out else None
     options.encoder = options.encoder or known_encoders()
-    with stage_progress() as progress:
+    with embedding_cache() as cache, stage_progress() as progress:
         comparison = compare(
             dataset,
             options.encoder,
             ks=options.k,
             junk=options.junk,
             seed=options.seed,
+            cache=cache,
             progress=progress,
             load=lambda name: _load(options, name),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from lookalike.cli.measuring.experiment import command_line, deliver, own_or_named, read_dataset
+from lookalike.cli.measuring.experiment import command_line, deliver, embedding_cache, own_or_named, read_dataset
 from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
     OWN_OR_BEST,
@@ -64,13 +64,14 @@ def evaluate(options: Options) -> int:
 
     dataset, encoder = _input(options)
     folder = output_folder(options.out) if options.out else None
-    with stage_progress() as progress:
+    with embedding_cache() as cache, stage_progress() as progress:
         evaluation = evaluate(
             dataset,
             encoder,
             ks=options.k,
             junk=options.junk,
             seed=options.seed,
+            cache=cache,
             progress=progress,
         )
     further = () if options.embeddings is None else ("--embeddings", options.embeddings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lookalike.cli.options.command import Options, wrong_usage
@@ -12,9 +13,10 @@ from lookalike.cli.terminal.progress import progress_bar
 from lookalike.text import command_text, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lookalike.embedding.vector_cache import EmbeddingCache
     from lookalike.encoders.encoder import Encoder
     from lookalike.evaluation.data.dataset import Dataset
     from lookalike.evaluation.data.embedded import EmbeddedDataset
@@ -59,12 +61,23 @@ def own_or_named(options: Options, dataset: Dataset) -> Encoder:
     return load(options, options.encoder or "auto")
 
 
+@contextmanager
+def embedding_cache() -> Iterator[EmbeddingCache]:
+    """The user's cache of embeddings; if it can't be used, one that lasts as long, with a warning."""
+    from lookalike.embedding.vector_cache import EmbeddingCache
+
+    with EmbeddingCache.of_user() as cache:
+        if cache.problem:
+            problem(f"embeddings are not kept after this run: {cache.problem}")
+        yield cache
+
+
 def embed(dataset: Dataset, encoder: Encoder, *, quiet: bool = False) -> EmbeddedDataset:
     """The dataset's embeddings, with a progress bar; reports skipped images unless ``quiet``."""
     from lookalike.evaluation.data.embedded import embed_dataset
 
-    with progress_bar(encoder.spec.name) as progress:
-        embedded = embed_dataset(dataset, encoder, progress=progress)
+    with embedding_cache() as cache, progress_bar(encoder.spec.name) as progress:
+        embedded = embed_dataset(dataset, encoder, cache=cache, progress=progress)
     if embedded.skipped and not quiet:
         first = embedded.skipped[0]
         problem(f"{len(embedded.skipped):,} skipped, the first {printable(first.path)}: {first.reason}")

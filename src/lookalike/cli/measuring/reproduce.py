@@ -10,7 +10,7 @@ import rich_click as click
 
 from lookalike.cli.measuring.angles import angles_files
 from lookalike.cli.measuring.compare import comparison_files
-from lookalike.cli.measuring.experiment import command_line
+from lookalike.cli.measuring.experiment import command_line, embedding_cache
 from lookalike.cli.measuring.options import DATASET_DETAILS, allow_outside_option, seed_option
 from lookalike.cli.measuring.robustness import robustness_files
 from lookalike.cli.options.command import Options, command, wrong_usage
@@ -60,11 +60,11 @@ def reproduce(options: Options) -> int:
         wrong_usage("a dataset is required: --catsdogs DATASET, --rail DATASET, or both")
     folder = output_folder(options.out)
     datasets = {name: load_dataset(source, allow_outside=options.allow_outside) for name, source in sources.items()}
-    with stage_progress() as progress:
+    with embedding_cache() as cache, stage_progress() as progress:
         reproduction = reproduce(
             datasets,
             options.encoder,
-            folder=folder / "vectors",
+            cache=cache,
             quick=options.quick,
             limit=options.limit or LIMIT,
             seed=options.seed,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from lookalike.cli.measuring.experiment import command_line, deliver, own_or_named, read_dataset
+from lookalike.cli.measuring.experiment import command_line, deliver, embedding_cache, own_or_named, read_dataset
 from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
     OWN_OR_BEST,
@@ -36,8 +36,8 @@ _DETAILS = f"""\
 
 Every image is made upright, scaled to 512 pixels along its shorter side, and corrupted by each corruption at each
 severity; retrieval is measured on each of them, and compared with the same images clean. --list prints all corruptions.
-You can interrupt it at any time: vectors are stored (in FOLDER/vectors with --out), and the next run with the same
-images, encoder and seed continues from there, even with more corruptions."""
+You can interrupt it at any time: embeddings are kept (see lookalike cache), and the next run with the same images,
+encoder and seed continues from there, even with more corruptions."""
 
 _MUCH = 1_000_000_000
 """Bytes on disk that are announced before they are written."""
@@ -100,7 +100,7 @@ def robustness(options: Options) -> int:
     folder = output_folder(options.out) if options.out else None
     encoder = own_or_named(options, dataset)
     _announce(len(dataset.rows) * len(versions_of(cells, options.target)), encoder.spec.dimension)
-    with stage_progress() as progress:
+    with embedding_cache() as cache, stage_progress() as progress:
         result = measure_robustness(
             dataset,
             encoder,
@@ -110,7 +110,7 @@ def robustness(options: Options) -> int:
             target=options.target,
             junk=options.junk,
             seed=options.seed,
-            folder=None if folder is None else folder / "vectors",
+            cache=cache,
             progress=progress,
         )
     result = with_command(result, command_line(options, "robustness", *_own_arguments(options), encoder=encoder))

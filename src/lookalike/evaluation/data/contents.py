@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lookalike.embedding.files import embed_files
 from lookalike.encoders.encoder import Encoder
@@ -17,7 +15,6 @@ from lookalike.errors import DatasetError
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.images.files import FileStat, FoundFile, SkipKind, Skipped
 from lookalike.images.formats import EXTENSIONS
-from lookalike.images.rules import DECODING_VERSION
 from lookalike.text import printable
 
 NO_STAT: Final = FileStat(-1, -1, -1)
@@ -33,24 +30,19 @@ class HashedDataset:
     digests: tuple[bytes, ...]
     skipped: tuple[Skipped, ...]
 
-    def fingerprint(self, settings: Sequence[Any], decoding: int = DECODING_VERSION) -> str:
-        """A fingerprint (32 hexadecimal digits) of the rows, their files and the JSON-serialisable ``settings``.
+    def mask_digests(self) -> list[bytes]:
+        """The SHA-256 of each row's mask; empty where it has none.
 
-        ``decoding`` is the version of the decoding rules, so that vectors made under others are not reused.
         Raises :class:`~lookalike.errors.DatasetError` where a mask can't be read.
         """
-        entries = [
-            (row.path, row.label, row.group, digest.hex(), self._mask_digest(row))
-            for row, digest in zip(self.rows, self.digests, strict=True)
-        ]
-        return hashlib.sha256(json.dumps([decoding, *settings, entries]).encode()).hexdigest()[:32]
+        return [self._mask_digest(row) for row in self.rows]
 
-    def _mask_digest(self, row: Row) -> str | None:
+    def _mask_digest(self, row: Row) -> bytes:
         mask = self.dataset.mask(row)
         if mask is None:
-            return None
+            return b""
         try:
-            return file_sha256(mask)
+            return bytes.fromhex(file_sha256(mask))
         except OSError as error:
             raise DatasetError(
                 f"{printable(mask)}: can't read this mask ({error.strerror}). Correct or remove the mask column of "

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.embedding.files import embed_files
+from lookalike.embedding.cached_files import CachedFiles
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.encoders.encoder import Encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import GalleryError
@@ -59,9 +60,10 @@ class EmbeddedDataset:
 
     ``rows`` are those with a usable image, in the dataset's order; ``vectors`` float32 (n, dimension) their embeddings,
     each of length 1; ``digests`` the SHA-256 of their files' bytes (32 bytes each). Rows of equal content have equal
-    vectors. ``skipped`` are the unusable files, with reasons. ``reused`` is the number of vectors taken from the
-    gallery's store; the others were computed in ``seconds``. ``images_per_second`` is 0 where none was computed.
-    ``spec`` says which encoder it was, or where the embeddings are from if they were computed elsewhere.
+    vectors. ``skipped`` are the unusable files, with reasons. ``reused`` is the number of vectors taken from a gallery
+    or the cache; the others were computed in ``seconds``. ``images_per_second`` is the speed of the run that computed
+    them, 0 where it isn't known. ``spec`` says which encoder it was, or where the embeddings are from if they were
+    computed elsewhere.
     """
 
     dataset: Dataset
@@ -91,13 +93,16 @@ class EmbeddedDataset:
         return np.array(queries, np.intp), np.array(gallery, np.intp)
 
 
-def embed_dataset(dataset: Dataset, encoder: Encoder, *, progress: Progress | None = None) -> EmbeddedDataset:
+def embed_dataset(
+    dataset: Dataset, encoder: Encoder, *, cache: EmbeddingCache | None = None, progress: Progress | None = None
+) -> EmbeddedDataset:
     """Embed every image of ``dataset``; unusable ones are skipped with the reason.
 
-    If the images are in a gallery made with the same encoder, the embeddings of unchanged files are reused. The format
-    is read from a file's content, not its name: a PNG called ``.jpg`` is used. ``progress`` is called with the numbers
-    of files done and in total. Raises :class:`~lookalike.errors.DatasetError` where no image can be used, or one can't
-    and the dataset requires all.
+    If the images are in a gallery made with the same encoder, the embeddings of unchanged files are reused, and so are
+    those in ``cache``, where new ones are kept: an interrupted run goes on where it was. The format is read from a
+    file's content, not its name: a PNG called ``.jpg`` is used. ``progress`` is called with the numbers of files done
+    and in total. Raises :class:`~lookalike.errors.DatasetError` where no image can be used, or one can't and the
+    dataset requires all.
     """
     started = time.monotonic()
     stored = _gallery_embeddings(dataset, encoder)
@@ -112,8 +117,9 @@ def embed_dataset(dataset: Dataset, encoder: Encoder, *, progress: Progress | No
             done[number] = known[1:]
         else:
             to_read.append(number)
-    reused = len(done)
-    for number, outcome in zip(to_read, _embed_rows(dataset, encoder, to_read, reused, progress), strict=True):
+    in_gallery = len(done)
+    files = CachedFiles(encoder, cache)
+    for number, outcome in zip(to_read, _embed_rows(dataset, files, to_read, in_gallery, progress), strict=True):
         if isinstance(outcome, Skipped):
             skipped.append(outcome)
             if dataset.requires_all:
@@ -124,7 +130,6 @@ def embed_dataset(dataset: Dataset, encoder: Encoder, *, progress: Progress | No
     check_usable(dataset, len(done), skipped)
     usable = sorted(done)
     digests = tuple(done[number][0] for number in usable)
-    computed = len(done) - reused
     return EmbeddedDataset(
         dataset=dataset,
         vectors=_equal_for_copies(digests, np.stack([done[number][1] for number in usable])),
@@ -133,22 +138,22 @@ def embed_dataset(dataset: Dataset, encoder: Encoder, *, progress: Progress | No
         skipped=(*dataset.skipped, *skipped),
         spec=encoder.spec,
         seconds=seconds,
-        images_per_second=computed / seconds if computed and seconds > 0 else 0.0,
-        reused=reused,
+        images_per_second=files.images_per_second(seconds, all_computed=files.computed == len(done)),
+        reused=len(done) - files.computed,
     )
 
 
 def _embed_rows(
-    dataset: Dataset, encoder: Encoder, numbers: list[int], done: int, progress: Progress | None
+    dataset: Dataset, embedding: CachedFiles, numbers: list[int], done: int, progress: Progress | None
 ) -> Iterator[tuple[bytes, NDArray[np.float32]] | Skipped]:
     """Digest and vector, or the skip reason, of each row in ``numbers``, in order; ``done`` counts rows finished."""
     files = (FoundFile(dataset.rows[number].path, _NO_STAT) for number in numbers)
     total = done + len(numbers)
-    for batch in embed_files(encoder, dataset.root, files):
+    for batch in embedding.embed(dataset.root, files):
         for outcome in batch:
             if isinstance(outcome, Skipped):
                 yield outcome if outcome.stat != _NO_STAT else replace(outcome, stat=None)
-            elif outcome.vector is not None:  # always true: no digest counts as known here
+            elif outcome.vector is not None:  # always true: those in the cache have theirs, too
                 yield outcome.digest, outcome.vector
         done += len(batch)
         if progress is not None:

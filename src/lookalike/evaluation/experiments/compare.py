@@ -6,14 +6,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.weights import locate
 from lookalike.errors import EncoderError, EvaluationError
 from lookalike.evaluation.data.dataset import Dataset
-from lookalike.evaluation.data.embedded import EmbeddedDataset, EmbeddingSource, ExternalEmbeddings, embed_dataset
+from lookalike.evaluation.data.embedded import EmbeddingSource, ExternalEmbeddings, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.relevance import Junk
@@ -24,18 +25,10 @@ from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.evaluation.statistics.differences import Difference, difference, holm
 from lookalike.evaluation.statistics.intervals import interval_ends
 from lookalike.notebook import Records, Tabular
-from lookalike.progress import Progress, StageProgress
+from lookalike.progress import StageProgress
 
 EncoderChoice = Encoder | str | os.PathLike[str]
 """A loaded encoder, a name in the catalogue, or the path of a checkpoint."""
-
-
-class Embed(Protocol):
-    """Embeds a dataset, like :func:`~lookalike.evaluation.data.embedded.embed_dataset`."""
-
-    def __call__(self, dataset: Dataset, encoder: Encoder, /, *, progress: Progress | None = None) -> EmbeddedDataset:
-        """Embed ``dataset`` with ``encoder``; ``progress`` is called with the numbers of files done and in total."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +102,24 @@ def compare(
     ks: Sequence[int] = KS,
     junk: Junk = "group",
     seed: int = 0,
+    cache: EmbeddingCache | None = None,
     progress: StageProgress | None = None,
     load: Callable[[str | os.PathLike[str]], Encoder] = load_encoder,
-    embed: Embed = embed_dataset,
 ) -> Comparison:
     """Evaluate each of ``encoders`` on ``dataset``, and test all against the first.
 
     The default for ``encoders`` is the whole catalogue, starting with the best one available. An encoder that can't be
-    loaded (``load`` raises :class:`~lookalike.errors.EncoderError`) is listed with the reason. ``embed`` computes the
-    embeddings. The other arguments and the errors are those of :func:`evaluate`; in addition,
-    :class:`~lookalike.errors.UnknownEncoderError` is raised for an unknown name, and
-    :class:`~lookalike.errors.EvaluationError` where an encoder is given twice or none can be loaded.
+    loaded (``load`` raises :class:`~lookalike.errors.EncoderError`) is listed with the reason. The other arguments and
+    the errors are those of :func:`evaluate`; in addition, :class:`~lookalike.errors.UnknownEncoderError` is raised for
+    an unknown name, and :class:`~lookalike.errors.EvaluationError` where an encoder is given twice or none can be
+    loaded.
     """
     ks = sorted_ks(ks)
     labelled = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     choices = known_encoders() if encoders is None else list(encoders)
     _check_names(choices)
     rows = [
-        _evaluate_encoder(labelled, choice, load, embed, ks=ks, junk=junk, seed=seed, progress=progress)
+        _evaluate_encoder(labelled, choice, load, cache, ks=ks, junk=junk, seed=seed, progress=progress)
         for choice in choices
     ]
     if all(row.evaluation is None for row in rows):
@@ -166,7 +159,7 @@ def _evaluate_encoder(
     dataset: Dataset,
     choice: EncoderChoice,
     load: Callable[[str | os.PathLike[str]], Encoder],
-    embed: Embed,
+    cache: EmbeddingCache | None,
     *,
     ks: Sequence[int],
     junk: Junk,
@@ -181,7 +174,9 @@ def _evaluate_encoder(
 
     try:
         encoder = choice if isinstance(choice, Encoder) else load(choice)
-        embedded = embed(dataset, encoder, progress=lambda done, total: report("encoding", done, total))
+        embedded = embed_dataset(
+            dataset, encoder, cache=cache, progress=lambda done, total: report("encoding", done, total)
+        )
         evaluation = evaluate(embedded, ks=ks, junk=junk, seed=seed, progress=report)
     except EncoderError as error:
         return ComparedEncoder(name, None, str(error), {})

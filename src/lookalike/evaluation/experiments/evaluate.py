@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.errors import EvaluationError
 from lookalike.evaluation.data.dataset import Dataset
@@ -31,6 +32,7 @@ def evaluate(
     ks: Sequence[int] = KS,
     junk: Junk = "group",
     seed: int = 0,
+    cache: EmbeddingCache | None = None,
     progress: StageProgress | None = None,
     load: Callable[..., Encoder] = load_encoder,
 ) -> Evaluation:
@@ -40,7 +42,8 @@ def evaluate(
     dataset, which needs no encoder. The default encoder is that of the gallery that contains the images, or the best
     one available. ``ks`` are the cut-offs k of precision@k and the like, each at least 1. ``junk`` is the rule for
     images that count neither as relevant nor as wrong. ``seed`` determines the order of ties: the same input and
-    seed give the same metrics. ``load`` loads an encoder by its name.
+    seed give the same metrics. Embeddings are taken from ``cache``, and kept there. ``load`` loads an encoder by its
+    name.
 
     Raises :class:`~lookalike.errors.DatasetError` for invalid labels, :class:`~lookalike.errors.EvaluationError` where
     a k is larger than the gallery, the dataset lacks the column of the junk rule or no query can be scored, and
@@ -48,7 +51,7 @@ def evaluate(
     """
     ks = sorted_ks(ks)
     progress = progress or ignore_progress
-    embedded = _embed(dataset, encoder, progress, load)
+    embedded = _embed(dataset, encoder, cache, progress, load)
     check_evaluation(embedded, ks, junk)
     metrics, *others = (
         score(embedded, rule, ks=ks, seed=seed, progress=progress) for rule in junk_rules(embedded.dataset, junk)
@@ -76,6 +79,7 @@ def evaluate(
 def _embed(
     dataset: Dataset | EmbeddedDataset | str | os.PathLike[str],
     encoder: Encoder | str | os.PathLike[str] | None,
+    cache: EmbeddingCache | None,
     progress: StageProgress,
     load: Callable[..., Encoder],
 ) -> EmbeddedDataset:
@@ -91,4 +95,4 @@ def _embed(
         encoder = default_encoder(labelled, load)
     elif not isinstance(encoder, Encoder):
         encoder = load(encoder)
-    return embed_dataset(labelled, encoder, progress=lambda done, total: progress("encoding", done, total))
+    return embed_dataset(labelled, encoder, cache=cache, progress=lambda done, total: progress("encoding", done, total))

@@ -6,17 +6,16 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.encoders import catalog
 from lookalike.encoders.encoder import Encoder, load_encoder
 from lookalike.encoders.spec import EncoderSpec
 from lookalike.errors import EncoderError, EvaluationError
 from lookalike.evaluation.corruptions import SEVERITIES
 from lookalike.evaluation.data.dataset import Dataset
-from lookalike.evaluation.data.embedded import EmbeddedDataset
-from lookalike.evaluation.data.embedding_cache import embed_with_cache
+from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.sampling import seeded_key, subset
@@ -29,7 +28,7 @@ from lookalike.evaluation.robustness.results import Robustness
 from lookalike.evaluation.robustness.robustness import measure_robustness
 from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.evaluation.scoring.score import ignore_progress
-from lookalike.progress import Progress, StageProgress
+from lookalike.progress import StageProgress
 
 TITLES: Final = {"catsdogs": "Cats vs. Dogs", "rail": "Railway images"}
 """The datasets of the published experiments, by option name."""
@@ -110,7 +109,7 @@ def reproduce(
     datasets: Mapping[str, Dataset | str | os.PathLike[str]],
     encoders: Sequence[str | os.PathLike[str]] | None = None,
     *,
-    folder: str | os.PathLike[str],
+    cache: EmbeddingCache,
     quick: bool = False,
     limit: int = LIMIT,
     seed: int = 0,
@@ -124,7 +123,7 @@ def reproduce(
 
     All ``encoders`` (by default the whole catalogue) are compared; the first that can be loaded is studied further.
     Robustness uses at most ``limit`` images per class, all ``corruptions`` and ``severities`` unless some are given.
-    ``quick`` uses few images and corruptions, for a preview of the report. Vectors are cached in ``folder``, so that an
+    ``quick`` uses few images and corruptions, for a preview of the report. Embeddings are kept in ``cache``, so that an
     interrupted run can resume. ``load`` loads an encoder by name or path; ``near_encoder`` defines near duplicates (by
     default the encoder bundled with Lookalike, in fp32).
 
@@ -142,7 +141,7 @@ def reproduce(
         encoder=encoder,
         near_encoder=near_encoder or load_encoder(NEAR_ENCODER, precision="fp32"),
         load=lambda name: encoder if name == choice else load(name),
-        folder=Path(folder),
+        cache=cache,
         quick=quick,
         limit=_QUICK_ROBUSTNESS_LIMIT if quick else limit,
         corruptions=corruptions or (_QUICK_CORRUPTIONS if quick else ()),
@@ -191,7 +190,7 @@ class _Study:
     encoder: Encoder
     near_encoder: Encoder
     load: Callable[[str | os.PathLike[str]], Encoder]
-    folder: Path
+    cache: EmbeddingCache
     quick: bool
     limit: int
     corruptions: Sequence[str]
@@ -211,21 +210,24 @@ class _Study:
             self.names,
             seed=self.seed,
             progress=progress,
+            cache=self.cache,
             load=self.load,
-            embed=self._embed,
         )
         evaluation = next(one for one in comparison.evaluations if one.encoder == self.encoder.spec)
-        near = self._embed(
-            dataset, self.near_encoder, progress=lambda done, total: progress("near duplicates", done, total)
+        near = embed_dataset(
+            dataset,
+            self.near_encoder,
+            cache=self.cache,
+            progress=lambda done, total: progress("near duplicates", done, total),
         )
-        angle_results, problem = self._angles(self._embed(dataset, self.encoder), near)
+        angle_results, problem = self._angles(embed_dataset(dataset, self.encoder, cache=self.cache), near)
         robustness_results = measure_robustness(
             subset(dataset, self.limit, seed=self.seed),
             self.encoder,
             corruptions=self.corruptions,
             severities=self.severities,
             seed=self.seed,
-            folder=self.folder / "robustness",
+            cache=self.cache,
             progress=lambda stage, done, total: progress(f"robustness, {stage}", done, total),
         )
         return Experiment(
@@ -248,9 +250,6 @@ class _Study:
             return measure_angles(embedded, near, seed=self.seed), ""
         except EvaluationError as error:
             return None, str(error)
-
-    def _embed(self, dataset: Dataset, encoder: Encoder, /, *, progress: Progress | None = None) -> EmbeddedDataset:
-        return embed_with_cache(dataset, encoder, self.folder / "embeddings", progress=progress)
 
 
 def _first_available(

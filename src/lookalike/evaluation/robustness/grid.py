@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from importlib.metadata import version
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,14 @@ from lookalike.errors import EvaluationError
 from lookalike.evaluation.corruptions import (
     CORRUPTIONS,
     SEVERITIES,
+    STANDARD_SIDE,
     Corruption,
     corruptions_of_family,
     find_corruption,
     generator_for,
 )
+from lookalike.evaluation.corruptions.corruption import DonorKind
+from lookalike.plugins import plugin_versions
 
 Target = Literal["query", "gallery", "both", "mixed"]
 """What is corrupted: the queries, the gallery, both (with separate draws), or each gallery image with p = 0.5."""
@@ -43,13 +45,18 @@ class Version:
     draw: int = 1
 
     @property
-    def name(self) -> str:
-        """The name it is stored under. It depends on the corruption's parameters, so stale vectors are not reused."""
+    def donor(self) -> DonorKind | None:
+        """Which image provides its background, None if none does."""
+        return CORRUPTIONS[self.corruption].donor if self.severity else None
+
+    def describe(self, seed: int) -> dict[str, Any]:
+        """All that decides what becomes of an image, for JSON: the key that its embedding is kept under."""
+        # Other versions of this package and of plug-ins may make other images from the same parameters.
+        made = {"lookalike": version("lookalike"), "plugins": plugin_versions(), "side": STANDARD_SIDE}
         if not self.severity:
-            return "clean"
+            return made
         parameters = dict(CORRUPTIONS[self.corruption].parameters(self.severity))
-        fingerprint = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
-        return f"{self.corruption} {self.severity} draw {self.draw} {fingerprint}"
+        return {**made, "corruption": self.corruption, "parameters": parameters, "draw": self.draw, "seed": seed}
 
 
 CLEAN: Final = Version()
@@ -115,6 +122,33 @@ def grid(corruptions: Sequence[Corruption], severities: Sequence[int] = SEVERITI
         names = ", ".join(corruption.name for corruption in corruptions)
         raise EvaluationError(f"nothing to measure: {names or 'no corruption'} has none of the requested severities")
     return cells
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What is measured: ``cells`` with one ``target``; ``notes`` say what was left out of what was requested."""
+
+    cells: tuple[Cell, ...]
+    target: Target
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, corruptions: Iterable[str], families: Iterable[str], severities: Sequence[int], target: Target) -> Grid:
+        """The grid of :func:`select_corruptions` and :func:`grid`; raises their errors, and that for the target."""
+        if target not in TARGETS:
+            raise EvaluationError(f"unknown target {target!r}: choose from {', '.join(TARGETS)}")
+        selected = select_corruptions(corruptions, families)
+        return cls(grid(selected, severities), target, tuple(severity_notes(selected, severities)))
+
+    @property
+    def severities(self) -> tuple[int, ...]:
+        """The severities of all cells, sorted."""
+        return tuple(sorted({cell.severity for cell in self.cells}))
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """All versions of images that the cells need, each once, the clean one first."""
+        return versions_of(self.cells, self.target)
 
 
 def severity_notes(corruptions: Sequence[Corruption], severities: Sequence[int]) -> list[str]:

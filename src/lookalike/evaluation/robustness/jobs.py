@@ -1,4 +1,4 @@
-"""The work of a robustness run, image by image: decode once, corrupt in every way, prepare for the encoder."""
+"""The work of a robustness run, image by image: decode once, corrupt in every way, prepare for every encoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,9 @@ from lookalike.errors import DatasetError, ImageError
 from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE, Context, standardise
 from lookalike.evaluation.corruptions.background import object_pixels
 from lookalike.evaluation.data.dataset import Dataset, Row
-from lookalike.evaluation.data.vector_store import Segment
 from lookalike.evaluation.robustness.donors import DonorPlan
 from lookalike.evaluation.robustness.grid import Version, image_key
-from lookalike.images.decode import check_not_blank, from_pillow, open_image
+from lookalike.images.decode import DecodedImage, check_not_blank, from_pillow, open_image
 from lookalike.images.files import SkipKind, Skipped
 from lookalike.text import printable
 
@@ -73,30 +72,46 @@ class LazyImage:
         return mask
 
 
+class Prepared(NamedTuple):
+    """The input of the encoder number ``encoder`` for the version number ``version`` of an image."""
+
+    encoder: int
+    version: int
+    pixels: NDArray[np.uint8]
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Some versions of one image, all of the same corruption and draw.
+    """Some versions of the image of a ``row``, all of the same corruption and draw.
 
-    ``completes_record`` is true for the last job that the segment's record of this image needs. ``donors`` are tried in
-    order.
+    ``versions`` maps the numbers of versions to them, ``wanted`` the same numbers to those of the encoders that have no
+    vector yet. ``is_last`` is true for the last job of the image. ``donors`` are tried in order.
     """
 
-    segment: Segment
-    completes_record: bool
+    row: int
+    is_last: bool
     image: LazyImage
     digest: bytes
-    versions: tuple[Version, ...]
+    versions: Mapping[int, Version]
+    wanted: Mapping[int, Sequence[int]]
     donors: tuple[LazyImage, ...]
 
-    def run(self, encoder: Encoder, seed: int) -> list[NDArray[np.uint8]] | Skipped:
-        """The network's input for each version, or the reason to skip the image."""
+    def run(self, encoders: Sequence[Encoder], seed: int) -> list[Prepared] | Skipped:
+        """What the encoders need, each version of the image made once; or the reason to skip the image."""
         decoded = self.image.load()
         if isinstance(decoded, Skipped):
             return decoded
-        image, mask = decoded
-        first = self.versions[0]
+        return [
+            Prepared(encoder, number, encoders[encoder].prepare(image))
+            for number, image in self._images(*decoded, seed)
+            for encoder in self.wanted[number]
+        ]
+
+    def _images(self, image: Image.Image, mask: Image.Image | None, seed: int) -> Iterator[tuple[int, DecodedImage]]:
+        first = next(iter(self.versions.values()))
         if not first.severity:
-            return [encoder.prepare(from_pillow(image))]
+            yield from ((number, from_pillow(image)) for number in self.versions)
+            return
         corruption = CORRUPTIONS[first.corruption]
         context = Context(self._donor(), mask)
         if corruption.donor is not None and context.donor is None:
@@ -105,11 +120,9 @@ class Job:
                 "this corruption out"
             )
         key = image_key(self.digest, first.draw)
-        corrupted = (
-            corruption.apply(image, version.severity, corruption.generator(key, seed=seed), context)
-            for version in self.versions
-        )
-        return [encoder.prepare(from_pillow(one)) for one in corrupted]
+        for number, version in self.versions.items():
+            generator = corruption.generator(key, seed=seed)
+            yield number, from_pillow(corruption.apply(image, version.severity, generator, context))
 
     def _donor(self) -> Image.Image | None:
         for donor in self.donors:
@@ -119,11 +132,11 @@ class Job:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """All work for ``rows`` (content digests ``digests``), in the order ``order``.
 
-    ``versions`` maps the version names used in ``segments`` to the versions.
+    ``missing`` says which vectors are still to be computed: bool (encoders, versions, rows).
     """
 
     dataset: Dataset
@@ -131,13 +144,8 @@ class Plan:
     digests: Sequence[bytes]
     order: Sequence[int]
     donors: DonorPlan | None
-    segments: Sequence[Segment]
-    versions: Mapping[str, Version]
-
-    @property
-    def remaining(self) -> int:
-        """The number of vectors that are not stored yet."""
-        return sum((len(self.rows) - segment.done) * len(segment.cells) for segment in self.segments)
+    versions: Sequence[Version]
+    missing: NDArray[np.bool_]
 
     def jobs(self) -> Iterator[Job]:
         """All jobs in order; those of one image follow one another.
@@ -148,33 +156,40 @@ class Plan:
         pool = {row: self._lazy_image(row) for row in (self.donors.pool if self.donors else ())}
         class_pool: dict[int, LazyImage] = {}
         label: str | None = None
-        starts = [segment.done for segment in self.segments]
-        for number, row in enumerate(self.order):
-            pending = [segment for segment, start in zip(self.segments, starts, strict=True) if start <= number]
-            if pending and self.donors and self.rows[row].label != label:
+        for row in self.order:
+            if not self.missing[:, :, row].any():
+                continue
+            if self.donors and self.rows[row].label != label:
                 label = self.rows[row].label
                 class_pool = {
                     donor: pool.get(donor) or self._lazy_image(donor) for donor in self.donors.class_pools[label]
                 }
             donors = {**pool, **class_pool}
-            image = donors.get(row) or self._lazy_image(row)
-            for segment in pending:
-                yield from self._segment_jobs(segment, row, image, donors)
+            yield from self._jobs_of(row, donors.get(row) or self._lazy_image(row), donors)
 
     def _lazy_image(self, row: int) -> LazyImage:
         return LazyImage(self.dataset, self.rows[row])
 
-    def _segment_jobs(
-        self, segment: Segment, row: int, image: LazyImage, donors: Mapping[int, LazyImage]
-    ) -> Iterator[Job]:
-        versions = [self.versions[name] for name in segment.cells]
-        runs = [tuple(run) for _, run in groupby(versions, key=lambda version: (version.corruption, version.draw))]
-        for number, run in enumerate(runs, start=1):
-            candidates = self._donors_for(row, run[0], donors)
-            yield Job(segment, number == len(runs), image, self.digests[row], run, candidates)
+    def _jobs_of(self, row: int, image: LazyImage, donors: Mapping[int, LazyImage]) -> Iterator[Job]:
+        missing = self.missing[:, :, row]
+        pending = np.flatnonzero(missing.any(axis=0)).tolist()
+        runs = [list(run) for _, run in groupby(pending, key=lambda number: _same_damage(self.versions[number]))]
+        for run in runs:
+            yield Job(
+                row,
+                run is runs[-1],
+                image,
+                self.digests[row],
+                {number: self.versions[number] for number in run},
+                {number: np.flatnonzero(missing[:, number]).tolist() for number in run},
+                self._donors_for(row, self.versions[run[0]], donors),
+            )
 
     def _donors_for(self, row: int, version: Version, donors: Mapping[int, LazyImage]) -> tuple[LazyImage, ...]:
-        kind = CORRUPTIONS[version.corruption].donor if version.severity else None
-        if kind is None or self.donors is None:
+        if version.donor is None or self.donors is None:
             return ()
-        return tuple(donors[number] for number in self.donors.candidates(row, kind, version.draw))
+        return tuple(donors[number] for number in self.donors.candidates(row, version.donor, version.draw))
+
+
+def _same_damage(version: Version) -> tuple[str, int]:
+    return version.corruption, version.draw

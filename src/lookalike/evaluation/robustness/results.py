@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.encoders.spec import EncoderSpec
@@ -144,7 +143,7 @@ class Robustness(Tabular):
     are under the requested junk rule, ``others`` under the other rules that the dataset's columns allow;
     ``metric_names`` are the metrics in them. ``donors`` holds the background donors, None if no corruption needed any.
     ``notes`` say what was left out or could not follow the rules. ``encoded_count`` of the ``vector_count`` vectors
-    were encoded in this run, in ``seconds``; all are stored in ``folder``, where they take ``stored_bytes`` bytes.
+    were encoded in this run, in ``seconds``; the others were in the cache.
     """
 
     encoder: EncoderSpec
@@ -164,8 +163,6 @@ class Robustness(Tabular):
     encoded_count: int
     vector_count: int
     seconds: float
-    folder: Path
-    stored_bytes: int
     provenance: Provenance
 
     def to_records(self) -> Records:

@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Final
 
 import numpy as np
 
+from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.encoders.encoder import Encoder, load_encoder
-from lookalike.encoders.weights.cache import cache_folder
 from lookalike.errors import EvaluationError
-from lookalike.evaluation.corruptions import CORRUPTIONS, FAMILIES, SEVERITIES
+from lookalike.evaluation.corruptions import SEVERITIES
 from lookalike.evaluation.data.dataset import Dataset
 from lookalike.evaluation.data.embedded import EmbeddedDataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import provenance
 from lookalike.evaluation.data.relevance import Junk
-from lookalike.evaluation.robustness.grid import (
-    CLEAN,
-    TARGETS,
-    Cell,
-    Target,
-    grid,
-    select_corruptions,
-    severity_notes,
-    versions_of,
-)
-from lookalike.evaluation.robustness.results import (
-    CellResult,
-    CorruptionResult,
-    FamilyResult,
-    Robustness,
-    RobustnessMetrics,
-    RuleResults,
-)
+from lookalike.evaluation.robustness.averages import Averages
+from lookalike.evaluation.robustness.grid import CLEAN, Grid, Target
+from lookalike.evaluation.robustness.results import Robustness, RuleResults
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
-from lookalike.evaluation.robustness.scoring import CellScorer, CellScores, Compared, mean_of, score_cell
+from lookalike.evaluation.robustness.scoring import CellScorer, score_cell
 from lookalike.evaluation.scoring.checks import check_evaluation, junk_rules
 from lookalike.evaluation.scoring.default_encoder import default_encoder
 from lookalike.evaluation.scoring.score import ignore_progress
@@ -56,7 +41,7 @@ def measure_robustness(
     target: Target = "query",
     junk: Junk = "group",
     seed: int = 0,
-    folder: str | os.PathLike[str] | None = None,
+    cache: EmbeddingCache | None = None,
     progress: StageProgress | None = None,
     load: Callable[..., Encoder] = load_encoder,
 ) -> Robustness:
@@ -65,40 +50,71 @@ def measure_robustness(
     ``dataset`` and ``encoder`` are as for :func:`evaluate`. ``corruptions`` and ``families`` select what is measured,
     together with its controls; everything if neither is given. ``severities`` are 1 to 5. ``target`` is what is
     corrupted. Self and junk always follow from the clean rows. ``seed`` determines all corruptions, donors and tie
-    breaks. Vectors are stored below ``folder`` (by default in the user's cache), so an interrupted run resumes;
-    ``progress`` is called with the stage and the counts done and total.
+    breaks. Vectors are kept in ``cache`` (by default the user's), so an interrupted run resumes; ``progress`` is called
+    with the stage and the counts done and total.
 
     Raises :class:`~lookalike.errors.UnknownCorruptionError`, :class:`~lookalike.errors.DatasetError` for unusable
     labels, :class:`~lookalike.errors.EvaluationError` if nothing can be measured,
-    :class:`~lookalike.errors.EncoderError`, and :class:`~lookalike.errors.OutputError` if vectors can't be stored.
+    :class:`~lookalike.errors.EncoderError`, and :class:`~lookalike.errors.CacheError` if vectors can't be kept.
     """
-    if target not in TARGETS:
-        raise EvaluationError(f"unknown target {target!r}: choose from {', '.join(TARGETS)}")
-    selected = select_corruptions(corruptions, families)
-    cells = grid(selected, severities)
+    grid = Grid.of(corruptions, families, severities, target)
     if not isinstance(dataset, Dataset):
         dataset = load_dataset(dataset)
     if encoder is None:
         encoder = default_encoder(dataset, load)
     elif not isinstance(encoder, Encoder):
         encoder = load(encoder)
+    with nullcontext(cache) if cache is not None else EmbeddingCache.of_user() as kept:
+        (result,) = measure_each(dataset, [encoder], grid, kept, junk=junk, seed=seed, progress=progress)
+    return result
+
+
+def measure_each(
+    dataset: Dataset,
+    encoders: Sequence[Encoder],
+    grid: Grid,
+    cache: EmbeddingCache,
+    *,
+    junk: Junk,
+    seed: int,
+    progress: StageProgress | None,
+) -> tuple[Robustness, ...]:
+    """The robustness of each of the ``encoders`` on the same corrupted images; as :func:`measure_robustness`."""
     report = progress or ignore_progress
-    _check_before_encoding(dataset, encoder, junk)
+    _check_before_encoding(dataset, encoders[0], junk)
     vectors = encode_grid(
         dataset,
-        encoder,
-        versions_of(cells, target),
+        encoders,
+        grid.versions,
         seed=seed,
-        folder=Path(folder) if folder is not None else cache_folder() / "robustness",
+        cache=cache,
         progress=lambda done, total: report("encoding", done, total),
     )
+
+    def measure(encoder: Encoder, own: GridVectors) -> Robustness:
+        def tell(stage: str, done: int, total: int) -> None:
+            report(stage if len(encoders) == 1 else f"{encoder.spec.name}: {stage}", done, total)
+
+        return _measure(dataset, encoder, own, grid, junk=junk, seed=seed, report=tell)
+
+    return tuple(map(measure, encoders, vectors))
+
+
+def _measure(
+    dataset: Dataset,
+    encoder: Encoder,
+    vectors: GridVectors,
+    grid: Grid,
+    *,
+    junk: Junk,
+    seed: int,
+    report: StageProgress,
+) -> Robustness:
     clean = _clean_images(dataset, encoder, vectors)
     check_evaluation(clean, (1,), junk)
     metric_names, notes = _metric_names(clean)
     results, *others = (
-        _rule_results(
-            CellScorer(clean, junk=rule, metric_names=metric_names, seed=seed), vectors, cells, target, report
-        )
+        _rule_results(CellScorer(clean, junk=rule, metric_names=metric_names, seed=seed), vectors, grid, report)
         for rule in junk_rules(dataset, junk)
     )
     return Robustness(
@@ -107,10 +123,10 @@ def measure_robustness(
         rows=vectors.rows,
         digests=vectors.digests,
         skipped=vectors.skipped,
-        target=target,
+        target=grid.target,
         seed=seed,
         metric_names=metric_names,
-        severities=tuple(sorted({cell.severity for cell in cells})),
+        severities=grid.severities,
         gallery=len(clean.split_rows()[1]),
         results=results,
         others=tuple(others),
@@ -118,30 +134,26 @@ def measure_robustness(
         notes=(
             *dataset.notes,
             *notes,
-            *severity_notes(selected, severities),
+            *grid.notes,
             *(vectors.donors.notes() if vectors.donors else ()),
         ),
         encoded_count=vectors.encoded_count,
         vector_count=vectors.vector_count,
         seconds=vectors.seconds,
-        folder=vectors.folder,
-        stored_bytes=vectors.stored_bytes,
         provenance=provenance(),
     )
 
 
-def _rule_results(
-    scorer: CellScorer, vectors: GridVectors, cells: Sequence[Cell], target: Target, report: StageProgress
-) -> RuleResults:
+def _rule_results(scorer: CellScorer, vectors: GridVectors, grid: Grid, report: StageProgress) -> RuleResults:
     """All results under the scorer's junk rule."""
     if not len(scorer.scored):
         raise EvaluationError(
             f"nothing to measure: under the junk rule {scorer.junk}, no query has a relevant image in the gallery"
         )
-    averages = _Averages(scorer)
-    for number, cell in enumerate(cells, start=1):
-        averages.add(cell, score_cell(scorer, vectors, cell, target))
-        report("ranking", number, len(cells))
+    averages = Averages(scorer)
+    for number, cell in enumerate(grid.cells, start=1):
+        averages.add(cell, score_cell(scorer, vectors, cell, grid.target))
+        report("ranking", number, len(grid.cells))
     families = averages.families()
     return RuleResults(
         junk=scorer.junk,
@@ -196,74 +208,3 @@ def _metric_names(clean: EmbeddedDataset) -> tuple[tuple[str, ...], list[str]]:
     if gallery >= _MAX_K:
         return ("precision@1", f"precision@{_MAX_K}", "map"), []
     return ("precision@1", "map"), [f"precision@{_MAX_K} is left out: each query has only {gallery} images to search"]
-
-
-class _Averages:
-    """Averages the metrics of cells: first within corruptions, then within families, then over families.
-
-    So do the influences of groups, so that intervals hold for averages too, and what the metrics are compared with:
-    the retention of an average is a ratio of averages.
-    """
-
-    def __init__(self, scorer: CellScorer) -> None:
-        self._scorer = scorer
-        self._open: list[tuple[Cell, CellScores]] = []
-        self._corruptions: dict[str, list[CorruptionResult]] = {}
-        self._means: dict[str, list[Compared]] = {}
-
-    def add(self, cell: Cell, scores: CellScores) -> None:
-        """Add the scores of a cell; those of a corruption come one after the other."""
-        if self._open and self._open[0][0].corruption != cell.corruption:
-            self._close()
-        self._open.append((cell, scores))
-
-    def clean(self) -> RobustnessMetrics:
-        """The metrics on clean images."""
-        reference = self._scorer.reference()
-        return self._scorer.summarise(Compared(reference.clean, reference))
-
-    def families(self) -> tuple[FamilyResult, ...]:
-        """Every measured family, in catalogue order, once all cells were added."""
-        self._close()
-        return tuple(
-            FamilyResult(family, tuple(self._corruptions[family]), self._family(family))
-            for family in FAMILIES
-            if family in self._corruptions
-        )
-
-    def overall(self) -> RobustnessMetrics | None:
-        """The mean over the families."""
-        if not self._means:
-            return None
-        return self._scorer.summarise(mean_of([mean_of(means) for means in self._means.values()]))
-
-    def _family(self, family: str) -> RobustnessMetrics | None:
-        return self._scorer.summarise(mean_of(self._means[family])) if family in self._means else None
-
-    def _close(self) -> None:
-        """Average the cells of one corruption, and release them."""
-        if not self._open:
-            return
-        corruption = CORRUPTIONS[self._open[0][0].corruption]
-        mean = mean_of([scores.compared for _, scores in self._open])
-        result = CorruptionResult(
-            name=corruption.name,
-            family=corruption.family,
-            summary=corruption.summary,
-            control_of=corruption.control_of,
-            cells=tuple(
-                CellResult(
-                    corruption=cell.corruption,
-                    severity=cell.severity,
-                    parameters=dict(corruption.parameters(cell.severity)),
-                    metrics=self._scorer.summarise(scores.compared),
-                    first_hits=scores.first_hits,
-                )
-                for cell, scores in self._open
-            ),
-            metrics=self._scorer.summarise(mean),
-        )
-        self._corruptions.setdefault(corruption.family, []).append(result)
-        if corruption.control_of is None:
-            self._means.setdefault(corruption.family, []).append(mean)
-        self._open = []

@@ -1,45 +1,41 @@
-"""Encode all versions of every image: corruption runs ahead of the encoder, and vectors are stored as they arrive."""
+"""Encode all versions of every image: corruption runs ahead of the encoders, and vectors are kept as they arrive."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.embedding.ahead import map_ahead
+from lookalike.embedding.vector_cache import EmbeddingCache, NewVector, Space
 from lookalike.encoders.encoder import Encoder
-from lookalike.evaluation.corruptions import CORRUPTIONS, STANDARD_SIDE
 from lookalike.evaluation.corruptions.corruption import DonorKind
 from lookalike.evaluation.data.contents import check_usable, hash_dataset
 from lookalike.evaluation.data.dataset import Dataset, Row
-from lookalike.evaluation.data.provenance import provenance
-from lookalike.evaluation.data.vector_store import Segment, VectorShape, VectorStore
 from lookalike.evaluation.robustness.donors import DonorPlan, plan_donors
 from lookalike.evaluation.robustness.grid import CLEAN, Version
-from lookalike.evaluation.robustness.jobs import Job, Plan
+from lookalike.evaluation.robustness.jobs import Job, Plan, Prepared
+from lookalike.evaluation.robustness.keys import ImageKeys
 from lookalike.images.files import Skipped
 from lookalike.machine import processors
-from lookalike.plugins import plugin_versions
 from lookalike.progress import Progress
 
-# How many jobs each thread runs ahead of the encoder. This bounds memory: a job returns at most five prepared images.
+# How many jobs each thread runs ahead of the encoders. This bounds memory: a job returns at most five prepared images
+# for each encoder.
 _JOBS_AHEAD: Final = 6
-_FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridVectors:
-    """The vectors of every version of a dataset's images.
+    """The vectors of every version of a dataset's images by one encoder, as long as the cache is open.
 
     ``rows`` are the usable images in the dataset's order, ``digests`` the SHA-256 of their files, ``skipped`` the other
     images. ``donors`` holds the background donors, None if no corruption needed any. ``encoded_count`` of all
-    ``vector_count`` vectors were encoded now, in ``seconds``; the others were already in ``folder``, which takes
-    ``stored_bytes`` bytes.
+    ``vector_count`` vectors were encoded now, in ``seconds``; the others were in the cache.
     """
 
     rows: tuple[Row, ...]
@@ -49,124 +45,154 @@ class GridVectors:
     encoded_count: int
     vector_count: int
     seconds: float
-    folder: Path
-    stored_bytes: int
     _usable: NDArray[np.intp]
-    _records: NDArray[np.intp]
-    _segments: tuple[Segment, ...]
-    _cache: dict[Version, NDArray[np.float32]] = field(default_factory=dict)
+    _cache: EmbeddingCache
+    _spaces: dict[Version, Space]
+    _keys: ImageKeys
+    _clean: list[NDArray[np.float32]] = field(default_factory=list)
     _donor_rows: dict[tuple[DonorKind, int], NDArray[np.intp]] = field(default_factory=dict)
 
     def for_version(self, version: Version) -> NDArray[np.float32]:
         """The vectors of one version, float32 (n, dimension), in the order of :attr:`rows`."""
-        cached = self._cache.get(version)
-        if cached is not None:
-            return cached
-        segment = next(segment for segment in self._segments if version.name in segment.cells)
-        vectors = np.ascontiguousarray(segment.vectors(version.name)[self._records])
+        if version == CLEAN and self._clean:
+            return self._clean[0]
+        keys = self._keys.of(version)
+        vectors = self._cache.vectors(self._spaces[version], [keys[row] for row in self._usable])
         if version == CLEAN:  # needed for every cell, the other versions only once or twice
-            self._cache[version] = vectors
+            self._clean.append(vectors)
         return vectors
 
     def donor_rows(self, version: Version) -> NDArray[np.intp]:
         """For each of :attr:`rows`, the number of its background donor in this version: (n,), -1 where it has none."""
-        kind = CORRUPTIONS[version.corruption].donor if version.severity else None
-        if kind is None or self.donors is None:
+        if version.donor is None or self.donors is None:
             return np.full(len(self.rows), -1, np.intp)
-        if (kind, version.draw) not in self._donor_rows:
+        place = (version.donor, version.draw)
+        if place not in self._donor_rows:
             number_of = {int(row): number for number, row in enumerate(self._usable)}
-            donors = (
-                next(
-                    (
-                        number_of[one]
-                        for one in self.donors.candidates(int(row), kind, version.draw)
-                        if one in number_of
-                    ),
-                    -1,
-                )
-                for row in self._usable
-            )
-            self._donor_rows[kind, version.draw] = np.fromiter(donors, np.intp, len(self._usable))
-        return self._donor_rows[kind, version.draw]
+            candidates = (self.donors.candidates(int(row), *place) for row in self._usable)
+            donors = (next((number_of[one] for one in some if one in number_of), -1) for some in candidates)
+            self._donor_rows[place] = np.fromiter(donors, np.intp, len(self._usable))
+        return self._donor_rows[place]
 
 
 def encode_grid(
     dataset: Dataset,
-    encoder: Encoder,
+    encoders: Sequence[Encoder],
     versions: Sequence[Version],
     *,
     seed: int,
-    folder: Path,
+    cache: EmbeddingCache,
     progress: Progress | None = None,
-) -> GridVectors:
-    """Encode all ``versions`` of every image, and store the vectors below ``folder``.
+) -> tuple[GridVectors, ...]:
+    """Encode all ``versions`` of every image with each of the ``encoders``; images are decoded and corrupted once.
 
-    Vectors stored by an earlier run with the same images, encoder and seed are reused. ``progress`` is called with the
-    number of vectors encoded and to encode. Raises :class:`~lookalike.errors.DatasetError` if no image can be used, and
-    :class:`~lookalike.errors.OutputError` if the vectors can't be stored.
+    Vectors in ``cache`` are not computed again, and new ones are kept there, image by image. ``progress`` is called
+    with the number of vectors encoded and to encode. Raises :class:`~lookalike.errors.DatasetError` if no image can be
+    used, and :class:`~lookalike.errors.CacheError` if vectors can't be kept.
     """
     started = time.monotonic()
-    contents = hash_dataset(dataset, encoder)
+    contents = hash_dataset(dataset, encoders[0])
     rows, digests = contents.rows, contents.digests
-    # Class by class, so that the donor pool of a class can be released at its end.
-    order = sorted(range(len(rows)), key=lambda row: (rows[row].label, row))
-    needs_donors = any(version.severity and CORRUPTIONS[version.corruption].donor for version in versions)
-    donors = plan_donors(rows, digests, seed=seed) if needs_donors else None
-    # Other versions of this package and of plug-ins may make other images from the same parameters.
-    settings: list[Any] = [_FORMAT, provenance().versions.get("lookalike"), STANDARD_SIDE, seed, encoder.spec.to_json()]
-    settings += list(plugin_versions().items())
-    store = VectorStore(folder / contents.fingerprint(settings), VectorShape(len(rows), encoder.spec.dimension))
-    with store.lock():
-        segments = store.segments_for([version.name for version in versions])
-        plan = Plan(dataset, rows, digests, order, donors, segments, {version.name: version for version in versions})
-        encoded_count = plan.remaining
-        _encode_missing(plan, encoder, seed, progress)
-    skipped = {skip.path: skip for segment in segments for skip in segment.skipped}
-    usable = [row for row in range(len(rows)) if rows[row].path not in skipped]
-    check_usable(dataset, len(usable), list(skipped.values()))
-    return GridVectors(
-        rows=tuple(rows[row] for row in usable),
-        digests=tuple(digests[row] for row in usable),
-        skipped=(*dataset.skipped, *contents.skipped, *skipped.values()),
-        donors=donors,
-        encoded_count=encoded_count,
-        vector_count=len(rows) * len(versions),
-        seconds=time.monotonic() - started,
-        folder=store.folder,
-        stored_bytes=store.bytes,
-        _usable=np.array(usable, np.intp),
-        _records=np.argsort(np.array(order, np.intp))[usable],
-        _segments=tuple(segments),
+    donors = plan_donors(rows, digests, seed=seed) if any(version.donor for version in versions) else None
+    keys = ImageKeys(digests, contents.mask_digests(), donors)
+    spaces = [{version: cache.space(encoder, version.describe(seed)) for version in versions} for encoder in encoders]
+    plan = Plan(
+        dataset,
+        rows,
+        digests,
+        # Class by class, so that the donor pool of a class can be released at its end.
+        sorted(range(len(rows)), key=lambda row: (rows[row].label, row)),
+        donors,
+        versions,
+        np.array([[_missing(cache, own[version], keys.of(version)) for version in versions] for own in spaces]),
+    )
+    encoding = _Encoding(plan, encoders, cache, spaces, keys)
+    encoding.run(seed, progress)
+    usable = [row for row in range(len(rows)) if row not in encoding.skipped]
+    check_usable(dataset, len(usable), list(encoding.skipped.values()))
+    return tuple(
+        GridVectors(
+            rows=tuple(rows[row] for row in usable),
+            digests=tuple(digests[row] for row in usable),
+            skipped=(*dataset.skipped, *contents.skipped, *encoding.skipped.values()),
+            donors=donors,
+            encoded_count=encoding.encoded[number],
+            vector_count=len(usable) * len(versions),
+            seconds=time.monotonic() - started,
+            _usable=np.array(usable, np.intp),
+            _cache=cache,
+            _spaces=spaces[number],
+            _keys=keys,
+        )
+        for number in range(len(encoders))
     )
 
 
-def _encode_missing(plan: Plan, encoder: Encoder, seed: int, progress: Progress | None) -> None:
-    """Run all jobs of the plan. Batches never mix images, so an image's vectors don't depend on where a run started."""
-    report = progress or (lambda *_: None)
-    total, done = plan.remaining, 0
-    report(done, total)
-    waiting: list[NDArray[np.uint8]] = []
-    record: list[NDArray[np.float32]] = []
-    for job, prepared in _run_ahead(plan, encoder, seed):
-        if isinstance(prepared, Skipped):
-            if job.completes_record:
-                job.segment.append_skipped(prepared)
-                if plan.dataset.requires_all:
-                    return
-                done += len(job.segment.cells)
+def _missing(cache: EmbeddingCache, space: Space, keys: Sequence[bytes]) -> list[bool]:
+    known = cache.keys(space)
+    return [key not in known for key in keys]
+
+
+class _Encoding:
+    """Runs all jobs of a plan. ``encoded`` counts the vectors of each encoder; ``skipped`` are images, by row."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        encoders: Sequence[Encoder],
+        cache: EmbeddingCache,
+        spaces: Sequence[dict[Version, Space]],
+        keys: ImageKeys,
+    ) -> None:
+        self.encoded = [0] * len(encoders)
+        self.skipped: dict[int, Skipped] = {}
+        self._plan = plan
+        self._encoders = encoders
+        self._cache = cache
+        self._spaces = spaces
+        self._keys = keys
+        self._waiting: list[list[Prepared]] = [[] for _ in encoders]
+
+    def run(self, seed: int, progress: Progress | None) -> None:
+        """Run them. Batches never mix images, so an image's vectors don't depend on where a run started."""
+        report = progress or (lambda *_: None)
+        total, done = int(np.count_nonzero(self._plan.missing)), 0
+        report(done, total)
+        vectors: list[NewVector] = []
+        for job, prepared in self._run_ahead(seed):
+            if isinstance(prepared, Skipped):
+                done += sum(map(len, job.wanted.values()))
                 report(done, total)
-            continue
-        waiting += prepared
-        while len(waiting) >= encoder.batch or (job.completes_record and waiting):
-            record.append(encoder.embed_prepared(waiting[: encoder.batch]))
-            done += len(record[-1])
-            del waiting[: encoder.batch]
-            report(done, total)
-        if job.completes_record:
-            job.segment.append(np.concatenate(record))
-            record.clear()
+                self.skipped[job.row] = prepared
+                if self._plan.dataset.requires_all:
+                    return
+                continue
+            for one in prepared:
+                self._waiting[one.encoder].append(one)
+            for new in self._embed(job):
+                vectors += new
+                done += len(new)
+                report(done, total)
+            if job.is_last:
+                self._cache.add(vectors)
+                vectors.clear()
 
+    def _embed(self, job: Job) -> Iterator[list[NewVector]]:
+        """The vectors of all full batches, and after the last job of an image, of the others too."""
+        for number, (encoder, waiting) in enumerate(zip(self._encoders, self._waiting, strict=True)):
+            while len(waiting) >= encoder.batch or (job.is_last and waiting):
+                batch = waiting[: encoder.batch]
+                del waiting[: encoder.batch]
+                vectors = encoder.embed_prepared([one.pixels for one in batch])
+                self.encoded[number] += len(batch)
+                yield [self._new_vector(one, job.row, vector) for one, vector in zip(batch, vectors, strict=True)]
 
-def _run_ahead(plan: Plan, encoder: Encoder, seed: int) -> Iterator[tuple[Job, list[NDArray[np.uint8]] | Skipped]]:
-    """Every job with its result, in order; jobs run on threads before their results are needed."""
-    return map_ahead(lambda job: (job, job.run(encoder, seed)), plan.jobs(), _JOBS_AHEAD * processors())
+    def _new_vector(self, prepared: Prepared, row: int, vector: NDArray[np.float32]) -> NewVector:
+        version = self._plan.versions[prepared.version]
+        return NewVector(self._spaces[prepared.encoder][version], self._keys.of(version)[row], vector)
+
+    def _run_ahead(self, seed: int) -> Iterator[tuple[Job, list[Prepared] | Skipped]]:
+        """Every job with its result, in order; jobs run on threads before their results are needed."""
+        return map_ahead(
+            lambda job: (job, job.run(self._encoders, seed)), self._plan.jobs(), _JOBS_AHEAD * processors()
+        )

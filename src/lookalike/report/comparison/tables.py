@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lookalike.evaluation.statistics.differences import Difference
 
 SPEED_NOTE: Final = (
-    "Images/s: images decoded and encoded in this run on this machine, other work on it included; a dash where "
-    "embeddings came from a gallery."
+    "Images/s: images decoded and encoded on this machine, in this run or in the earlier one whose embeddings were "
+    "kept, other work on it included; a dash where that isn't known."
 )
 
 _LEAST_P: Final = 0.001

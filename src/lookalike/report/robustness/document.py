@@ -20,7 +20,7 @@ from lookalike.report.robustness.definitions import (
 from lookalike.report.robustness.figures import RobustnessFigures, corruption_title, robustness_figures
 from lookalike.report.robustness.tables import cells_table, controls_table, example_tables, families_table, mixed_table
 from lookalike.report.sections import exclusions_text, experiment_document, left_out, notices, on_pages, sentence, terms
-from lookalike.text import plural, printable
+from lookalike.text import plural
 
 if TYPE_CHECKING:
     from lookalike.evaluation.robustness.examples import Example
@@ -191,10 +191,11 @@ def _all_metrics(robustness: Robustness) -> Iterator[AnyBlock]:
 
 
 def _vectors(robustness: Robustness) -> str:
-    """How many vectors were computed, how fast, and where they are stored."""
-    text = f"All {robustness.vector_count:,} vectors had been computed before"
-    if robustness.encoded_count:
-        speed = f", {robustness.encoded_count / robustness.seconds:.1f} per second" if robustness.seconds > 0 else ""
-        text = f"{robustness.encoded_count:,} of {robustness.vector_count:,} vectors computed in this run{speed}"
-    folder, size = printable(robustness.folder), robustness.stored_bytes / 1e6
-    return f"{text}; they are in {folder} ({size:,.1f} MB), which may be deleted."
+    """How many vectors were computed, and how fast."""
+    if not robustness.encoded_count:
+        return f"All {robustness.vector_count:,} vectors had been computed before."
+    speed = f", {robustness.encoded_count / robustness.seconds:.1f} per second" if robustness.seconds > 0 else ""
+    return (
+        f"{robustness.encoded_count:,} of {robustness.vector_count:,} vectors computed in this run{speed}, and kept in "
+        "the cache."
+    )
