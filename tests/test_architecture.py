@@ -30,7 +30,8 @@ ROOMS = {
     "images.readers.boxed": "boxes iso_media heif jpeg2000 jpegxl",
     "search": "match_words conditions grammar query similarity ranking index",
     "encoders": (
-        "spec catalog preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden benchmark"
+        "spec catalog variants preprocess views tokenizer weights networks checkpoints runtimes probe encoder golden "
+        "benchmark"
     ),
     "encoders.weights": "cache tensors safetensors torch_pickle folder hub repository locate",
     "encoders.networks": "source graph efficientnet_lite clip_names clip_tensors clip_vit resnet vgg families",
@@ -56,12 +57,14 @@ ROOMS = {
         "metrics vote_chance chance effects sampling intervals effect_sums part_sums influence differences retention"
     ),
     "evaluation.ranking": "exact_scores ties full_ranking near_duplicates",
-    "evaluation.scoring": "results averages score default_encoder checks",
+    "evaluation.scoring": "results averages score default_encoder encoder_names checks",
     "evaluation.corruptions": (
         "pixels draws fields convolution textures standard corruption noise blur tone lamps weather lens occlusion "
         "pose camera background catalog"
     ),
-    "evaluation.robustness": "grid donors results jobs keys runner scoring averages examples robustness",
+    "evaluation.robustness": (
+        "grid donors results jobs keys estimate runner scoring averages examples robustness comparison"
+    ),
     "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
     "report": (
         "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
@@ -69,12 +72,12 @@ ROOMS = {
     ),
     "report.document": "elements blocks numbering values definitions json html_table html markdown terminal files",
     "report.drawings": (
-        "viridis colours drawing raster heat_map curves sizes pipeline clip_framework contact_sheet hit_grid "
+        "viridis colours drawing raster heat_map curves dots sizes pipeline clip_framework contact_sheet hit_grid "
         "matrix_plot"
     ),
     "report.evaluation": "images json document",
     "report.comparison": "tables json document",
-    "report.robustness": "definitions figures tables json document",
+    "report.robustness": "definitions figures tables json document comparison",
     "report.angles": "definitions json document",
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",

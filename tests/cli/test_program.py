@@ -230,3 +230,26 @@ def test_colours_on_a_terminal(colourless: bool):
             pass
     assert b"Everyday" in shown
     assert (b"\x1b[3" in shown or b"\x1b[1;3" in shown) is not colourless
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "photos", "--encoder", "one", "--encoder", "two"),
+        ("robustness", "photos", "--seed", "1", "--seed=2"),
+        ("search", "photos/00.png", "-k", "3", "--k", "5"),
+        ("encoders", "bench", "--count", "1", "--count", "2"),
+    ],
+)
+def test_an_option_with_one_value_cannot_be_repeated(arguments: tuple[str, ...], photos: Path, call: Cli):
+    """All but the last would be lost silently."""
+    result = call(*arguments)
+    assert result.code == 2
+    assert "takes one value, but is given 2 times" in result.err
+
+
+def test_options_that_can_be_repeated_stay_so(photos: Path, call: Cli):
+    """Flags, options that take several values, and help beside anything."""
+    assert call("index", "photos", "--json", "--json").code == 0
+    assert call("robustness", "--list", "--corruption", "fog", "--corruption", "rain").code == 0
+    assert call("evaluate", "--encoder", "one", "--encoder", "two", "--help").code == 0

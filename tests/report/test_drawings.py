@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lookalike.report.drawings.colours import DARK_INK, LIGHT_INK, LINES, ink_on, luminance, ramp
 from lookalike.report.drawings.curves import Curve, curves
+from lookalike.report.drawings.dots import Dot, DotRow, dots
 from lookalike.report.drawings.drawing import spread, width_of
 from lookalike.report.drawings.heat_map import HeatGroup, HeatRow, Shade, heat_map
 from lookalike.report.drawings.raster import elide
@@ -117,3 +118,56 @@ def test_labels_with_room_stay_where_they_are():
 def test_a_text_too_long_ends_in_three_dots(text: str, elided: str):
     """It has at most the given width, dots included, and no space before them."""
     assert elide(text, 10) == elided
+
+
+def some_dots(*values: float | None, names: tuple[str, ...] = ("one", "other & <last>")) -> str:
+    """Rows with a dot for each of two series."""
+    rows = [
+        DotRow(
+            f"row {number}",
+            (Dot(value, None if value is None else (value - 0.05, value + 0.1), "P < 1"), Dot(0.9, None, "")),
+        )
+        for number, value in enumerate(values)
+    ]
+    return dots(
+        "A title",
+        names,
+        [*rows, DotRow("All", (Dot(0.8, None, ""), Dot(0.9, None, "")), total=True)],
+        x_label="kept, %",
+    )
+
+
+def test_dots_stand_where_their_values_are():
+    """Positions are linear in the value, on an axis that has 100 % on it, and every row has its name and hint."""
+    svg = some_dots(0.5, 0.75, 1.0)
+    places = [float(x) for x in re.findall(r'<circle class="point" cx="([\d.]+)"', svg)][1:4]
+    assert places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.11)
+    (whole,) = re.findall(r'class="whole" x1="([\d.]+)"', svg)
+    assert float(whole) == pytest.approx(places[2], abs=0.11)
+    words = texts(svg)
+    assert {"row 0", "row 1", "row 2", "All", "one", "other & <last>", "kept, %", "100"} <= set(words)
+    assert "<title>P &lt; 1</title>" in svg
+
+
+def test_a_dot_without_a_value_is_not_drawn():
+    """The row says n/a, and the others stay."""
+    svg = some_dots(None, 0.5)
+    assert texts(svg).count("n/a") == 1
+    assert svg.count('<circle class="point"') == 3  # in the key, in row 1, in the total
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=8))
+def test_everything_is_inside_the_drawing(values: list[float]):
+    """Intervals beyond the axis are cut off, and no more than eight numbers are on it."""
+    svg = some_dots(*values)
+    width = float(svg.split('viewBox="0 0 ')[1].split()[0])
+    ends = [float(x) for x in re.findall(r'(?:cx|x1|x2)="([\d.]+)"', svg)]
+    assert all(0 <= end <= width for end in ends)
+    assert sum(bool(re.fullmatch("-?[0-9]+", word)) for word in texts(svg)) <= 8
+
+
+def test_series_have_shapes_of_their_own():
+    """They can be told apart without colour."""
+    row = DotRow("row", tuple(Dot(0.5, None, "") for _ in range(5)))
+    svg = dots("A title", list("abcde"), [row], x_label="")
+    assert len(set(re.findall(r' d="(M[^"]+)"', svg))) == 4

@@ -24,6 +24,7 @@ from lookalike.encoders.runtimes.choice import DeviceChoice, RuntimeChoice, load
 from lookalike.encoders.runtimes.runtime import Backend, Network
 from lookalike.encoders.spec import Activation, EncoderSpec, Precision, View
 from lookalike.encoders.tokenizer import END, Tokenizer, load_tokenizer
+from lookalike.encoders.variants import split_variant
 from lookalike.encoders.views import prepare_views, view_min_side
 from lookalike.encoders.weights import locate
 from lookalike.encoders.weights.repository import PREFIX, Repository
@@ -196,7 +197,8 @@ def load_encoder(
 ) -> Encoder:
     """Load an encoder: one of the catalogue, of a plug-in or of the hub by its ``name``, or a checkpoint by its path.
 
-    Names of the hub have the form ``hf-hub:owner/repository``; ``lookalike encoders pull`` downloads them.
+    Names of the hub have the form ``hf-hub:owner/repository``; ``lookalike encoders pull`` downloads them. A view and a
+    precision can be parts of the name, and then take precedence: ``resnet50@whole@bf16``.
 
     ``"auto"`` is a CLIP encoder whose weights are on this machine, else the one installed with Lookalike; nothing is
     downloaded. Precision ``"auto"`` is fp32 unless the catalogue says that bf16 retrieves equally well. ``view`` is the
@@ -210,10 +212,12 @@ def load_encoder(
     precision, view, activation or runtime.
     """
     _check_choices(runtime=runtime, device=device, precision=precision, view=view, activation=activation)
-    plugin = _plugin(os.fspath(name))
+    variant = split_variant(os.fspath(name))
+    name, view, precision = variant.name, variant.view or view, variant.precision or precision
+    plugin = _plugin(name)
     if plugin is not None:
         return _load_plugin(plugin, precision, view)
-    checkpoint = find_checkpoint(os.fspath(name), activation=activation)
+    checkpoint = find_checkpoint(name, activation=activation)
     chosen = checkpoint.precision if precision == "auto" else precision
     spec = checkpoint.spec(chosen, view)
     load = partial(load_network, precision=chosen, runtime=runtime, device=device)
@@ -233,6 +237,14 @@ def load_encoder(
         location=None if checkpoint.has_own_name else checkpoint.path,
         batch=checkpoint.batch,
     )
+
+
+def check_name(name: str) -> None:
+    """Raise :class:`~lookalike.errors.UnknownEncoderError` if no encoder is called ``name``, without loading it."""
+    encoder = split_variant(name).name
+    known = encoder == "auto" or encoder.startswith(PREFIX) or _plugin(encoder) is not None
+    if not known and not os.path.exists(encoder):  # noqa: PTH110  as in find_checkpoint
+        catalog.find(encoder)
 
 
 def _plugin(name: str) -> Plugin | None:

@@ -50,7 +50,7 @@ def angles(options: Options) -> int:
     folder = output_folder(options.out) if options.out else None
     dataset = with_notes(read_dataset(options, one_class=True))
     check_angles(dataset, options.k)
-    encoder = own_or_named(options, dataset)
+    encoder = own_or_named(options, dataset, options.encoder)
     fixed = loader(options)(NEAR_ENCODER, precision="fp32")
     embedded = embed(dataset, encoder)
     near = embedded if fixed.spec == encoder.spec else embed(dataset, fixed, quiet=True)

@@ -92,7 +92,7 @@ def _input(options: Options) -> tuple[Dataset | EmbeddedDataset, Encoder | None]
         if options.dataset is None:
             wrong_usage("evaluate needs a DATASET, or --embeddings and --labels")
         dataset = read_dataset(options)
-        return dataset, own_or_named(options, dataset)
+        return dataset, own_or_named(options, dataset, options.encoder)
     from lookalike.evaluation.data.external import load_embeddings
 
     if options.labels is None:

@@ -51,14 +51,14 @@ def with_notes(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def own_or_named(options: Options, dataset: Dataset) -> Encoder:
-    """The encoder that the options name, or that of the dataset's gallery, or the best on this machine."""
+def own_or_named(options: Options, dataset: Dataset, name: str | None = None) -> Encoder:
+    """The encoder called ``name``, or that of the dataset's gallery, or the best on this machine."""
     from lookalike.evaluation.scoring.default_encoder import default_encoder
 
-    default = options.encoder is None and (options.precision, options.view) == ("auto", "centre")
+    default = name is None and (options.precision, options.view) == ("auto", "centre")
     if default and dataset.gallery is not None:
         return default_encoder(dataset, loader(options))
-    return load(options, options.encoder or "auto")
+    return load(options, name or "auto")
 
 
 @contextmanager

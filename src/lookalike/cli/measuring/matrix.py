@@ -49,7 +49,7 @@ def matrix(options: Options) -> int:
     folder = output_folder(options.out)
     paths = (options.queries, options.gallery)
     queries, gallery = (with_notes(load_images(path, allow_outside=options.allow_outside)) for path in paths)
-    encoder = own_or_named(options, gallery)
+    encoder = own_or_named(options, gallery, options.encoder)
     columns = embed(gallery, encoder)
     rows = columns if queries == gallery else embed(queries, encoder)
     matrix = similarity_matrix(rows, columns)

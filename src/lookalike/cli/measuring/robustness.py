@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
@@ -16,16 +16,19 @@ from lookalike.cli.measuring.options import (
     seed_option,
 )
 from lookalike.cli.options.command import Options, command, wrong_usage
-from lookalike.cli.options.encoder import encoder_options, view_option
+from lookalike.cli.options.encoder import encoder_options, load, view_option
 from lookalike.cli.options.shared import positive_integer
 from lookalike.cli.terminal.messages import note
-from lookalike.cli.terminal.progress import stage_progress
-from lookalike.text import megabytes
+from lookalike.cli.terminal.progress import duration, stage_progress
+from lookalike.text import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from lookalike.evaluation.data.dataset import Dataset
+    from lookalike.evaluation.robustness.comparison import RobustnessComparison
+    from lookalike.evaluation.robustness.estimate import Estimate
     from lookalike.evaluation.robustness.examples import Example
     from lookalike.evaluation.robustness.results import Robustness
     from lookalike.report.document.files import Content
@@ -37,10 +40,13 @@ _DETAILS = f"""\
 Every image is made upright, scaled to 512 pixels along its shorter side, and corrupted by each corruption at each
 severity; retrieval is measured on each of them, and compared with the same images clean. --list prints all corruptions.
 You can interrupt it at any time: embeddings are kept (see lookalike cache), and the next run with the same images,
-encoder and seed continues from there, even with more corruptions."""
+encoder and seed continues from there, even with more corruptions.
 
-_MUCH = 1_000_000_000
-"""Bytes on disk that are announced before they are written."""
+With several encoders, every image is damaged once for all, and what each retains is compared with what the first
+retains. A name can have a view and a precision: --encoder clip-vit-b-32 --encoder clip-vit-b-32@whole@bf16."""
+
+_LONG: Final = 60.0
+"""Seconds of work that are announced before it begins."""
 
 
 def severities(text: str) -> tuple[int, ...]:
@@ -70,7 +76,9 @@ def severities(text: str) -> tuple[int, ...]:
     default="query",
     help="What is corrupted: the queries (the default), the gallery, both, or each gallery image with probability 0.5.",
 )
-@encoder_options(OWN_OR_BEST)
+@encoder_options(
+    f"{OWN_OR_BEST} Repeat it to compare several, the one that the others are tested against first.", several=True
+)
 @view_option()
 @junk_option
 @click.option(
@@ -79,7 +87,7 @@ def severities(text: str) -> tuple[int, ...]:
 @seed_option("all damage and the order of ties")
 @report_options("robustness.html", "robustness.json", "robustness.csv")
 def robustness(options: Options) -> int:
-    """Measure retrieval when images are corrupted."""
+    """Measure retrieval when images are corrupted, by one encoder or by several."""
     if options.list:
         from lookalike.report.robustness.tables import corruptions_text
 
@@ -87,32 +95,26 @@ def robustness(options: Options) -> int:
         return 0
     if options.dataset is None:
         wrong_usage("a dataset is required, or --list to print all corruptions")
-    from lookalike.evaluation.data.provenance import with_command
-    from lookalike.evaluation.robustness.grid import grid, select_corruptions, versions_of
-    from lookalike.evaluation.robustness.robustness import measure_robustness
+    from lookalike.evaluation.robustness.grid import Grid
     from lookalike.report.document.files import output_folder
+
+    # Unknown names are reported before anything is read.
+    Grid.of(options.corruption, options.family, options.severity, options.target)
+    dataset = _dataset(options)
+    folder = output_folder(options.out) if options.out else None
+    return _one(options, dataset, folder) if len(options.encoder) < 2 else _several(options, dataset, folder)  # noqa: PLR2004
+
+
+def _one(options: Options, dataset: Dataset, folder: Path | None) -> int:
+    """Measure one encoder."""
+    from lookalike.evaluation.data.provenance import with_command
+    from lookalike.evaluation.robustness.robustness import measure_robustness
     from lookalike.report.robustness.document import robustness_document
     from lookalike.report.robustness.json import robustness_json
 
-    # Unknown names are reported before anything is read.
-    cells = grid(select_corruptions(options.corruption, options.family), options.severity)
-    dataset = _dataset(options)
-    folder = output_folder(options.out) if options.out else None
-    encoder = own_or_named(options, dataset)
-    _announce(len(dataset.rows) * len(versions_of(cells, options.target)), encoder.spec.dimension)
+    encoder = own_or_named(options, dataset, *options.encoder)
     with embedding_cache() as cache, stage_progress() as progress:
-        result = measure_robustness(
-            dataset,
-            encoder,
-            corruptions=options.corruption,
-            families=options.family,
-            severities=options.severity,
-            target=options.target,
-            junk=options.junk,
-            seed=options.seed,
-            cache=cache,
-            progress=progress,
-        )
+        result = measure_robustness(dataset, encoder, cache=cache, progress=progress, **_settings(options))
     result = with_command(result, command_line(options, "robustness", *_own_arguments(options), encoder=encoder))
     return deliver(
         options,
@@ -123,13 +125,63 @@ def robustness(options: Options) -> int:
     )
 
 
-def _announce(vectors: int, dimension: int) -> None:
-    """Announce a large use of disk space."""
-    size = 4 * vectors * dimension
-    if size >= _MUCH:
+def _several(options: Options, dataset: Dataset, folder: Path | None) -> int:
+    """Compare several encoders."""
+    from lookalike.evaluation.data.provenance import with_command
+    from lookalike.evaluation.robustness.comparison import compare_robustness
+    from lookalike.report.robustness.comparison import robustness_comparison_document
+    from lookalike.report.robustness.json import robustness_comparison_json
+
+    encoders = [load(options, name) for name in options.encoder]
+    with embedding_cache() as cache, stage_progress() as progress:
+        comparison = compare_robustness(dataset, encoders, cache=cache, progress=progress, **_settings(options))
+    comparison = with_command(comparison, command_line(options, "robustness", *_own_arguments(options)))
+    return deliver(
+        options,
+        folder,
+        document=lambda: robustness_comparison_document(comparison),
+        answer=lambda: robustness_comparison_json(comparison),
+        files=lambda: robustness_comparison_files(comparison),
+    )
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    """What decides the measurement, as arguments of the library."""
+    return {
+        "corruptions": options.corruption,
+        "families": options.family,
+        "severities": options.severity,
+        "target": options.target,
+        "junk": options.junk,
+        "seed": options.seed,
+        "announce": _announce,
+    }
+
+
+def _announce(expected: Estimate) -> None:
+    """Say how long it takes, before it begins."""
+    if expected.seconds >= _LONG:
         note(
-            f"{vectors:,} vectors will take {megabytes(size)} on disk; --limit, --corruption and --severity reduce that"
+            f"{expected.vectors:,} embeddings to compute, about {duration(expected.seconds)}, and "
+            f"{bytes_text(expected.bytes)} in the cache; --limit, --corruption, --family and --severity reduce that. "
+            "You can interrupt it and go on later"
         )
+
+
+def robustness_comparison_files(comparison: RobustnessComparison) -> dict[str, Content]:
+    """The page, the JSON and the CSV of ``comparison``, and a page for each encoder."""
+    from lookalike.report.robustness.comparison import robustness_comparison_document
+    from lookalike.report.robustness.document import robustness_document
+    from lookalike.report.robustness.json import robustness_comparison_csv, robustness_comparison_json
+
+    examples = _examples(comparison.reference.robustness)
+    pages = {row.name: f"robustness-{number}.html" for number, row in enumerate(comparison.rows, start=1)}
+    return {
+        **{pages[row.name]: robustness_document(row.robustness, *examples) for row in comparison.rows},
+        "robustness.csv": robustness_comparison_csv(comparison),
+        "robustness.json": robustness_comparison_json(comparison),
+        "robustness.html": robustness_comparison_document(comparison, tuple(pages.items())),
+    }
 
 
 def robustness_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from types import SimpleNamespace
@@ -49,8 +50,26 @@ def _unwrapped(paragraph: str) -> str:
     return text
 
 
+def _refuse_repetition(command: click.Command, context: click.Context, arguments: list[str]) -> None:
+    """Refuse an option that takes one value and is given several times: all but the last would be lost silently."""
+    if context.resilient_parsing:
+        return
+    _, _, given = command.make_parser(context).parse_args(args=list(arguments))
+    if any(one.is_eager for one in given):  # --help or --version
+        return
+    counts = Counter(one for one in given if isinstance(one, click.Option) and not (one.multiple or one.is_flag))
+    for option, count in counts.items():
+        if count > 1:
+            raise click.UsageError(f"{option.opts[-1]} takes one value, but is given {count} times", context)
+
+
 class Command(click.RichCommand):
-    """A command; its help ends with details."""
+    """A command; its help ends with details, and no option that takes one value can be repeated."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line of the command."""
+        _refuse_repetition(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Print the details."""
@@ -59,6 +78,11 @@ class Command(click.RichCommand):
 
 class Group(click.RichGroup):
     """A command with actions; its help ends with details, and lists the actions in the order of their declaration."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line of the command, up to the action."""
+        _refuse_repetition(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Print the details."""

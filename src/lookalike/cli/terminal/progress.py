@@ -99,12 +99,12 @@ class _Lines:
         self._tenths = tenths
         name = f"{stage}: " if stage else ""
         unit = f" {self._unit}" if self._unit else ""
-        left = f", {_duration(seconds * (total - done) / done)} left" if 0 < done < total else ""
+        left = f", {duration(seconds * (total - done) / done)} left" if 0 < done < total else ""
         folder = f", in {printable(directory)}" if (directory := os.path.dirname(path)) else ""  # noqa: PTH120
         note(f"{name}{done:,} of {total:,}{unit} ({done * 100 // max(1, total)} %){left}{folder}")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds as text: 45 s, 12 min, 3 h 20 min."""
     minutes = round(seconds / 60)
     if minutes == 0:

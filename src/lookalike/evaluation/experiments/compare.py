@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.encoders import catalog
-from lookalike.encoders.encoder import Encoder, load_encoder
+from lookalike.encoders.encoder import Encoder, check_name, load_encoder
 from lookalike.encoders.weights import locate
 from lookalike.errors import EncoderError, EvaluationError
 from lookalike.evaluation.data.dataset import Dataset
-from lookalike.evaluation.data.embedded import EmbeddingSource, ExternalEmbeddings, embed_dataset
+from lookalike.evaluation.data.embedded import embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.experiments.evaluate import KS, evaluate
 from lookalike.evaluation.scoring.averages import compared_metrics
 from lookalike.evaluation.scoring.checks import sorted_ks
+from lookalike.evaluation.scoring.encoder_names import distinct_names
 from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.evaluation.statistics.differences import Difference, difference, holm
 from lookalike.evaluation.statistics.intervals import interval_ends
@@ -151,8 +151,7 @@ def _check_names(choices: Sequence[EncoderChoice]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise EvaluationError(f"the encoder {name} is given twice")
-        if not Path(name).exists():
-            catalog.find(name)
+        check_name(name)
 
 
 def _evaluate_encoder(
@@ -185,24 +184,8 @@ def _evaluate_encoder(
 
 def _with_unique_names(rows: Sequence[ComparedEncoder]) -> list[ComparedEncoder]:
     """The rows with distinguishing details added to equal names; raises an error for an encoder given twice."""
-    specs = [row.evaluation.encoder for row in rows if row.evaluation]
-    for spec in specs:
-        if specs.count(spec) > 1:
-            raise EvaluationError(f"the encoder {spec} is given twice")
-    return [replace(row, name=_full_name(row.evaluation.encoder, specs)) if row.evaluation else row for row in rows]
-
-
-def _full_name(spec: EmbeddingSource, specs: Sequence[EmbeddingSource]) -> str:
-    same_name = [_details(other) for other in specs if other.name == spec.name]
-    differing = [part for part, *others in zip(_details(spec), *same_name, strict=True) if len(set(others)) > 1]
-    return f"{spec.name} ({', '.join(differing)})" if differing else spec.name
-
-
-def _details(spec: EmbeddingSource) -> tuple[str, ...]:
-    """The details in which encoders of one name can differ, as readable text."""
-    if isinstance(spec, ExternalEmbeddings):
-        return ("computed elsewhere", "", f"file {spec.sha256[:6]}")
-    return (spec.precision, f"{spec.view} view", f"weights {spec.weights_sha256[:6]}")
+    names = iter(distinct_names([row.evaluation.encoder for row in rows if row.evaluation]))
+    return [replace(row, name=next(names)) if row.evaluation else row for row in rows]
 
 
 def _with_differences(rows: Sequence[ComparedEncoder], metrics: Sequence[str]) -> list[ComparedEncoder]:

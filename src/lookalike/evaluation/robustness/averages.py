@@ -67,7 +67,7 @@ class Averages:
                     corruption=cell.corruption,
                     severity=cell.severity,
                     parameters=dict(corruption.parameters(cell.severity)),
-                    metrics=self._scorer.summarise(scores.compared),
+                    metrics=self._scorer.summarise(scores.compared, is_cell=True),
                     first_hits=scores.first_hits,
                 )
                 for cell, scores in self._open

@@ -11,7 +11,8 @@ from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.robustness.donors import DonorPlan
 from lookalike.evaluation.robustness.grid import Target
-from lookalike.evaluation.statistics.intervals import Interval, interval_ends
+from lookalike.evaluation.statistics.intervals import Influence, Interval, interval_ends
+from lookalike.evaluation.statistics.sampling import Sampling
 from lookalike.images.files import Skipped
 from lookalike.notebook import Records, Tabular
 
@@ -28,7 +29,8 @@ class RobustnessMetric:
     ``chance`` that of a random order, with the same images left out. ``retention`` is (value - chance) /
     (clean - chance), None where clean - chance is below 0.05; ``retention_interval`` is its paired interval, also None
     where clean is not significantly above chance. ``raw_ratio`` is value / clean, None where clean is 0. Intervals are
-    None with fewer than ten groups.
+    None with fewer than ten groups. ``retention_influence`` is that of groups on retention, for differences between
+    encoders; None where retention is, and for single cells.
     """
 
     value: float
@@ -38,6 +40,7 @@ class RobustnessMetric:
     retention: float | None
     retention_interval: Interval | None
     raw_ratio: float | None
+    retention_influence: Influence | None = field(default=None, repr=False, compare=False)
 
 
 RobustnessMetrics = Mapping[str, RobustnessMetric]
@@ -108,7 +111,8 @@ class RuleResults:
     """All results under one junk rule.
 
     ``scored`` queries have metrics; ``excluded`` queries have none because no relevant image is left (R = 0), counted
-    by class and reason in ``exclusions``. Queries are of ``groups`` groups (visits if only those are known).
+    by class and reason in ``exclusions``. Queries are of ``groups`` groups (visits if only those are known), described
+    by ``sampling``.
     ``clean`` and ``chance`` are the reference values; ``overall`` is the mean over families, None if only controls were
     measured. ``tied_share`` is the largest share of tied comparisons in any ranking.
     """
@@ -118,6 +122,7 @@ class RuleResults:
     excluded: int
     exclusions: tuple[Exclusion, ...]
     groups: int
+    sampling: Sampling = field(repr=False)
     clean: RobustnessMetrics
     chance: Mapping[str, float]
     families: tuple[FamilyResult, ...]

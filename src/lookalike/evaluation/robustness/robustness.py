@@ -19,6 +19,7 @@ from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import provenance
 from lookalike.evaluation.data.relevance import Junk
 from lookalike.evaluation.robustness.averages import Averages
+from lookalike.evaluation.robustness.estimate import Announce
 from lookalike.evaluation.robustness.grid import CLEAN, Grid, Target
 from lookalike.evaluation.robustness.results import Robustness, RuleResults
 from lookalike.evaluation.robustness.runner import GridVectors, encode_grid
@@ -42,6 +43,7 @@ def measure_robustness(
     junk: Junk = "group",
     seed: int = 0,
     cache: EmbeddingCache | None = None,
+    announce: Announce | None = None,
     progress: StageProgress | None = None,
     load: Callable[..., Encoder] = load_encoder,
 ) -> Robustness:
@@ -50,8 +52,9 @@ def measure_robustness(
     ``dataset`` and ``encoder`` are as for :func:`evaluate`. ``corruptions`` and ``families`` select what is measured,
     together with its controls; everything if neither is given. ``severities`` are 1 to 5. ``target`` is what is
     corrupted. Self and junk always follow from the clean rows. ``seed`` determines all corruptions, donors and tie
-    breaks. Vectors are kept in ``cache`` (by default the user's), so an interrupted run resumes; ``progress`` is called
-    with the stage and the counts done and total.
+    breaks. Vectors are kept in ``cache`` (by default the user's), so an interrupted run resumes. ``announce`` is told
+    how long the encoding will take, if that isn't short; ``progress`` is called with the stage and the counts done and
+    total.
 
     Raises :class:`~lookalike.errors.UnknownCorruptionError`, :class:`~lookalike.errors.DatasetError` for unusable
     labels, :class:`~lookalike.errors.EvaluationError` if nothing can be measured,
@@ -65,7 +68,9 @@ def measure_robustness(
     elif not isinstance(encoder, Encoder):
         encoder = load(encoder)
     with nullcontext(cache) if cache is not None else EmbeddingCache.of_user() as kept:
-        (result,) = measure_each(dataset, [encoder], grid, kept, junk=junk, seed=seed, progress=progress)
+        (result,) = measure_each(
+            dataset, [encoder], grid, kept, junk=junk, seed=seed, announce=announce, progress=progress
+        )
     return result
 
 
@@ -77,7 +82,8 @@ def measure_each(
     *,
     junk: Junk,
     seed: int,
-    progress: StageProgress | None,
+    announce: Announce | None = None,
+    progress: StageProgress | None = None,
 ) -> tuple[Robustness, ...]:
     """The robustness of each of the ``encoders`` on the same corrupted images; as :func:`measure_robustness`."""
     report = progress or ignore_progress
@@ -88,6 +94,7 @@ def measure_each(
         grid.versions,
         seed=seed,
         cache=cache,
+        announce=announce,
         progress=lambda done, total: report("encoding", done, total),
     )
 
@@ -161,6 +168,7 @@ def _rule_results(scorer: CellScorer, vectors: GridVectors, grid: Grid, report: 
         excluded=len(scorer.queries) - len(scorer.scored),
         exclusions=scorer.exclusions,
         groups=scorer.groups,
+        sampling=scorer.sampling,
         clean=averages.clean(),
         chance=scorer.reference().chance,
         families=families,

@@ -17,6 +17,7 @@ from lookalike.evaluation.corruptions.corruption import DonorKind
 from lookalike.evaluation.data.contents import check_usable, hash_dataset
 from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.robustness.donors import DonorPlan, plan_donors
+from lookalike.evaluation.robustness.estimate import Announce, estimate
 from lookalike.evaluation.robustness.grid import CLEAN, Version
 from lookalike.evaluation.robustness.jobs import Job, Plan, Prepared
 from lookalike.evaluation.robustness.keys import ImageKeys
@@ -82,13 +83,15 @@ def encode_grid(
     *,
     seed: int,
     cache: EmbeddingCache,
+    announce: Announce | None = None,
     progress: Progress | None = None,
 ) -> tuple[GridVectors, ...]:
     """Encode all ``versions`` of every image with each of the ``encoders``; images are decoded and corrupted once.
 
-    Vectors in ``cache`` are not computed again, and new ones are kept there, image by image. ``progress`` is called
-    with the number of vectors encoded and to encode. Raises :class:`~lookalike.errors.DatasetError` if no image can be
-    used, and :class:`~lookalike.errors.CacheError` if vectors can't be kept.
+    Vectors in ``cache`` are not computed again, and new ones are kept there, image by image. ``announce`` is told how
+    long it will take, if that isn't short. ``progress`` is called with the number of vectors encoded and to encode.
+    Raises :class:`~lookalike.errors.DatasetError` if no image can be used, and
+    :class:`~lookalike.errors.CacheError` if vectors can't be kept.
     """
     started = time.monotonic()
     contents = hash_dataset(dataset, encoders[0])
@@ -106,6 +109,8 @@ def encode_grid(
         versions,
         np.array([[_missing(cache, own[version], keys.of(version)) for version in versions] for own in spaces]),
     )
+    if announce is not None and (expected := estimate(plan, encoders, seed)) is not None:
+        announce(expected)
     encoding = _Encoding(plan, encoders, cache, spaces, keys)
     encoding.run(seed, progress)
     usable = [row for row in range(len(rows)) if row not in encoding.skipped]

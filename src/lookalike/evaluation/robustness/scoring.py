@@ -155,8 +155,11 @@ class CellScorer:
             return relevance
         return without({row: junk for row, junk in extra_junk.items() if row not in emptied})
 
-    def summarise(self, compared: Compared) -> dict[str, RobustnessMetric]:
-        """The means with their intervals, and what they retain of the clean ones with its paired interval."""
+    def summarise(self, compared: Compared, *, is_cell: bool = False) -> dict[str, RobustnessMetric]:
+        """The means with their intervals, and what they retain of the clean ones with its paired interval.
+
+        Those of a single cell don't keep the influence of groups, to save memory.
+        """
         metrics = {}
         for name, mean in compared.means.items():
             clean, chance = compared.reference.clean[name], compared.reference.chance[name]
@@ -164,7 +167,14 @@ class CellScorer:
             limit = compared.reference.ceilings[name]
             interval = mean_interval(mean.value, mean.influence, self.sampling, self.sampling.basis, limit)
             metrics[name] = RobustnessMetric(
-                mean.value, interval, clean.value, chance, kept.value, kept.interval, kept.raw
+                value=mean.value,
+                interval=interval,
+                clean=clean.value,
+                chance=chance,
+                retention=kept.value,
+                retention_interval=kept.interval,
+                raw_ratio=kept.raw,
+                retention_influence=None if is_cell else kept.influence,
             )
         return metrics
 

@@ -56,6 +56,13 @@ class Definitions(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Links(Block):
+    """Files beside the report: each with its title, its relative address, and what is in it."""
+
+    items: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cards(Block):
     """Cards side by side."""
 
@@ -153,6 +160,7 @@ AnyBlock = (
     | Text
     | Facts
     | Definitions
+    | Links
     | Cards
     | Table
     | Tables

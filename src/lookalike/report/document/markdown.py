@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from lookalike.report.document.blocks import (
     AnyBlock,
@@ -15,6 +16,7 @@ from lookalike.report.document.blocks import (
     Facts,
     Figure,
     Heading,
+    Links,
     SideBySide,
     Table,
     Tables,
@@ -75,6 +77,10 @@ class _Writer:
             case Details():
                 yield f"**{escaped(block.summary)}**"
                 yield from self.parts(block.blocks)
+            case Links():
+                yield "\n".join(
+                    f"- [{escaped(title)}]({quote(file)}): {escaped(text)}" for title, file, text in block.items
+                )
             case Heading() | Text() | Facts() | Definitions() | Cards():
                 yield _paragraph(block)
             case _:

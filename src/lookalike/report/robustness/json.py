@@ -15,10 +15,12 @@ from lookalike.report.document.json import (
     provenance_fields,
     skipped_files,
     stamp_fields,
+    utf8,
 )
 from lookalike.report.robustness.definitions import TARGET_MEANINGS, robustness_definitions, robustness_interval_notes
 
 if TYPE_CHECKING:
+    from lookalike.evaluation.robustness.comparison import Differences, RobustnessComparison
     from lookalike.evaluation.robustness.results import (
         CellResult,
         CorruptionResult,
@@ -61,6 +63,41 @@ def robustness_json(robustness: Robustness) -> dict[str, Any]:
         "stamp": stamp_fields(robustness.encoder),
         **provenance_fields(robustness.provenance),
     }
+
+
+def robustness_comparison_json(comparison: RobustnessComparison) -> dict[str, Any]:
+    """``comparison`` for JSON: what :func:`robustness_json` gives for each encoder, with differences from the first."""
+    return {
+        "version": VERSION,
+        **dataset_fields(comparison.reference.robustness.dataset),
+        "reference": utf8(comparison.reference.name),
+        "encoders": [
+            {
+                "name": utf8(row.name),
+                "differences": {"families": _tests(row.families), "corruptions": _tests(row.corruptions)},
+                **robustness_json(row.robustness),
+            }
+            for row in comparison.rows
+        ],
+        **provenance_fields(comparison.provenance),
+    }
+
+
+def _tests(differences: Differences) -> dict[str, Any]:
+    return {
+        name: {
+            key: {"difference": one.value, "interval": interval_pair(one.interval), "p": one.p, "p_holm": one.adjusted}
+            for key, one in level.items()
+        }
+        for name, level in differences.items()
+    }
+
+
+def robustness_comparison_csv(comparison: RobustnessComparison) -> str:
+    """The rows of :func:`robustness_csv` of every encoder, with the differences of retention from the first."""
+    columns = ("encoder", *_COLUMNS, "difference", "difference_low", "difference_high", "p")
+    records = comparison.to_records()
+    return csv_text(columns, (["" if row[name] is None else row[name] for name in columns] for row in records))
 
 
 def _findings(findings: RuleResults) -> dict[str, Any]:
