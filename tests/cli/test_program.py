@@ -238,7 +238,7 @@ def test_colours_on_a_terminal(colourless: bool):
         ("evaluate", "photos", "--encoder", "one", "--encoder", "two"),
         ("robustness", "photos", "--seed", "1", "--seed=2"),
         ("search", "photos/00.png", "-k", "3", "--k", "5"),
-        ("encoders", "bench", "--count", "1", "--count", "2"),
+        ("encoders", "bench", "--seconds", "1", "--seconds", "2"),
     ],
 )
 def test_an_option_with_one_value_cannot_be_repeated(arguments: tuple[str, ...], photos: Path, call: Cli):

@@ -39,7 +39,7 @@ Announce = Callable[[Estimate], object]
 
 
 def estimate(plan: Plan, encoders: Sequence[Encoder], seed: int) -> Estimate | None:
-    """The estimate for ``plan``, from a sample of its first usable image; None for little work, and if nothing is usable."""
+    """The estimate for ``plan``, from a sample of one usable image; None for little work, and if none is usable."""
     counts = np.count_nonzero(plan.missing, axis=(1, 2)).tolist()
     total = sum(counts)
     if total < _ENOUGH_VECTORS:
