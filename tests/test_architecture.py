@@ -65,7 +65,9 @@ ROOMS = {
     "evaluation.robustness": (
         "grid donors results jobs keys estimate runner scoring averages examples robustness comparison"
     ),
-    "evaluation.experiments": "published evaluate compare angle_results angles matrix inspect reproduce",
+    "evaluation.experiments": (
+        "published evaluate compare angle_results angles angle_comparison matrix inspect reproduce"
+    ),
     "report": (
         "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
         "browse reproduction export"
@@ -78,7 +80,7 @@ ROOMS = {
     "report.evaluation": "images json document",
     "report.comparison": "tables json document",
     "report.robustness": "definitions figures tables json document comparison",
-    "report.angles": "definitions json document",
+    "report.angles": "definitions json document comparison",
     "report.dataset": "contact_sheet json document",
     "report.reproduction": "parts rankings document",
     "report.export": "rows arrays tables export",
@@ -203,7 +205,10 @@ def test_the_public_interface_is_unchanged():
 def test_the_public_interface_of_evaluation():
     """These experiments and functions, and no others, are public."""
     assert evaluation.__all__ == [
+        "EmbeddingCache",
         "compare",
+        "compare_angles",
+        "compare_robustness",
         "embed_dataset",
         "evaluate",
         "inspect_dataset",

@@ -5,8 +5,8 @@
 Each case draws embeddings of a dataset, ranks them and computes all metrics, as an evaluation does: of two encoders
 that are equally good, of a better one, and of damaged queries of both. The true value of a metric is its mean over all
 cases of a design. From 30 groups on, at least 10 a class, a 95 % interval should cover it in 93 to 98 % of cases (of
-retention: in 90 to 98 %), and a test at 5 % should reject 2 to 7 % of true null hypotheses. Seeded: every run prints the
-same.
+retention: in 90 to 98 %), and a test at 5 % should reject 2 to 7 % of true null hypotheses. It is seeded: every run
+prints the same.
 
 Metrics that are 0 or 1 for each query come in steps: with few independent queries, no interval covers and no test
 rejects in exactly the intended share of cases. Ours then err on the safe side, and only that bound is checked (*).

@@ -29,13 +29,13 @@ def influence_of(values: np.ndarray) -> np.ndarray:
 
 
 def test_intervals_cover_the_truth_end_to_end():
-    """In 160 datasets, drawn, ranked and scored, intervals cover the truth about 152 times, and few tests reject."""
-    table = summarise(simulate(Design((20, 15), "five"), 160, seed=3))
-    for name in ("micro", "macro", "difference", "retention"):
+    """In 100 datasets, drawn, ranked and scored, intervals cover the truth about 95 times, and few tests reject."""
+    table = summarise(simulate(Design((20, 15), "five"), 100, seed=3))
+    for name in ("micro", "macro", "difference", "retention", "kept difference"):
         for metric, share in table[name].items():
-            # Fewer than one in a thousand samples of 160 is outside of this, if the coverage is from 93 to 98 %.
-            assert 0.86 <= share <= 1, (name, metric)
-    assert max(table["rejected"].values()) <= 0.13
+            # Fewer than one in a thousand samples of 100 is outside of this, if the coverage is from 93 to 98 %.
+            assert 0.84 <= share <= 1, (name, metric)
+    assert max(*table["rejected"].values(), *table["kept rejected"].values()) <= 0.15
     assert table["power"]["map"] > table["rejected"]["map"] + 0.1
 
 

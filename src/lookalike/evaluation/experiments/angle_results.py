@@ -13,7 +13,8 @@ from lookalike.evaluation.data.dataset import Dataset, Row
 from lookalike.evaluation.data.embedded import EmbeddingSource
 from lookalike.evaluation.data.provenance import Provenance
 from lookalike.evaluation.scoring.results import QueryResults
-from lookalike.evaluation.statistics.intervals import Interval
+from lookalike.evaluation.statistics.intervals import Influence, Interval
+from lookalike.evaluation.statistics.sampling import Sampling
 from lookalike.images.files import Skipped
 
 
@@ -49,7 +50,8 @@ class Angles:
 
     Metrics are 0 to 1, with the keys ``precision@k``, ``recall@k``, ``hit_rate@k``, ``ndcg@k``, ``map`` and ``map@r``.
     ``micro`` is the mean over the ``scored`` queries, ``by_scene`` the mean over the means of scenes, and ``macro`` the
-    mean over ``classes``, the means of classes. ``intervals`` are of micro, for new scenes from the same source.
+    mean over ``classes``, the means of classes. ``intervals`` are of micro, for new scenes from the same source;
+    ``influences`` are those of groups on it, described by ``sampling``, for differences between encoders.
     ``ceilings`` are the precision@k and recall@k of a perfect encoder, ``chance`` the expectation under a random order.
 
     ``scenes`` is the number of scenes with a scored query, ``excluded`` the number of queries not scored, by reason.
@@ -82,6 +84,8 @@ class Angles:
     classes: Mapping[str, Mapping[str, float]]
     class_queries: Mapping[str, int]
     intervals: Mapping[str, Interval | None]
+    influences: Mapping[str, Influence] = field(repr=False)
+    sampling: Sampling = field(repr=False)
     ceilings: Mapping[str, float]
     chance: Mapping[str, float]
     tied_share: float

@@ -76,7 +76,7 @@ def measure_angles(
         progress=progress,
         visitor=collector,
     )
-    intervals = collector.influences().micro_intervals
+    influences = collector.influences()
     values = query_metrics(rankings, ks, scenes.labels)
     del values["accuracy"]  # the majority of ten says little where a scene has three frames
     scored = rankings.R > 0
@@ -105,7 +105,9 @@ def measure_angles(
         macro=means.macro,
         classes=means.classes,
         class_queries={label: int(np.count_nonzero(scored & (labels == label))) for label in means.classes},
-        intervals={key: intervals[key] for key in values},
+        intervals={key: influences.micro_intervals[key] for key in values},
+        influences={key: influences.micro[key] for key in values},
+        sampling=influences.sampling,
         ceilings=averages(ceilings(rankings.R, ks), labels, scored).micro,
         chance={
             key: float(level[scored].mean()) for key, level in chance_levels(relevance, ks).items() if key in values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -109,7 +110,7 @@ def reproduce(
     datasets: Mapping[str, Dataset | str | os.PathLike[str]],
     encoders: Sequence[str | os.PathLike[str]] | None = None,
     *,
-    cache: EmbeddingCache,
+    cache: EmbeddingCache | None = None,
     quick: bool = False,
     limit: int = LIMIT,
     seed: int = 0,
@@ -123,8 +124,8 @@ def reproduce(
 
     All ``encoders`` (by default the whole catalogue) are compared; the first that can be loaded is studied further.
     Robustness uses at most ``limit`` images per class, all ``corruptions`` and ``severities`` unless some are given.
-    ``quick`` uses few images and corruptions, for a preview of the report. Embeddings are kept in ``cache``, so that an
-    interrupted run can resume. ``load`` loads an encoder by name or path; ``near_encoder`` defines near duplicates (by
+    ``quick`` uses few images and corruptions, for a preview of the report. Embeddings are kept in ``cache`` (by default
+    the user's), so that an interrupted run can resume. ``load`` loads an encoder by name or path; ``near_encoder`` defines near duplicates (by
     default the encoder bundled with Lookalike, in fp32).
 
     Raises :class:`~lookalike.errors.EvaluationError` where no dataset is given or no encoder can be loaded, and the
@@ -136,22 +137,24 @@ def reproduce(
     names = known_encoders() if encoders is None else list(encoders)
     loaded = {name: one if isinstance(one, Dataset) else load_dataset(one) for name, one in datasets.items()}
     choice, encoder = _first_available(names, load)
-    study = _Study(
-        names=names,
-        encoder=encoder,
-        near_encoder=near_encoder or load_encoder(NEAR_ENCODER, precision="fp32"),
-        load=lambda name: encoder if name == choice else load(name),
-        cache=cache,
-        quick=quick,
-        limit=_QUICK_ROBUSTNESS_LIMIT if quick else limit,
-        corruptions=corruptions or (_QUICK_CORRUPTIONS if quick else ()),
-        severities=severities or (_QUICK_SEVERITIES if quick else SEVERITIES),
-        seed=seed,
-        progress=progress or ignore_progress,
-    )
+    with nullcontext(cache) if cache is not None else EmbeddingCache.of_user() as kept:
+        study = _Study(
+            names=names,
+            encoder=encoder,
+            near_encoder=near_encoder or load_encoder(NEAR_ENCODER, precision="fp32"),
+            load=lambda name: encoder if name == choice else load(name),
+            cache=kept,
+            quick=quick,
+            limit=_QUICK_ROBUSTNESS_LIMIT if quick else limit,
+            corruptions=corruptions or (_QUICK_CORRUPTIONS if quick else ()),
+            severities=severities or (_QUICK_SEVERITIES if quick else SEVERITIES),
+            seed=seed,
+            progress=progress or ignore_progress,
+        )
+        experiments = tuple(study.experiment(name, loaded[name]) for name in TITLES if name in loaded)
     return Reproduction(
         encoder=encoder.spec,
-        experiments=tuple(study.experiment(name, loaded[name]) for name in TITLES if name in loaded),
+        experiments=experiments,
         missing=tuple(_missing_inputs(loaded, encoder.spec)),
         quick=quick,
         limit=study.limit,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from lookalike.evaluation.experiments.angle_comparison import headline
 from lookalike.report.angles.definitions import KIND, angle_keys, meanings
 from lookalike.report.document.blocks import AnyBlock, Cards, Document, Heading, Table, Text
 from lookalike.report.document.definitions import interval_notes, metric_name, ties_note
@@ -45,7 +46,7 @@ def angles_document(angles: Angles) -> Document:
         (
             *notices(dataset.notes),
             *_exclusions(angles),
-            Cards(tuple(_card(angles, key) for key in _headline(angles.ks)), media=Media.PAGE),
+            Cards(tuple(_card(angles, key) for key in headline(angles.ks)), media=Media.PAGE),
             *_all_metrics(angles),
             *_classes(angles),
             *_strips(angles),
@@ -82,11 +83,6 @@ def exclusions(angles: Angles) -> str:
 def _exclusions(angles: Angles) -> Iterator[AnyBlock]:
     if angles.excluded:
         yield Text(f"{exclusions(angles)}.", kind="notice")
-
-
-def _headline(ks: Sequence[int]) -> list[str]:
-    first, last = min(ks), max(ks)
-    return [*dict.fromkeys((f"precision@{first}", f"hit_rate@{last}", f"recall@{last}", "map"))]
 
 
 def _card(angles: Angles, key: str) -> Card:

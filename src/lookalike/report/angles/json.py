@@ -20,6 +20,7 @@ from lookalike.report.document.json import (
 )
 
 if TYPE_CHECKING:
+    from lookalike.evaluation.experiments.angle_comparison import AnglesComparison
     from lookalike.evaluation.experiments.angle_results import AngleQuery, Angles
 
 VERSION: Final = 1
@@ -65,6 +66,42 @@ def angles_json(angles: Angles) -> dict[str, Any]:
         "near_stamp": stamp_fields(angles.near_encoder),
         **provenance_fields(angles.provenance),
     }
+
+
+def angles_comparison_json(comparison: AnglesComparison) -> dict[str, Any]:
+    """``comparison`` for JSON: what :func:`angles_json` gives for each encoder, with differences from the first."""
+    return {
+        "version": VERSION,
+        "experiment": KIND,
+        **dataset_fields(comparison.reference.angles.dataset),
+        "reference": utf8(comparison.reference.name),
+        "metrics": list(comparison.metrics),
+        "encoders": [
+            {
+                "name": utf8(row.name),
+                "differences": {
+                    key: {
+                        "difference": one.value,
+                        "interval": interval_pair(one.interval),
+                        "p": one.p,
+                        "p_holm": one.adjusted,
+                    }
+                    for key, one in row.differences.items()
+                },
+                **angles_json(row.angles),
+            }
+            for row in comparison.rows
+        ],
+        **provenance_fields(comparison.provenance),
+    }
+
+
+def angles_comparison_csv(comparison: AnglesComparison) -> str:
+    """A row for each encoder and tested metric, with the difference from the first encoder."""
+    records = comparison.to_records()
+    return csv_text(
+        list(records[0]), (["" if value is None else value for value in record.values()] for record in records)
+    )
 
 
 def _query_json(angles: Angles, query: AngleQuery) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _differences(comparison: Comparison) -> Iterator[AnyBlock]:
     yield Heading(f"Against {comparison.reference.name}")
     yield Text(tests_note(comparison))
     for key in comparison.metrics:
-        table = difference_table(comparison, key)
+        table = difference_table([(row.name, row.differences) for row in comparison.rows], key)
         if table.rows:
             yield table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -131,9 +131,12 @@ def ceiling_and_ties_note(comparison: Comparison) -> str:
     return f"{meaning}At most {ties_note(tied, comparison.seed)}"
 
 
-def difference_table(comparison: Comparison, key: str) -> Table:
-    """One metric's differences from the reference, with intervals on an axis that holds all of them, and p-values."""
-    differences = [(row.name, row.differences[key]) for row in comparison.rows if key in row.differences]
+def difference_table(tested: Sequence[tuple[str, Mapping[str, Difference]]], key: str) -> Table:
+    """One metric's differences from the reference, with intervals on an axis that holds all of them, and p-values.
+
+    ``tested`` are the names of encoders with their differences by metric.
+    """
+    differences = [(name, found[key]) for name, found in tested if key in found]
     ends = [
         abs(end)
         for _, one in differences
@@ -169,6 +172,16 @@ def p_value(p: float | None) -> str:
     return f"{p:.3f}" if p >= _LEAST_P else f"< {_LEAST_P}"
 
 
+def difference_note(reference: str, tests: int) -> str:
+    """How encoders are tested against the one called ``reference``, in all tables of differences together."""
+    return (
+        f"Differences from {reference}, named first, on the same images; positive values are better. p is the "
+        "probability of a difference at least as large, if new images from the same source showed none: two-sided, by "
+        f"Student's t with the variance of the intervals, and with Holm's correction for {plural(tests, 'test')} in "
+        "all tables of differences. Testing against the best row instead would be selection."
+    )
+
+
 def tests_note(comparison: Comparison) -> str:
     """How encoders are tested, or why they aren't."""
     reference = comparison.reference
@@ -180,13 +193,7 @@ def tests_note(comparison: Comparison) -> str:
     tested = sum(bool(row.differences) for row in comparison.rows)
     if not tested:
         return "There is only one encoder, so nothing is tested."
-    tests = sum(len(row.differences) for row in comparison.rows)
-    return (
-        f"Differences from {reference.name}, named first, on the same images; positive values are better. p is the "
-        "probability of a difference at least as large, if new images from the same source showed none: two-sided, by "
-        f"Student's t with the variance of the intervals, and with Holm's correction for {plural(tests, 'test')} in "
-        "all tables of differences. Testing against the best row instead would be selection."
-    )
+    return difference_note(reference.name, sum(len(row.differences) for row in comparison.rows))
 
 
 def published_table() -> Table:

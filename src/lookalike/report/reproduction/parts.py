@@ -105,7 +105,8 @@ def _tests(experiment: Experiment) -> Iterator[AnyBlock]:
     metrics = experiment.evaluation.metrics
     for note in evaluation_notes(experiment.evaluation):
         yield Text(f"{title}: {note}", kind="notice")
-    tables = tuple(table for key in comparison.metrics if (table := difference_table(comparison, key)).rows)
+    tested = [(row.name, row.differences) for row in comparison.rows]
+    tables = tuple(table for key in comparison.metrics if (table := difference_table(tested, key)).rows)
     if tables:
         yield Tables(f"{title}: tests against {comparison.reference.name}", tests_note(comparison), tables)
     else:
