@@ -125,8 +125,8 @@ def reproduce(
     All ``encoders`` (by default the whole catalogue) are compared; the first that can be loaded is studied further.
     Robustness uses at most ``limit`` images per class, all ``corruptions`` and ``severities`` unless some are given.
     ``quick`` uses few images and corruptions, for a preview of the report. Embeddings are kept in ``cache`` (by default
-    the user's), so that an interrupted run can resume. ``load`` loads an encoder by name or path; ``near_encoder`` defines near duplicates (by
-    default the encoder bundled with Lookalike, in fp32).
+    the user's), so that an interrupted run can resume. ``load`` loads an encoder by name or path; ``near_encoder``
+    defines near duplicates (by default the encoder bundled with Lookalike, in fp32).
 
     Raises :class:`~lookalike.errors.EvaluationError` where no dataset is given or no encoder can be loaded, and the
     errors of :func:`compare` and :func:`robustness`.
