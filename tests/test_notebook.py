@@ -50,7 +50,7 @@ def test_a_ranking_shows_thumbnails(tmp_path: Path, fake: FakeEncoder):
     assert sum(row["copies"] for row in records) == 1
 
 
-def test_experiments_are_tables(pets: Path, fake: FakeEncoder, tmp_path: Path):
+def test_experiments_are_tables(pets: Path, fake: FakeEncoder):
     """Every metric has a record with the values of the result."""
     evaluation = evaluate(pets, fake, ks=[1, 3])
     by_metric = {row["metric"]: row for row in evaluation.to_records()}
@@ -61,7 +61,7 @@ def test_experiments_are_tables(pets: Path, fake: FakeEncoder, tmp_path: Path):
     comparison = compare(pets, [fake, FakeEncoder("other")], ks=[1])
     rows = [row for row in comparison.to_records() if row["metric"] == "precision@1"]
     assert [(row["encoder"], row["difference"]) for row in rows] == [("colours", None), ("other", 0.0)]
-    result = measure_robustness(pets, fake, corruptions=["darkness"], severities=[1, 5], folder=tmp_path / "vectors")
+    result = measure_robustness(pets, fake, corruptions=["darkness"], severities=[1, 5])
     levels = [(row["level"], row["severity"]) for row in result.to_records() if row["metric"] == "map"]
     assert levels[:3] == [("clean", 0), ("cell", 1), ("cell", 5)]
     for one in (evaluation, comparison, result):

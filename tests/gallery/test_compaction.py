@@ -12,6 +12,8 @@ from drawing import draw, drawn
 from fakes import SPEC, FakeEncoder
 from lookalike import Gallery, GalleryError
 from lookalike.gallery.care import back_up, check
+from lookalike.gallery.local.rows.records import RowRecords
+from lookalike.gallery.local.rows.vector_file import VectorFile
 from lookalike.gallery.local.store import LocalStore
 from lookalike.gallery.records import Changes
 from lookalike.gallery.searching.calibration import recalibrate
@@ -200,6 +202,29 @@ def test_everything_that_reads_goes_on_while_a_gallery_is_compacted_again_and_ag
     writer.join()
     assert done >= len(actions)
     assert vector_file_names(folder) == ["vectors-26.npy", "vectors-26.rows"]
+    store.close()
+
+
+@pytest.mark.parametrize("file", [VectorFile, RowRecords])
+def test_a_check_goes_on_when_a_file_is_replaced_just_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: type[VectorFile | RowRecords]
+):
+    """The gallery is checked again, as it is now."""
+    store = make_store(tmp_path, *NAMES)
+    add_and_delete(store, ENOUGH, "gone")
+    name = "rows" if file is VectorFile else "read"
+    original, compacted = getattr(file, name), []
+
+    def open_after_compaction(self: VectorFile | RowRecords, count: int) -> object:
+        if not compacted:
+            compacted.append(True)
+            store.compact()
+            monkeypatch.setattr(file, {"rows": "_check", "read": "check_owner"}[name], lambda *_: None)
+        return original(self, count)
+
+    monkeypatch.setattr(file, name, open_after_compaction)
+    assert not [finding for finding in check(store.folder)[1] if finding.is_damage]
+    assert compacted
     store.close()
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.atomic import atomic_writer
-from lookalike.gallery.local.database import damage_error, unreadable_error
+from lookalike.errors import GalleryDamagedError
+from lookalike.gallery.local.database import damage_error
 from lookalike.gallery.local.rows.held_file import HeldFile
 
 RECORD: Final = np.dtype(
@@ -80,11 +81,8 @@ class RowRecords:
     def count(self) -> int:
         """The number of complete records in the file; raises as :meth:`check_owner`."""
         self.check_owner()
-        try:
-            with self.held.reading() as file:
-                size = os.fstat(file.fileno()).st_size
-        except OSError as error:
-            raise unreadable_error(self.path, error) from error
+        with self.held.reading() as file:
+            size = os.fstat(file.fileno()).st_size
         return (size - _HEADER.size) // RECORD.itemsize
 
     def read(self, count: int) -> NDArray[np.void]:
@@ -106,7 +104,7 @@ class RowRecords:
 
     def check_owner(self) -> None:
         """Raise :class:`~lookalike.errors.GalleryDamagedError` unless the file belongs to this gallery and stamp."""
-        found = _owner_in(self.held, self.path)
+        found = _owner_in(self.held)
         if found is None:
             raise damage_error(self.path, "missing or not a file of records")
         if found.gallery != self.owner.gallery:
@@ -120,17 +118,15 @@ def read_owner(path: Path) -> Owner | None:
 
     Raises :class:`~lookalike.errors.GalleryWriteError` if it can't be read.
     """
-    return _owner_in(HeldFile(path), path)
+    return _owner_in(HeldFile(path))
 
 
-def _owner_in(held: HeldFile, path: Path) -> Owner | None:
+def _owner_in(held: HeldFile) -> Owner | None:
     try:
         with held.reading() as file:
             magic, gallery, stamp = _HEADER.unpack(file.read(_HEADER.size))
-    except (FileNotFoundError, struct.error):
+    except (GalleryDamagedError, struct.error):
         return None
-    except OSError as error:
-        raise unreadable_error(path, error) from error
     return Owner(gallery, stamp) if magic == _MAGIC else None
 
 

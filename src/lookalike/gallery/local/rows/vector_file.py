@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.atomic import atomic_writer
-from lookalike.gallery.local.database import damage_error, unreadable_error
+from lookalike.gallery.local.database import damage_error
 from lookalike.gallery.local.rows.held_file import HeldFile
 
 _HEADER_SIZE: Final = 128
@@ -88,14 +88,9 @@ class VectorFile:
         Raises :class:`~lookalike.errors.GalleryDamagedError` if the file is missing or of another format, and
         :class:`~lookalike.errors.GalleryWriteError` if it can't be read.
         """
-        try:
-            with self.held.reading() as file:
-                header = file.read(self.header_size)
-                size = os.fstat(file.fileno()).st_size
-        except FileNotFoundError as error:
-            raise damage_error(self.path, "missing") from error
-        except OSError as error:
-            raise unreadable_error(self.path, error) from error
+        with self.held.reading() as file:
+            header = file.read(self.header_size)
+            size = os.fstat(file.fileno()).st_size
         if not self._is_header(header):
             raise damage_error(self.path, f"not a file of {self.dimension}-dimensional vectors")
         return (size - self.header_size) // self._row_bytes
