@@ -72,7 +72,9 @@ ROOMS = {
         "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
         "browse reproduction export"
     ),
-    "report.document": "elements blocks numbering values definitions json html_table html markdown terminal files",
+    "report.document": (
+        "anchors elements blocks numbering values definitions json html_table html markdown terminal files"
+    ),
     "report.drawings": (
         "viridis colours drawing raster heat_map curves dots sizes pipeline clip_framework contact_sheet hit_grid "
         "matrix_plot"
@@ -82,7 +84,7 @@ ROOMS = {
     "report.robustness": "definitions figures tables json document comparison",
     "report.angles": "definitions json document comparison",
     "report.dataset": "contact_sheet json document",
-    "report.reproduction": "parts rankings document",
+    "report.reproduction": "findings paper chapters rankings document",
     "report.export": "rows arrays tables export",
     "web": "settings admission kept encoding galleries telemetry service searching security api app server",
     "web.encoding": "uploads previews batches query_encoder",

@@ -93,7 +93,7 @@ def heat(value: float) -> Cell:
     return Cell(share(value), heat=value)
 
 
-def notices(lines: Sequence[str]) -> Iterator[Text]:
+def notices(lines: Iterable[str]) -> Iterator[Text]:
     """Sentences that a reader must not miss, as notices."""
     for line in lines:
         yield Text(sentence(line), kind="notice")

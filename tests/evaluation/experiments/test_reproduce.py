@@ -14,11 +14,14 @@ from lookalike import Encoder
 from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
 from lookalike.evaluation.data.provenance import with_command
-from lookalike.evaluation.experiments.reproduce import Reproduction, reproduce, sample_queries
+from lookalike.evaluation.experiments.angle_comparison import AnglesComparison, ComparedAngles
+from lookalike.evaluation.experiments.published import cats_and_dogs
+from lookalike.evaluation.experiments.reproduce import TITLES, Reproduction, reproduce, sample_queries
 from lookalike.report.document.blocks import Document, Figure
 from lookalike.report.document.html import page as page_of
 from lookalike.report.document.markdown import markdown as markdown_of
 from lookalike.report.reproduction.document import reproduction_document
+from lookalike.report.reproduction.findings import findings
 
 pytestmark = pytest.mark.slow
 
@@ -72,17 +75,86 @@ def report_of(result: Reproduction) -> Document:
     return reproduction_document(result)
 
 
-def test_both_datasets_and_every_encoder_are_in_the_report(cache: EmbeddingCache, animals: Path, rail: Path):
-    """Table 1 has a row for each encoder; a missing one has the command to get it; the first that loads is studied."""
+def test_every_encoder_takes_part_in_every_experiment(cache: EmbeddingCache, animals: Path, rail: Path):
+    """The first that loads is the one that the others are tested against; one that doesn't is missing everywhere."""
     result = made(cache, rail=rail, catsdogs=animals)
     assert [experiment.name for experiment in result.experiments] == ["catsdogs", "rail"]
-    assert result.encoder.name == "resnet50"
+    assert [spec.name for spec in result.encoders] == ["resnet50", "resnet152"]
+    for experiment in result.experiments:
+        for rows in (experiment.comparison.rows, experiment.robustness.rows, *_rows(experiment.angles)):
+            assert [row.name for row in rows] == ["resnet50", "resnet152"]
+        assert experiment.comparison.rows[1].differences
+    assert _rows(result.experiments[1].angles)
+
+
+def _rows(angles: AnglesComparison | None) -> list[tuple[ComparedAngles, ...]]:
+    return [] if angles is None else [angles.rows]
+
+
+def test_table_1_is_the_published_one_beside_what_was_measured(cache: EmbeddingCache, animals: Path, rail: Path):
+    """A row for each published method with the accuracies of its encoder for cats and dogs, or what is missing."""
+    result = made(cache, rail=rail, catsdogs=animals)
     markdown = markdown_of(report_of(result), "figures")
-    table = markdown[markdown.index("**Table 1.") : markdown.index("**Table 2.")]
-    assert table.count("| vgg16 (reference) | not evaluated: the weights of vgg16") == 2
-    assert table.count("| resnet50 | ") == table.count("| resnet152 | ") == 2 * 4
-    assert "CLIP-Retrieval | 94 | 92" in table
+    table = markdown[markdown.index("**Table 1.") : markdown.index("## The method")]
+    evaluation = result.experiments[0].comparison.evaluations[0]
+    cat, dog = (f"{100 * evaluation.metrics.classes[label]['accuracy']:.1f}" for label in ("cat", "dog"))
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == ["| Method", "| ---", "| ResNet50", "| ResNet152", "| VGG", "| CLIP-Retrieval"]
+    assert rows[2][1:4] == ["resnet50", "85", "84"]
+    assert rows[2][4].startswith(cat)
+    assert rows[2][5].startswith(dog)
+    assert rows[4][1:4] == ["vgg16", "90", "89"]
+    assert rows[4][4].strip() == "-"
     assert "not comparable" in table
+
+
+@pytest.mark.parametrize("labels", [("Cats", "dogs"), ("DOG", "cat")])
+def test_cats_and_dogs_are_known_by_their_labels(labels: tuple[str, str]):
+    """Singular or plural, in any case, and in either order."""
+    assert cats_and_dogs(labels) == tuple(sorted(labels, key=str.casefold))
+
+
+@pytest.mark.parametrize("labels", [("cat",), ("cat", "fox"), ("cat", "cats"), ("cat", "dog", "fox"), ()])
+def test_other_classes_are_no_cats_and_dogs(labels: tuple[str, ...]):
+    """Published values aren't put beside theirs."""
+    assert cats_and_dogs(labels) is None
+
+
+def test_findings_are_sentences_with_the_measured_figures(cache: EmbeddingCache, animals: Path, rail: Path):
+    """Every question has an answer; its figures are those of the results."""
+    animal, railway = made(cache, rail=rail, catsdogs=animals).experiments
+    answers = dict(findings(animal))
+    assert len(answers) == 4  # without backgrounds, which weren't measured
+    micro = animal.comparison.evaluations[0].metrics.micro
+    (ours,) = (text for asked, text in answers.items() if "same class" in asked)
+    assert f"mAP of resnet50 is {micro['map']:.3f}" in ours
+    assert "resnet152 by +0.000" in ours
+    (accuracy,) = (text for asked, text in answers.items() if "as published" in asked)
+    assert "published: 85 % and 84 %" in accuracy
+    assert "published: 87 % and 86 %" in accuracy
+    damage = "How much of that is left of damaged images?"
+    assert answers[damage] == "Nothing can be said of resnet50: it is at chance on clean images."
+    (frames,) = (text for asked, text in answers.items() if "other frames" in asked)
+    assert frames.startswith("Not measured: ")
+    railway_answers = dict(findings(railway))
+    overall = railway.robustness.reference.robustness.results.overall
+    assert overall is not None
+    assert overall["map"].retention is not None
+    assert f"resnet50 retains {100 * overall['map'].retention:.1f} %" in railway_answers[damage]
+    assert not any("as published" in asked for asked in railway_answers)
+    assert railway.angles is not None
+    found = railway.angles.reference.angles.micro["precision@1"]
+    assert f"for {100 * found:.1f} %" in railway_answers["Is the same scene found in other frames?"]
+
+
+def test_every_published_item_leads_to_its_chapter(cache: EmbeddingCache, rail: Path):
+    """All links of the map and of the contents lead to headings of the page."""
+    page = page_of(report_of(made(cache, rail=rail)))
+    targets = re.findall(r'href="#([^"]+)"', page)
+    assert len(targets) > 15
+    assert set(targets) <= set(re.findall(r'id="([^"]+)"', page))
+    for item in ("Figure 1", "Figure 2", "Figure 4", "Figure 5", "Table 1", "interference", "backgrounds", "angles"):
+        assert re.search(rf'<a href="#[^"]+">[^<]*{item}', page), item
 
 
 def test_the_report_lists_what_is_missing(cache: EmbeddingCache, animals: Path, rail: Path):
@@ -92,10 +164,12 @@ def test_the_report_lists_what_is_missing(cache: EmbeddingCache, animals: Path, 
         assert [missing.fix for missing in result.missing] == [
             f"{option} DATASET",
             "lookalike encoders pull clip-vit-b-32 (the method's own), or lookalike encoders pull clip-vit-b-32-256",
+            "",
         ]
         markdown = markdown_of(report_of(result), "figures")
         assert f"> **Note.** Missing: {absent}" in markdown
-        assert "> **Note.** Missing: a CLIP encoder" in markdown
+        assert "> **Note.** Missing: CLIP: no encoder" in markdown
+        assert "> **Note.** Missing: Vgg16: the weights of vgg16" in markdown
         assert "> **Note.** A quick run" in markdown
 
 
@@ -160,12 +234,15 @@ def test_a_second_run_encodes_nothing_and_makes_the_same_report(cache: Embedding
 
 
 def test_rankings_are_drawn_by_the_seed(cache: EmbeddingCache, rail: Path):
-    """Every class has its queries, the same for the same seed, whatever their results."""
+    """Classes take turns; queries are the same for the same seed, whatever their results."""
     (experiment,) = made(cache, rail=rail).experiments
-    chosen = sample_queries(experiment.evaluation, seed=0)
-    labels = [experiment.evaluation.query(number).label for number in chosen]
-    assert labels == ["clip"] * 3 + ["joint"] * 3
-    assert chosen == sample_queries(experiment.evaluation, seed=0)
+    evaluation = experiment.comparison.evaluations[0]
+    chosen = sample_queries(evaluation, seed=0)
+    labels = [evaluation.query(number).label for number in chosen]
+    assert labels == labels[:2] * 3
+    assert set(labels) == {"clip", "joint"}
+    assert len(set(chosen)) == 6
+    assert chosen == sample_queries(evaluation, seed=0) == experiment.queries
 
 
 def test_scenes_are_measured_if_groups_are_given(cache: EmbeddingCache, animals: Path, rail: Path):
@@ -173,9 +250,10 @@ def test_scenes_are_measured_if_groups_are_given(cache: EmbeddingCache, animals:
     animal, railway = made(cache, rail=rail, catsdogs=animals).experiments
     assert animal.angles is None
     assert railway.angles is not None
-    assert {railway.angles.query(number).row.group for number in railway.scenes} == {f"scene {n}" for n in range(4)}
+    angles = railway.angles.reference.angles
+    assert {angles.query(number).row.group for number in railway.scenes} == {f"scene {n}" for n in range(4)}
     markdown = markdown_of(report_of(made(cache, rail=rail, catsdogs=animals)), "figures")
-    assert "> **Note.** Not measured: " in markdown
+    assert "> **Note.** Cats vs. Dogs: not measured: " in markdown
     assert "no groups are given" in markdown
     assert "figure-angles-rail.jpg" in markdown
 
@@ -200,17 +278,24 @@ def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Pa
     result = call("reproduce", "--catsdogs", animals, "--rail", rail, "--encoder", "resnet50", "--quick", "--out", out)
     assert result.code == 0, result.err
     assert "written to" in result.out
-    assert "missing: a CLIP encoder" in result.out
+    assert "missing: CLIP: no encoder" in result.out
+    assert "Which encoder finds images of the same class best?\n  mAP of " in result.out
     markdown = (out / "report.md").read_text()
     for named in re.findall(r"\]\((figures/[^)]+)\)", markdown):
         assert (out / named).stat().st_size > 0
     for name in ("catsdogs", "rail"):
         assert {file.name for file in (out / name).iterdir()} == {
-            *("comparison.html", "comparison.json", "comparison.md"),
+            *("contact_sheet.jpg", "dataset.html", "dataset.json"),
+            *("comparison.html", "comparison.json", "comparison.md", "evaluation-1"),
             *("robustness.html", "robustness.json", "robustness.csv"),
-            *(["angles"] if name == "rail" else []),
+            *(("angles.html", "angles.json", "queries.csv") if name == "rail" else ()),
         }
     page = (out / "report.html").read_text()
+    linked = re.findall(r'<a href="([^"#]+)"', page)
+    assert len(linked) == 4 + 5
+    for file in linked:
+        assert TITLES[file.partition("/")[0]] in (out / file).read_text()
+        assert "lookalike reproduce --catsdogs" in (out / file).read_text()
     assert f"lookalike reproduce --catsdogs {animals} --rail {rail}" in page
     assert "--encoder resnet50" in page
     assert "1 files skipped" in page or "cat.99.jpg" in (out / "catsdogs" / "robustness.html").read_text()

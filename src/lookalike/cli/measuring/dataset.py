@@ -56,11 +56,12 @@ def show(options: Options) -> int:
         folder,
         document=lambda: dataset_document(display, made_with),
         answer=lambda: dataset_json(display),
-        files=lambda: _files(display, made_with),
+        files=lambda: dataset_files(display, made_with),
     )
 
 
-def _files(display: DatasetInspection, made_with: Provenance) -> dict[str, Content]:
+def dataset_files(display: DatasetInspection, made_with: Provenance) -> dict[str, Content]:
+    """The page and the JSON of ``display``, and its contact sheet."""
     from lookalike.report.dataset.contact_sheet import dataset_contact_sheet
     from lookalike.report.dataset.document import dataset_document
     from lookalike.report.dataset.json import dataset_json

@@ -82,7 +82,7 @@ def evaluate(options: Options) -> int:
         folder,
         document=lambda: evaluation_document(evaluation),
         answer=lambda: evaluation_json(evaluation),
-        files=lambda: _files(evaluation),
+        files=lambda: evaluation_files(evaluation),
     )
 
 
@@ -118,7 +118,8 @@ def _keep(evaluation: Evaluation) -> None:
             gallery.keep_evaluation(evaluation_json(evaluation))
 
 
-def _files(evaluation: Evaluation) -> dict[str, Content]:
+def evaluation_files(evaluation: Evaluation) -> dict[str, Content]:
+    """The page and the JSON of ``evaluation``, and a CSV of its queries."""
     from lookalike.report.evaluation.document import evaluation_document
     from lookalike.report.evaluation.json import evaluation_json, queries_csv
 

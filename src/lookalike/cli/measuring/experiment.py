@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.cli.options.command import Options, wrong_usage
 from lookalike.cli.options.encoder import load, loader
 from lookalike.cli.output import print_json
-from lookalike.cli.terminal.messages import problem
-from lookalike.cli.terminal.progress import progress_bar
-from lookalike.text import command_text, printable
+from lookalike.cli.terminal.messages import note, problem
+from lookalike.cli.terminal.progress import duration, progress_bar
+from lookalike.text import bytes_text, command_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from lookalike.encoders.encoder import Encoder
     from lookalike.evaluation.data.dataset import Dataset
     from lookalike.evaluation.data.embedded import EmbeddedDataset
+    from lookalike.evaluation.robustness.estimate import Announce, Estimate
     from lookalike.report.document.blocks import Document
     from lookalike.report.document.files import Content
+
+_LONG: Final = 60.0
+"""Seconds of work that are announced before it begins."""
 
 
 def read_dataset(options: Options, *, one_class: bool = False) -> Dataset:
@@ -70,6 +74,19 @@ def embedding_cache() -> Iterator[EmbeddingCache]:
         if cache.problem:
             problem(f"embeddings are not kept after this run: {cache.problem}")
         yield cache
+
+
+def announce(remedy: str) -> Announce:
+    """What says how long encoding takes, before it begins; ``remedy`` says what makes that shorter."""
+
+    def tell(expected: Estimate) -> None:
+        if expected.seconds >= _LONG:
+            note(
+                f"{expected.vectors:,} embeddings to compute, about {duration(expected.seconds)}, and "
+                f"{bytes_text(expected.bytes)} in the cache; {remedy}. You can interrupt it and go on later"
+            )
+
+    return tell
 
 
 def embed(dataset: Dataset, encoder: Encoder, *, quiet: bool = False) -> EmbeddedDataset:

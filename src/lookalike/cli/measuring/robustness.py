@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from lookalike.cli.measuring.experiment import command_line, deliver, embedding_cache, own_or_named, read_dataset
+from lookalike.cli.measuring.experiment import (
+    announce,
+    command_line,
+    deliver,
+    embedding_cache,
+    own_or_named,
+    read_dataset,
+)
 from lookalike.cli.measuring.options import (
     DATASET_DETAILS,
     OWN_OR_BEST,
@@ -18,9 +25,7 @@ from lookalike.cli.measuring.options import (
 from lookalike.cli.options.command import Options, command, wrong_usage
 from lookalike.cli.options.encoder import encoder_options, load, view_option
 from lookalike.cli.options.shared import positive_integer
-from lookalike.cli.terminal.messages import note
-from lookalike.cli.terminal.progress import duration, stage_progress
-from lookalike.text import bytes_text
+from lookalike.cli.terminal.progress import stage_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +33,9 @@ if TYPE_CHECKING:
 
     from lookalike.evaluation.data.dataset import Dataset
     from lookalike.evaluation.robustness.comparison import RobustnessComparison
-    from lookalike.evaluation.robustness.estimate import Estimate
     from lookalike.evaluation.robustness.examples import Example
     from lookalike.evaluation.robustness.results import Robustness
     from lookalike.report.document.files import Content
-    from lookalike.report.robustness.figures import RobustnessFigures
 
 _DETAILS = f"""\
 {DATASET_DETAILS}
@@ -44,9 +47,6 @@ encoder and seed continues from there, even with more corruptions.
 
 With several encoders, every image is damaged once for all, and what each retains is compared with what the first
 retains. A name can have a view and a precision: --encoder clip-vit-b-32 --encoder clip-vit-b-32@whole@bf16."""
-
-_LONG: Final = 60.0
-"""Seconds of work that are announced before it begins."""
 
 
 def severities(text: str) -> tuple[int, ...]:
@@ -121,7 +121,7 @@ def _one(options: Options, dataset: Dataset, folder: Path | None) -> int:
         folder,
         document=lambda: robustness_document(result),
         answer=lambda: robustness_json(result),
-        files=lambda: robustness_files(result, *_examples(result)),
+        files=lambda: robustness_files(result, *damage_examples(result)),
     )
 
 
@@ -141,7 +141,7 @@ def _several(options: Options, dataset: Dataset, folder: Path | None) -> int:
         folder,
         document=lambda: robustness_comparison_document(comparison),
         answer=lambda: robustness_comparison_json(comparison),
-        files=lambda: robustness_comparison_files(comparison),
+        files=lambda: robustness_comparison_files(comparison, damage_examples(comparison.reference.robustness)),
     )
 
 
@@ -154,27 +154,18 @@ def _settings(options: Options) -> dict[str, Any]:
         "target": options.target,
         "junk": options.junk,
         "seed": options.seed,
-        "announce": _announce,
+        "announce": announce("--limit, --corruption, --family and --severity reduce that"),
     }
 
 
-def _announce(expected: Estimate) -> None:
-    """Say how long it takes, before it begins."""
-    if expected.seconds >= _LONG:
-        note(
-            f"{expected.vectors:,} embeddings to compute, about {duration(expected.seconds)}, and "
-            f"{bytes_text(expected.bytes)} in the cache; --limit, --corruption, --family and --severity reduce that. "
-            "You can interrupt it and go on later"
-        )
-
-
-def robustness_comparison_files(comparison: RobustnessComparison) -> dict[str, Content]:
-    """The page, the JSON and the CSV of ``comparison``, and a page for each encoder."""
+def robustness_comparison_files(
+    comparison: RobustnessComparison, examples: tuple[Sequence[Example], str]
+) -> dict[str, Content]:
+    """The page, the JSON and the CSV of ``comparison``, and a page for each encoder, with ``examples`` of an image."""
     from lookalike.report.robustness.comparison import robustness_comparison_document
     from lookalike.report.robustness.document import robustness_document
     from lookalike.report.robustness.json import robustness_comparison_csv, robustness_comparison_json
 
-    examples = _examples(comparison.reference.robustness)
     pages = {row.name: f"robustness-{number}.html" for number, row in enumerate(comparison.rows, start=1)}
     return {
         **{pages[row.name]: robustness_document(row.robustness, *examples) for row in comparison.rows},
@@ -184,9 +175,7 @@ def robustness_comparison_files(comparison: RobustnessComparison) -> dict[str, C
     }
 
 
-def robustness_files(
-    result: Robustness, examples: Sequence[Example], path: str, plots: RobustnessFigures | None = None
-) -> dict[str, Content]:
+def robustness_files(result: Robustness, examples: Sequence[Example], path: str) -> dict[str, Content]:
     """The page, the JSON and the CSV of ``result``; ``examples`` are of the image ``path``."""
     from lookalike.report.robustness.document import robustness_document
     from lookalike.report.robustness.json import robustness_csv, robustness_json
@@ -194,11 +183,11 @@ def robustness_files(
     return {
         "robustness.csv": robustness_csv(result),
         "robustness.json": robustness_json(result),
-        "robustness.html": robustness_document(result, examples, path, plots),
+        "robustness.html": robustness_document(result, examples, path),
     }
 
 
-def _examples(result: Robustness) -> tuple[list[Example], str]:
+def damage_examples(result: Robustness) -> tuple[list[Example], str]:
     """Every severity of one image, and its path."""
     from lookalike.evaluation.robustness.examples import example_row, examples
 

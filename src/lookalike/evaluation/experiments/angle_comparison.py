@@ -75,9 +75,22 @@ def compare_angles(
     are those of :func:`measure_angles`; in addition, :class:`~lookalike.errors.EvaluationError` is raised for fewer
     than two encoders, where one is given twice, and where the images differ.
     """
-    names = distinct_names([one.spec for one in embedded])
     if len(embedded) < 2:  # noqa: PLR2004  one and another
         raise EvaluationError("name at least two encoders to compare")
+    return angles_of_each(embedded, near, threshold=threshold, ks=ks, seed=seed, progress=progress)
+
+
+def angles_of_each(
+    embedded: Sequence[EmbeddedDataset],
+    near: EmbeddedDataset | None = None,
+    *,
+    threshold: float = NEAR_THRESHOLD,
+    ks: Sequence[int] = KS,
+    seed: int = 0,
+    progress: StageProgress | None = None,
+) -> AnglesComparison:
+    """The same as :func:`compare_angles`, also for a single encoder."""
+    names = distinct_names([one.spec for one in embedded])
     if any(one.rows != embedded[0].rows for one in embedded):
         raise EvaluationError("the images changed during the comparison. Run it again")
 

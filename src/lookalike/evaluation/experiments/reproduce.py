@@ -1,4 +1,4 @@
-"""Repeat both experiments of the published method on the user's own datasets."""
+"""Repeat the experiments of the published method on the user's own datasets, with every encoder that is ready."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice, zip_longest
 from typing import Final
 
 from lookalike.embedding.vector_cache import EmbeddingCache
@@ -20,16 +21,21 @@ from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.sampling import seeded_key, subset
+from lookalike.evaluation.experiments.angle_comparison import AnglesComparison, angles_of_each
 from lookalike.evaluation.experiments.angle_results import Angles
-from lookalike.evaluation.experiments.angles import measure_angles
 from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
 from lookalike.evaluation.experiments.inspect import DatasetInspection, inspect_dataset
+from lookalike.evaluation.experiments.published import PUBLISHED
 from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
-from lookalike.evaluation.robustness.results import Robustness
-from lookalike.evaluation.robustness.robustness import measure_robustness
+from lookalike.evaluation.robustness.comparison import RobustnessComparison, compared_robustness
+from lookalike.evaluation.robustness.estimate import Announce
+from lookalike.evaluation.robustness.grid import Grid
+from lookalike.evaluation.robustness.robustness import measure_each
 from lookalike.evaluation.scoring.results import Evaluation
 from lookalike.evaluation.scoring.score import ignore_progress
 from lookalike.progress import StageProgress
+
+EncoderName = str | os.PathLike[str]
 
 TITLES: Final = {"catsdogs": "Cats vs. Dogs", "rail": "Railway images"}
 """The datasets of the published experiments, by option name."""
@@ -46,33 +52,28 @@ _QUICK_CORRUPTIONS: Final = (
 )
 """What a quick run measures: a sample of every family, for a preview and not for publication."""
 
-_GRID_ROWS: Final = 12
-_WORST_ROWS: Final = 6
-_SCENE_ROWS: Final = 8
+_QUERIES: Final = 6
+_SCENES: Final = 6
 _SHEET_IMAGES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
-    """All results on one dataset.
+    """All results of all encoders on one dataset, in the same order everywhere; the first one is the reference.
 
-    ``name`` is the key in ``TITLES``, ``inspection`` describes the dataset, and ``comparison`` covers every encoder;
-    ``evaluation``, ``robustness`` and ``angles`` are of the studied encoder. ``angles`` is None where it can't be
-    measured, for the reason in ``angles_problem``. ``queries`` and ``worst`` are the numbers of queries whose rankings
-    are shown: a random sample of each class, and those of lowest AP. ``scenes`` is a random sample of the queries of
-    ``angles``.
+    ``name`` is the key in ``TITLES``, and ``inspection`` describes the dataset. ``angles`` is None where it can't be
+    measured, for the reason in ``angles_problem``. ``queries`` are the numbers of queries whose rankings are shown, and
+    ``scenes`` those of ``angles``: random samples.
     """
 
     name: str
     dataset: Dataset
     inspection: DatasetInspection
     comparison: Comparison
-    evaluation: Evaluation
-    robustness: Robustness
-    angles: Angles | None
+    robustness: RobustnessComparison
+    angles: AnglesComparison | None
     angles_problem: str
     queries: tuple[int, ...]
-    worst: tuple[int, ...]
     scenes: tuple[int, ...]
 
     @property
@@ -83,21 +84,26 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class MissingInput:
-    """A part that the report lacks (``what``), and the option or command that adds it (``fix``)."""
+    """A part that the report lacks (``what``), and the option or command that adds it (``fix``).
+
+    ``fix`` is empty where ``what`` says it.
+    """
 
     what: str
-    fix: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}; to get it: {self.fix}" if self.fix else self.what
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reproduction:
-    """The result of :func:`reproduce`: both experiments on each dataset.
+    """The result of :func:`reproduce`: every experiment on each dataset, by each of ``encoders``.
 
-    ``encoder`` is the studied encoder, used for robustness and the rankings shown. ``missing`` lists what the report
-    lacks.
+    ``missing`` lists what the report lacks.
     """
 
-    encoder: EncoderSpec
+    encoders: tuple[EncoderSpec, ...]
     experiments: tuple[Experiment, ...]
     missing: tuple[MissingInput, ...]
     quick: bool
@@ -108,54 +114,63 @@ class Reproduction:
 
 def reproduce(
     datasets: Mapping[str, Dataset | str | os.PathLike[str]],
-    encoders: Sequence[str | os.PathLike[str]] | None = None,
+    encoders: Sequence[EncoderName] | None = None,
     *,
     cache: EmbeddingCache | None = None,
     quick: bool = False,
     limit: int = LIMIT,
     seed: int = 0,
+    announce: Announce | None = None,
     progress: StageProgress | None = None,
-    load: Callable[[str | os.PathLike[str]], Encoder] = load_encoder,
+    load: Callable[[EncoderName], Encoder] = load_encoder,
     near_encoder: Encoder | None = None,
     corruptions: Sequence[str] = (),
     severities: Sequence[int] = (),
 ) -> Reproduction:
     """Repeat the published experiments on ``datasets``: ``catsdogs``, ``rail``, or both.
 
-    All ``encoders`` (by default the whole catalogue) are compared; the first that can be loaded is studied further.
-    Robustness uses at most ``limit`` images per class, all ``corruptions`` and ``severities`` unless some are given.
-    ``quick`` uses few images and corruptions, for a preview of the report. Embeddings are kept in ``cache`` (by default
-    the user's), so that an interrupted run can resume. ``load`` loads an encoder by name or path; ``near_encoder``
-    defines near duplicates (by default the encoder bundled with Lookalike, in fp32).
+    All ``encoders`` (by default the whole catalogue) that can be loaded take part in every experiment; the first of
+    them is the one that the others are tested against. Robustness uses at most ``limit`` images per class, all
+    ``corruptions`` and ``severities`` unless some are given. ``quick`` uses few images and corruptions, for a preview
+    of the report. Embeddings are kept in ``cache`` (by default the user's), so that an interrupted run can resume.
+    ``load`` loads an encoder by name or path; ``near_encoder`` defines near duplicates (by default the encoder bundled
+    with Lookalike, in fp32). ``announce`` and ``progress`` are those of :func:`measure_robustness`.
 
     Raises :class:`~lookalike.errors.EvaluationError` where no dataset is given or no encoder can be loaded, and the
-    errors of :func:`compare` and :func:`robustness`.
+    errors of :func:`compare` and :func:`measure_robustness`.
     """
     unknown = [name for name in datasets if name not in TITLES]
     if unknown or not datasets:
         raise EvaluationError(f"no known dataset given. Name at least one: {' or '.join(TITLES)}")
+    loaded = {
+        name: replace(one if isinstance(one, Dataset) else load_dataset(one), name=TITLES[name])
+        for name, one in datasets.items()
+    }
     names = known_encoders() if encoders is None else list(encoders)
-    loaded = {name: one if isinstance(one, Dataset) else load_dataset(one) for name, one in datasets.items()}
-    choice, encoder = _first_available(names, load)
+    ready, problems = _load_ready(names, load)
     with nullcontext(cache) if cache is not None else EmbeddingCache.of_user() as kept:
         study = _Study(
-            names=names,
-            encoder=encoder,
+            encoders=ready,
             near_encoder=near_encoder or load_encoder(NEAR_ENCODER, precision="fp32"),
-            load=lambda name: encoder if name == choice else load(name),
+            grid=Grid.of(
+                corruptions or (_QUICK_CORRUPTIONS if quick else ()),
+                (),
+                severities or (_QUICK_SEVERITIES if quick else SEVERITIES),
+                "query",
+            ),
             cache=kept,
             quick=quick,
             limit=_QUICK_ROBUSTNESS_LIMIT if quick else limit,
-            corruptions=corruptions or (_QUICK_CORRUPTIONS if quick else ()),
-            severities=severities or (_QUICK_SEVERITIES if quick else SEVERITIES),
             seed=seed,
+            announce=announce,
             progress=progress or ignore_progress,
         )
         experiments = tuple(study.experiment(name, loaded[name]) for name in TITLES if name in loaded)
+    specs = tuple(encoder.spec for encoder in ready)
     return Reproduction(
-        encoder=encoder.spec,
+        encoders=specs,
         experiments=experiments,
-        missing=tuple(_missing_inputs(loaded, encoder.spec)),
+        missing=tuple(_missing_inputs(loaded, specs, problems, whole_catalogue=encoders is None)),
         quick=quick,
         limit=study.limit,
         seed=seed,
@@ -163,17 +178,20 @@ def reproduce(
     )
 
 
-def sample_queries(evaluation: Evaluation, *, seed: int) -> tuple[int, ...]:
-    """The numbers of a random sample of scored queries, up to three of each class, drawn by ``seed``."""
+def sample_queries(evaluation: Evaluation, *, seed: int, count: int = _QUERIES) -> tuple[int, ...]:
+    """The numbers of ``count`` scored queries drawn by ``seed``, as evenly from the classes as possible."""
+    rows = evaluation.metrics.per_query.rows
+
+    def key(number: int) -> bytes:
+        return seeded_key(seed, b"shown", os.fsencode(evaluation.rows[rows[number]].path))
+
     by_class: defaultdict[str, list[int]] = defaultdict(list)
     for query in evaluation.queries():
         if query.relevant:
             by_class[query.label].append(query.number)
-    rows = evaluation.metrics.per_query.rows
-    for numbers in by_class.values():
-        numbers.sort(key=lambda number: seeded_key(seed, b"shown", os.fsencode(evaluation.rows[rows[number]].path)))
-    each = max(1, min(3, _GRID_ROWS // max(1, len(by_class))))
-    return tuple(number for label in sorted(by_class)[: _GRID_ROWS + 1] for number in by_class[label][:each])
+    classes = [sorted(numbers, key=key) for _, numbers in sorted(by_class.items())]
+    in_turn = chain.from_iterable(zip_longest(*sorted(classes, key=lambda numbers: key(numbers[0]))))
+    return tuple(islice((number for number in in_turn if number is not None), count))
 
 
 def sample_scenes(result: Angles, *, seed: int) -> tuple[int, ...]:
@@ -182,23 +200,21 @@ def sample_scenes(result: Angles, *, seed: int) -> tuple[int, ...]:
     scored = (query for query in result.queries() if query.relevant)
     for query in sorted(scored, key=lambda one: seeded_key(seed, b"scene", os.fsencode(one.row.path))):
         by_scene.setdefault(query.row.group, query.number)
-    return tuple(by_scene.values())[:_SCENE_ROWS]
+    return tuple(by_scene.values())[:_SCENES]
 
 
 @dataclass(frozen=True, slots=True)
 class _Study:
     """The settings of all experiments."""
 
-    names: Sequence[str | os.PathLike[str]]
-    encoder: Encoder
+    encoders: Sequence[Encoder]
     near_encoder: Encoder
-    load: Callable[[str | os.PathLike[str]], Encoder]
+    grid: Grid
     cache: EmbeddingCache
     quick: bool
     limit: int
-    corruptions: Sequence[str]
-    severities: Sequence[int]
     seed: int
+    announce: Announce | None
     progress: StageProgress
 
     def experiment(self, name: str, dataset: Dataset) -> Experiment:
@@ -208,29 +224,17 @@ class _Study:
             self.progress(f"{name}: {stage}", done, total)
 
         dataset = subset(dataset, _QUICK_LIMIT, seed=self.seed) if self.quick else dataset
-        comparison = compare(
-            dataset,
-            self.names,
-            seed=self.seed,
-            progress=progress,
-            cache=self.cache,
-            load=self.load,
-        )
-        evaluation = next(one for one in comparison.evaluations if one.encoder == self.encoder.spec)
-        near = embed_dataset(
-            dataset,
-            self.near_encoder,
-            cache=self.cache,
-            progress=lambda done, total: progress("near duplicates", done, total),
-        )
-        angle_results, problem = self._angles(embed_dataset(dataset, self.encoder, cache=self.cache), near)
-        robustness_results = measure_robustness(
+        comparison = compare(dataset, self.encoders, seed=self.seed, cache=self.cache, progress=progress)
+        near = self._embed(dataset, self.near_encoder, progress)
+        angles, problem = self._angles(dataset, near, progress)
+        robustness = measure_each(
             subset(dataset, self.limit, seed=self.seed),
-            self.encoder,
-            corruptions=self.corruptions,
-            severities=self.severities,
+            self.encoders,
+            self.grid,
+            self.cache,
+            junk="group",
             seed=self.seed,
-            cache=self.cache,
+            announce=self.announce,
             progress=lambda stage, done, total: progress(f"robustness, {stage}", done, total),
         )
         return Experiment(
@@ -238,43 +242,65 @@ class _Study:
             dataset=dataset,
             inspection=inspect_dataset(near, images=_SHEET_IMAGES, seed=self.seed),
             comparison=comparison,
-            evaluation=evaluation,
-            robustness=robustness_results,
-            angles=angle_results,
+            robustness=compared_robustness(robustness),
+            angles=angles,
             angles_problem=problem,
-            queries=sample_queries(evaluation, seed=self.seed),
-            worst=tuple(query.number for query in evaluation.worst(_WORST_ROWS)),
-            scenes=() if angle_results is None else sample_scenes(angle_results, seed=self.seed),
+            queries=sample_queries(comparison.evaluations[0], seed=self.seed),
+            scenes=() if angles is None else sample_scenes(angles.reference.angles, seed=self.seed),
         )
 
-    def _angles(self, embedded: EmbeddedDataset, near: EmbeddedDataset) -> tuple[Angles | None, str]:
+    def _angles(
+        self, dataset: Dataset, near: EmbeddedDataset, progress: StageProgress
+    ) -> tuple[AnglesComparison | None, str]:
         """The result of the experiment ``angles``, or None and the reason."""
+        embedded = [self._embed(dataset, encoder, progress) for encoder in self.encoders]
         try:
-            return measure_angles(embedded, near, seed=self.seed), ""
+            return angles_of_each(embedded, near, seed=self.seed, progress=progress), ""
         except EvaluationError as error:
             return None, str(error)
 
+    def _embed(self, dataset: Dataset, encoder: Encoder, progress: StageProgress) -> EmbeddedDataset:
+        name = encoder.spec.name
+        return embed_dataset(
+            dataset, encoder, cache=self.cache, progress=lambda done, total: progress(f"{name}: encoding", done, total)
+        )
 
-def _first_available(
-    names: Sequence[str | os.PathLike[str]], load: Callable[[str | os.PathLike[str]], Encoder]
-) -> tuple[str | os.PathLike[str], Encoder]:
-    problems = []
+
+def _load_ready(
+    names: Sequence[EncoderName], load: Callable[[EncoderName], Encoder]
+) -> tuple[list[Encoder], dict[str, EncoderError]]:
+    """The encoders that can be loaded, and the reasons why the others can't."""
+    ready, problems = [], {}
     for name in names:
         try:
-            return name, load(name)
+            ready.append(load(name))
         except EncoderError as error:
-            problems.append(str(error))
-    raise EvaluationError(f"no encoder can be loaded: {'; '.join(problems)}")
+            problems[os.fspath(name)] = error
+    if not ready:
+        raise EvaluationError(f"no encoder can be loaded: {'; '.join(map(str, problems.values()))}")
+    return ready, problems
 
 
-def _missing_inputs(datasets: Mapping[str, Dataset], encoder: EncoderSpec) -> Iterator[MissingInput]:
+def _missing_inputs(
+    datasets: Mapping[str, Dataset],
+    encoders: Sequence[EncoderSpec],
+    problems: Mapping[str, EncoderError],
+    *,
+    whole_catalogue: bool,
+) -> Iterator[MissingInput]:
     for name, title in TITLES.items():
         if name not in datasets:
             yield MissingInput(f"{title}: no dataset given, so this report does not cover them", f"--{name} DATASET")
-    if encoder.clip is None:
-        published, best = "clip-vit-b-32", catalog.PREFERRED[0]
+    if all(spec.clip is None for spec in encoders):
         yield MissingInput(
-            f"a CLIP encoder: none of those requested has its weights on this machine, so {encoder.name} was studied "
-            "instead, and the results are not those of CLIP",
-            f"lookalike encoders pull {published} (the method's own), or lookalike encoders pull {best}",
+            "CLIP: no encoder of this report is one, so its results are not those of the published method",
+            f"lookalike encoders pull {PUBLISHED[-1].encoder} (the method's own), or lookalike encoders pull "
+            f"{catalog.PREFERRED[0]}",
         )
+    if whole_catalogue and problems:
+        yield MissingInput(f"encoders that can't be used on this machine: {', '.join(problems)}", _PULL)
+    elif problems:
+        yield from (MissingInput(f"{name}: {error}") for name, error in problems.items())
+
+
+_PULL: Final = "lookalike encoders pull NAME"

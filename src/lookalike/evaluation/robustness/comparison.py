@@ -51,7 +51,7 @@ class ComparedRobustness:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RobustnessComparison(Tabular):
-    """The result of :func:`compare_robustness`: several encoders on the same corrupted images; at least two."""
+    """The result of :func:`compare_robustness`: several encoders on the same corrupted images."""
 
     rows: tuple[ComparedRobustness, ...]
     provenance: Provenance
@@ -95,11 +95,17 @@ def compare_robustness(
     grid = Grid.of(corruptions, families, severities, target)
     labelled = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     loaded = [one if isinstance(one, Encoder) else load(one) for one in encoders]
-    names = distinct_names([one.spec for one in loaded])
+    distinct_names([one.spec for one in loaded])
     if len(loaded) < 2:  # noqa: PLR2004  one and another
         raise EvaluationError("name at least two encoders to compare")
     with nullcontext(cache) if cache is not None else EmbeddingCache.of_user() as kept:
         results = measure_each(labelled, loaded, grid, kept, junk=junk, seed=seed, announce=announce, progress=progress)
+    return compared_robustness(results)
+
+
+def compared_robustness(results: Sequence[Robustness]) -> RobustnessComparison:
+    """The comparison of ``results``, at least one, each of another encoder on the same corrupted images."""
+    names = distinct_names([one.encoder for one in results])
     return RobustnessComparison(
         tuple(map(ComparedRobustness, names, results, _tested(results, _families), _tested(results, _corruptions))),
         provenance(),

@@ -37,7 +37,7 @@ def angles_comparison_document(comparison: AnglesComparison, pages: Sequence[tup
             *([Text(f"{left_out}.", kind="notice")] if left_out else []),
             Heading("Overall"),
             Text("Means over queries with 95 % intervals."),
-            _overall(comparison),
+            angles_overall_table(comparison),
             Text(f"At most {ties_note(max(row.angles.tied_share for row in comparison.rows), first.seed)}"),
             *_differences(comparison),
             Text(interval_notes(first.scenes, first.dataset)),
@@ -56,7 +56,7 @@ def angles_comparison_document(comparison: AnglesComparison, pages: Sequence[tup
     )
 
 
-def _overall(comparison: AnglesComparison) -> Table:
+def angles_overall_table(comparison: AnglesComparison) -> Table:
     """A row for each encoder, then chance, and the ceilings below 1."""
     first, keys = comparison.reference.angles, comparison.metrics
     rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lookalike.evaluation.experiments.published import HEADING
+from lookalike.evaluation.experiments.published import HEADING, cats_and_dogs
 from lookalike.report.comparison.tables import (
     SPEED_NOTE,
     ceiling_and_ties_note,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def comparison_document(comparison: Comparison) -> Document:
-    """Every encoder overall and by class, tests against the reference, the published values apart, definitions."""
+    """Every encoder overall and by class, tests, definitions; for cats and dogs, the published values apart."""
     first = comparison.evaluations[0]
     return experiment_document(
         "Comparison of encoders",
@@ -46,7 +46,7 @@ def comparison_document(comparison: Comparison) -> Document:
             *(class_table(comparison, key) for key in comparison.metrics),
             *_differences(comparison),
             Text(interval_notes(first.metrics.groups, comparison.dataset)),
-            *_published(),
+            *(_published() if cats_and_dogs(comparison.labels) else ()),
             *left_out(first.metrics.excluded, first.skipped, "comparison.json"),
             *terms(definitions(comparison.junk, comparison.dataset)),
         ),

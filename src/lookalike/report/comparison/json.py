@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.evaluation.experiments.published import HEADING, PUBLISHED
+from lookalike.evaluation.experiments.published import HEADING, PUBLISHED, cats_and_dogs
 from lookalike.report.comparison.tables import tests_note
 from lookalike.report.document.definitions import definitions, interval_notes
 from lookalike.report.document.json import (
@@ -37,13 +36,18 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "reference": utf8(comparison.reference.name),
         "encoders": [_encoder_json(row) for row in comparison.rows],
         "tests": tests_note(comparison),
-        "published": {"heading": HEADING, "accuracy_percent": [asdict(row) for row in PUBLISHED]},
+        "published": _published() if cats_and_dogs(comparison.labels) else None,
         "skipped": skipped_files(first.skipped),
         "definitions": definitions(comparison.junk, comparison.dataset),
         "interval_notes": interval_notes(first.metrics.groups, comparison.dataset),
         "seed": comparison.seed,
         **provenance_fields(comparison.provenance),
     }
+
+
+def _published() -> dict[str, Any]:
+    values = [{"name": row.name, "cat": row.cat, "dog": row.dog} for row in PUBLISHED]
+    return {"heading": HEADING, "accuracy_percent": values}
 
 
 def _encoder_json(row: ComparedEncoder) -> dict[str, Any]:

@@ -147,6 +147,13 @@ class SideBySide(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Stack(Block):
+    """Blocks below one another, as one of those side by side."""
+
+    blocks: tuple[AnyBlock, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Details(Block):
     """Blocks that a page folds away under a summary."""
 
@@ -170,6 +177,7 @@ AnyBlock = (
     | ImageGroups
     | ImageStrips
     | SideBySide
+    | Stack
     | Details
 )
 
@@ -238,5 +246,5 @@ def _drawings(blocks: Iterable[AnyBlock]) -> Iterator[Drawing]:
     for block in blocks:
         if isinstance(block, Figure):
             yield from block.drawings
-        elif isinstance(block, SideBySide | Details):
+        elif isinstance(block, SideBySide | Stack | Details):
             yield from _drawings(block.blocks)

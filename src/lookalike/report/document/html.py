@@ -16,6 +16,7 @@ from PIL import ImageOps
 
 from lookalike.errors import ImageError
 from lookalike.images.thumbnails import thumbnail
+from lookalike.report.document.anchors import address, anchors
 from lookalike.report.document.blocks import (
     AnyBlock,
     Details,
@@ -24,6 +25,7 @@ from lookalike.report.document.blocks import (
     Heading,
     ImageStrips,
     SideBySide,
+    Stack,
     Table,
     Tables,
     selected,
@@ -87,7 +89,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters.update(breakable=_breakable)
+    environment.filters.update(breakable=_breakable, address=address)
     return environment
 
 
@@ -110,6 +112,8 @@ class _Renderer:
                 sections.append({"heading": block, "views": []})
             else:
                 sections[-1]["views"].append(self._view(block))
+        for section, name in zip(sections[1:], anchors(one["heading"].text for one in sections[1:]), strict=True):
+            section["anchor"] = name
         return sections
 
     def _views(self, blocks: Iterable[AnyBlock]) -> list[View]:
@@ -127,7 +131,7 @@ class _Renderer:
                 view |= {"number": number, "drawings": [_drawing_view(one) for one in block.drawings]}
             case ImageStrips():
                 view |= {"strips": _strips(block.pictures)}
-            case SideBySide() | Details():
+            case SideBySide() | Stack() | Details():
                 view |= {"views": self._views(block.blocks)}
         return view
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
-from urllib.parse import quote
 
+from lookalike.report.document.anchors import address
 from lookalike.report.document.blocks import (
     AnyBlock,
     Cards,
@@ -18,6 +18,7 @@ from lookalike.report.document.blocks import (
     Heading,
     Links,
     SideBySide,
+    Stack,
     Table,
     Tables,
     Text,
@@ -72,15 +73,14 @@ class _Writer:
                     yield from _titled(table)
             case Figure():
                 yield from self._figure(block)
-            case SideBySide():
+            case SideBySide() | Stack():
                 yield from self.parts(block.blocks)
             case Details():
                 yield f"**{escaped(block.summary)}**"
                 yield from self.parts(block.blocks)
             case Links():
-                yield "\n".join(
-                    f"- [{escaped(title)}]({quote(file)}): {escaped(text)}" for title, file, text in block.items
-                )
+                links = ((escaped(title), address(file), escaped(text)) for title, file, text in block.items)
+                yield "\n".join(f"- [{title}]({file}): {text}" for title, file, text in links)
             case Heading() | Text() | Facts() | Definitions() | Cards():
                 yield _paragraph(block)
             case _:

@@ -16,6 +16,7 @@ from lookalike.report.document.blocks import (
     Facts,
     Heading,
     SideBySide,
+    Stack,
     Table,
     Tables,
     Text,
@@ -58,7 +59,7 @@ def _block(block: AnyBlock, width: int) -> Iterator[str]:
             yield f"{block.title}. {block.method}"
             for table in block.tables:
                 yield from _table(table, width)
-        case SideBySide():
+        case SideBySide() | Stack():
             yield from _lines(block.blocks, width)
         case Details():
             yield block.summary

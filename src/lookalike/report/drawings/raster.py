@@ -16,13 +16,22 @@ def font(size: float) -> Font:
 
 
 def elide(text: str, width: float, measure: Callable[[str], float] = len) -> str:
-    """``text``, or its beginning and three dots, at most ``width`` wide by ``measure`` (by default letters)."""
+    """``text``, or its ends with three dots between them, at most ``width`` wide by ``measure`` (by default letters).
+
+    Names that differ, such as those of files, mostly do so at an end.
+    """
     if measure(text) <= width:
         return text
     kept = len(text)
-    while kept and measure(f"{text[:kept].rstrip()}...") > width:
+    while kept and measure(_ends(text, kept)) > width:
         kept -= 1
-    return f"{text[:kept].rstrip()}..."
+    return _ends(text, kept)
+
+
+def _ends(text: str, kept: int) -> str:
+    """The ends of ``text``, ``kept`` letters in all."""
+    tail = kept // 2
+    return f"{text[: kept - tail].rstrip()}...{text[len(text) - tail :].lstrip()}"
 
 
 def jpeg(image: Image.Image, quality: int = 84) -> bytes:

@@ -1,17 +1,15 @@
-"""Rankings in the report on both experiments: queries drawn by the seed, the worst ones, and scenes."""
+"""Rankings in the report on all experiments: the same queries by every encoder, of classes and of scenes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lookalike.errors import ImageError
 from lookalike.images.decode import open_image
-from lookalike.report.angles.document import angles_table, exclusions
-from lookalike.report.document.blocks import AnyBlock, Figure, Heading, Tables, Text
-from lookalike.report.document.definitions import ties_note
+from lookalike.report.document.blocks import AnyBlock, Figure
 from lookalike.report.document.elements import Drawing
 from lookalike.report.document.values import share
 from lookalike.report.drawings.hit_grid import GridHit, GridRow, hit_grid
@@ -28,81 +26,74 @@ if TYPE_CHECKING:
 Load = Callable[[Path], "Image.Image | None"]
 
 _HITS: Final = 10
+_ROWS: Final = 3
 _SIDE: Final = 400
 
 
 def ranking_blocks(experiment: Experiment, seed: int) -> Iterator[AnyBlock]:
-    """Rankings of queries drawn by the seed, and the worst ones."""
-    evaluation = experiment.evaluation
-    what = (
-        f"The first {_HITS} hits by {evaluation.encoder.name}, self and junk removed, with their cosines; right hits "
-        "have solid green frames, wrong ones dashed red frames and their label."
-    )
+    """Rankings of queries drawn by the seed, by every encoder."""
+    rows = [(row.name, row.evaluation) for row in experiment.comparison.rows if row.evaluation]
     load = cache(_image)
-    yield Heading(experiment.title, 3)
     yield _figure(
         f"figure-rankings-{experiment.name}",
         f"{experiment.title}: rankings",
-        f"Queries drawn from each class by the seed {seed}, not selected. {what}",
-        (_row(evaluation, number, load) for number in experiment.queries),
-    )
-    yield _figure(
-        f"figure-worst-{experiment.name}",
-        f"{experiment.title}: the worst rankings",
-        f"The queries of lowest AP, worst first. {what}",
-        (_row(evaluation, number, load) for number in experiment.worst),
+        f"Queries drawn from the classes by the seed {seed}, not selected, with their first {_HITS} hits, self and "
+        f"junk removed, and cosines. {_FRAMES} and their label.",
+        [_row(name, one, number, load) for number in _shared(experiment.queries, len(rows)) for name, one in rows],
+        len(rows),
     )
 
 
-def angle_blocks(experiment: Experiment) -> Iterator[AnyBlock]:
-    """How other frames of the same scene are found, or why that isn't measured."""
-    angles, title = experiment.angles, experiment.title
-    yield Heading(title, 3)
-    if angles is None:
-        yield Text(f"Not measured: {experiment.angles_problem}", kind="notice")
+def scene_blocks(experiment: Experiment) -> Iterator[AnyBlock]:
+    """Rankings of scenes drawn by the seed, by every encoder; nothing where scenes aren't known."""
+    if experiment.angles is None or not experiment.scenes:
         return
-    yield Tables(
-        f"{title}: same scene, other frame",
-        "Relevant are images of the query's group, whatever their label; near duplicates (cosine above "
-        f"{angles.threshold:g} by {angles.near_encoder.name}) are junk. {plural(angles.scored, 'query', 'queries')} of "
-        f"{plural(angles.scenes, 'scene')} against {plural(angles.gallery, 'image')}; "
-        f"{exclusions(angles) or 'none excluded'}. {ties_note(angles.tied_share, angles.seed)}",
-        (angles_table(angles),),
-    )
+    rows = [(row.name, row.angles) for row in experiment.angles.rows]
     load = cache(_image)
     yield _figure(
         f"figure-angles-{experiment.name}",
-        f"{title}: rankings of scenes",
-        "One query of each scene, both drawn by the seed. A right hit is another frame of the query's scene; a wrong "
-        "one shows another scene, possibly of the same class.",
-        (_scene_row(angles, number, load) for number in experiment.scenes),
+        f"{experiment.title}: rankings of scenes",
+        "Scenes, and one query of each, drawn by the seed. A right hit is another frame of the query's scene; a wrong "
+        f"one shows another scene, possibly of the same class. {_FRAMES} and their scene.",
+        [_scene_row(name, one, number, load) for number in _shared(experiment.scenes, len(rows)) for name, one in rows],
+        len(rows),
     )
 
 
-def _figure(slug: str, title: str, method: str, rows: Iterable[GridRow]) -> Figure:
-    return Figure((Drawing(slug, title, jpeg(hit_grid(tuple(rows))), wide=True),), title, method)
+_FRAMES: Final = "Right hits have solid green frames, wrong ones dashed red frames"
 
 
-def _row(evaluation: Evaluation, number: int, load: Load) -> GridRow:
+def _shared(numbers: Sequence[int], encoders: int) -> Sequence[int]:
+    """So many of the queries that all encoders' rankings of them have a place, and one in any case."""
+    return numbers[: max(1, _ROWS // encoders)]
+
+
+def _figure(slug: str, title: str, method: str, rows: Sequence[GridRow], encoders: int) -> Figure:
+    shown = rows[:_ROWS]
+    if encoders > len(shown):
+        method += f" The first {len(shown)} of {encoders} encoders; the others are on their own pages."
+    return Figure((Drawing(slug, title, jpeg(hit_grid(shown)), wide=True),), title, method)
+
+
+def _row(name: str, evaluation: Evaluation, number: int, load: Load) -> GridRow:
     query, root = evaluation.query(number), evaluation.dataset.root
     hits = evaluation.hits(number)[:_HITS]
-    right = sum(hit.right for hit in hits)
     return GridRow(
         load(root / query.path),
-        printable(query.label),
-        f"AP {share(query.metrics['map'])}, {right} of {len(hits)} right",
+        f"{printable(query.label)}, AP {share(query.metrics['map'])}",
+        printable(name),
         tuple(GridHit(load(root / hit.path), printable(hit.label), hit.score, hit.right) for hit in hits),
     )
 
 
-def _scene_row(angles: Angles, number: int, load: Load) -> GridRow:
+def _scene_row(name: str, angles: Angles, number: int, load: Load) -> GridRow:
     query, root = angles.query(number), angles.dataset.root
     hits = angles.hits(number)[:_HITS]
     right = sum(hit.right for hit in hits)
     return GridRow(
         load(root / query.row.path),
-        printable(query.row.group or query.row.label),
         f"{right} of {plural(query.relevant, 'frame')} found",
+        printable(name),
         tuple(
             GridHit(load(root / hit.row.path), printable(hit.row.group or hit.row.label), hit.score, hit.right)
             for hit in hits

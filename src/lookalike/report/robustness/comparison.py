@@ -24,6 +24,7 @@ from lookalike.report.document.elements import Card, Cell, Column, Drawing, Medi
 from lookalike.report.document.values import interval_text, share
 from lookalike.report.drawings.dots import Dot, DotRow, dots
 from lookalike.report.robustness.definitions import (
+    CLEAN,
     RETENTION,
     TARGET_MEANINGS,
     robustness_definitions,
@@ -65,10 +66,14 @@ def robustness_comparison_document(comparison: RobustnessComparison, pages: Sequ
                 "over the corruptions of a family and over their severities.",
                 media=Media.PAGE | Media.MARKDOWN,
             ),
-            Figure(tuple(_drawings(comparison)), media=Media.PAGE | Media.MARKDOWN),
+            Figure(
+                tuple(retained_drawing(comparison, each) for each in comparison.metric_names),
+                media=Media.PAGE | Media.MARKDOWN,
+            ),
             Heading(f"{metric_name(key)} by family"),
             Text(_tests_note(comparison, key)),
             families_table(comparison, key),
+            Text(CLEAN),
             *_further(comparison, key),
             *_pages(pages),
             Text(RETENTION, media=Media.TEXT),
@@ -145,23 +150,23 @@ def _p_text(p: float | None) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def _drawings(comparison: RobustnessComparison) -> Iterator[Drawing]:
-    for key in comparison.metric_names:
-        rows = [
-            DotRow(
-                name.capitalize(),
-                tuple(_dot(row.name, name, metrics[key]) for row, metrics in zip(comparison.rows, every, strict=True)),
-                name == ALL_FAMILIES,
-            )
-            for name, every in _families(comparison)
-        ]
-        title = f"{metric_name(key)} retained by family and encoder"
-        names = [row.name for row in comparison.rows]
-        yield Drawing(
-            f"figure-retained-{key.replace('@', '-')}",
-            metric_name(key),
-            dots(title, names, rows, x_label=f"{metric_name(key)} retained, %"),
+def retained_drawing(comparison: RobustnessComparison, key: str) -> Drawing:
+    """What each encoder retains of the metric ``key``, by family, with intervals."""
+    rows = [
+        DotRow(
+            name.capitalize(),
+            tuple(_dot(row.name, name, metrics[key]) for row, metrics in zip(comparison.rows, every, strict=True)),
+            name == ALL_FAMILIES,
         )
+        for name, every in _families(comparison)
+    ]
+    title = f"{metric_name(key)} retained by family and encoder"
+    names = [row.name for row in comparison.rows]
+    return Drawing(
+        f"figure-retained-{key.replace('@', '-')}",
+        metric_name(key),
+        dots(title, names, rows, x_label=f"{metric_name(key)} retained, %"),
+    )
 
 
 def _dot(encoder: str, family: str, one: RobustnessMetric) -> Dot:

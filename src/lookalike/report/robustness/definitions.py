@@ -24,6 +24,12 @@ RETENTION: Final = (
     "corruptions, then families; controls are in no mean."
 )
 
+CLEAN: Final = (
+    f"All images are scaled to {STANDARD_SIDE} pixels along their shorter side first, clean ones too, so clean metrics "
+    "can differ slightly from those that evaluate gives for the files themselves."
+)
+"""Why a clean metric here is not the one of an evaluation, to stand beside it."""
+
 _SHARED_TERMS: Final = ("Query and gallery", "Junk", "R", "Precision@k", "AP and mAP", "Chance", "Ties")
 _TERMS: Final = {
     "Standard form": f"Every image is first made upright and scaled to {STANDARD_SIDE} pixels along its shorter side, "

@@ -11,6 +11,7 @@ from lookalike.report.document.definitions import junk_meaning, junk_rule, metri
 from lookalike.report.document.elements import Card, Media
 from lookalike.report.document.values import interval_text, share
 from lookalike.report.robustness.definitions import (
+    CLEAN,
     RETENTION,
     TARGET_MEANINGS,
     robustness_definitions,
@@ -28,15 +29,10 @@ if TYPE_CHECKING:
     from lookalike.evaluation.statistics.intervals import Interval
 
 
-def robustness_document(
-    robustness: Robustness,
-    examples: Sequence[Example] = (),
-    example_path: str = "",
-    plots: RobustnessFigures | None = None,
-) -> Document:
+def robustness_document(robustness: Robustness, examples: Sequence[Example] = (), example_path: str = "") -> Document:
     """Heat maps, curves, controls, every severity of the ``examples``, all metrics, and definitions.
 
-    ``examples`` are of the image ``example_path``; ``plots`` are drawn here unless they are passed.
+    ``examples`` are of the image ``example_path``.
     """
     findings, keys = robustness.results, robustness.metric_names
     return experiment_document(
@@ -48,9 +44,10 @@ def robustness_document(
             Facts((("encoder", str(robustness.encoder)), ("target", robustness.target)), media=Media.TERMINAL),
             Cards(tuple(_card(findings, key) for key in keys), media=Media.PAGE),
             Text(f"Means over all families of corruptions, with 95 % intervals.{_extremes(findings, keys[0])}"),
+            Text(CLEAN),
             Heading("Means", media=Media.TEXT),
             replace(families_table(findings, keys, corruptions=True), media=Media.TEXT),
-            *_figures(plots or robustness_figures(robustness)),
+            *_figures(robustness_figures(robustness)),
             *_controls(robustness),
             *_examples(robustness, examples, example_path),
             *_all_metrics(robustness),
