@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from fakes import FakeEncoder
 from galleries import Result
 from lookalike import Encoder
 from lookalike.embedding.vector_cache import EmbeddingCache
+from lookalike.encoders.catalog import CATALOG
+from lookalike.encoders.spec import ClipSettings
 from lookalike.errors import EncoderError, EvaluationError, WeightsError
 from lookalike.evaluation.data.provenance import with_command
 from lookalike.evaluation.experiments.angle_comparison import AnglesComparison, ComparedAngles
@@ -171,6 +174,51 @@ def test_the_report_lists_what_is_missing(cache: EmbeddingCache, animals: Path, 
         assert "> **Note.** Missing: CLIP: no encoder" in markdown
         assert "> **Note.** Missing: Vgg16: the weights of vgg16" in markdown
         assert "> **Note.** A quick run" in markdown
+
+
+def test_a_clip_checkpoint_is_not_missing_whatever_its_name_and_place(cache: EmbeddingCache, rail: Path):
+    """A network of CLIP's architecture is one, also by a path, and after other encoders."""
+
+    def load_clip(name: str) -> Encoder:
+        encoder = FakeEncoder(Path(name).stem)
+        if Path(name).suffix:
+            encoder.spec = replace(encoder.spec, clip=ClipSettings("quickgelu"))
+        return encoder
+
+    result = reproduce(
+        {"rail": rail},
+        ["resnet50", "checkpoints/mine.safetensors"],
+        cache=cache,
+        quick=True,
+        load=load_clip,
+        near_encoder=FakeEncoder(),
+        corruptions=("fog",),
+        severities=(5,),
+    )
+    assert [missing.fix for missing in result.missing] == ["--catsdogs DATASET"]
+
+
+def test_encoders_of_the_catalogue_that_are_elsewhere_are_one_line(cache: EmbeddingCache, rail: Path):
+    """By default, all that are here take part; the others are named together, with what gets one."""
+
+    def load_one(name: str) -> Encoder:
+        if name != "efficientnet-lite2":
+            raise WeightsError(f"{name} is not here")
+        return FakeEncoder(name)
+
+    result = reproduce(
+        {"rail": rail},
+        cache=cache,
+        quick=True,
+        load=load_one,
+        near_encoder=FakeEncoder(),
+        corruptions=("fog",),
+        severities=(5,),
+    )
+    assert [spec.name for spec in result.encoders] == ["efficientnet-lite2"]
+    (last,) = (missing for missing in result.missing if "encoders" in missing.what)
+    assert last.fix == "lookalike encoders pull NAME"
+    assert all(row.name in last.what for row in CATALOG if row.name != "efficientnet-lite2")
 
 
 def test_every_figure_has_a_number_and_a_sentence_of_method(cache: EmbeddingCache, rail: Path):
