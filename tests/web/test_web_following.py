@@ -79,7 +79,7 @@ def test_folders_are_watched(folder: Path, fake: FakeEncoder):
         drawn(folder / "deep" / "er" / "new.png", 502)
         (folder / "odd" / "03.png").unlink()
         wait_for(lambda: "deep/er/new.png" in found(web) and "odd/03.png" not in found(web))
-        assert web.client.get("/api/galleries").json()["galleries"][0]["updating"] is None
+        wait_for(lambda: web.client.get("/api/galleries").json()["galleries"][0]["updating"] is None)
 
 
 def test_what_comes_during_the_first_update_is_followed(folder: Path):

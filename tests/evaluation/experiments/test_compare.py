@@ -23,6 +23,7 @@ from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
 from lookalike.evaluation.experiments.published import HEADING
 from lookalike.report.comparison.document import comparison_document
+from lookalike.report.comparison.json import comparison_json
 from lookalike.report.comparison.tables import SPEED_NOTE
 from lookalike.report.document.html import page
 from lookalike.report.document.markdown import markdown
@@ -172,10 +173,20 @@ def test_every_report_lists_every_encoder_and_separates_published_values(compari
         plain = re.sub(r"<wbr>|\\", "", text)
         for name in ("clip-vit-b-32", "vgg16", "resnet50", "vgg19", "lookalike encoders pull vgg16"):
             assert name in plain
-        before, after = plain.split(HEADING.replace("(", "(").strip())
+        before, after = plain.rsplit(HEADING, 1)
         for method, values in (("ResNet152", ("87", "86")), ("CLIP-Retrieval", ("94", "92"))):
             assert method not in before
             assert re.search(rf"{method}\W+(\w+\W+)*?{values[0]}\W.*?{values[1]}", after, re.DOTALL)
+
+
+def test_published_values_stand_beside_cats_and_dogs_alone(tmp_path: Path):
+    """Accuracies for cats and dogs say nothing of other classes."""
+    for number in range(12):
+        drawn(tmp_path / "rail" / ("joint", "clip")[number % 2] / f"{number}.png", number)
+    comparison = compare(tmp_path / "rail", [FakeEncoder("a")])
+    for text in (page(comparison_document(comparison)), markdown(comparison_document(comparison))):
+        assert "CLIP-Retrieval" not in text
+    assert comparison_json(comparison)["published"] is None
 
 
 def test_wide_tables_are_split_for_a_narrow_terminal(pets: Path):
