@@ -69,16 +69,14 @@ ROOMS = {
         "published evaluate compare angle_results angles angle_comparison matrix inspect reproduce"
     ),
     "report": (
-        "document drawings sections evaluation comparison robustness angles dataset matrix search duplicates gallery "
-        "browse reproduction export"
+        "document drawings rasters sections evaluation comparison robustness angles dataset matrix search duplicates "
+        "gallery browse reproduction export"
     ),
     "report.document": (
         "anchors elements blocks numbering values definitions json html_table html markdown terminal files"
     ),
-    "report.drawings": (
-        "viridis colours drawing raster heat_map curves dots sizes pipeline clip_framework contact_sheet hit_grid "
-        "matrix_plot"
-    ),
+    "report.drawings": "colours drawing heat_map curves dots sizes pipeline clip_framework",
+    "report.rasters": "viridis raster contact_sheet hit_grid matrix_plot",
     "report.evaluation": "images json document",
     "report.comparison": "tables json document",
     "report.robustness": "definitions figures tables json document comparison",

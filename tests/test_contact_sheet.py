@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lookalike.report.drawings.contact_sheet import contact_sheet
+from lookalike.report.rasters.contact_sheet import contact_sheet
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 160, 0), (0, 0, 255)
 CELL = 60

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from lookalike.report.drawings.colours import DARK_INK, LIGHT_INK, LINES, ink_on, luminance, ramp
 from lookalike.report.drawings.curves import Curve, curves
 from lookalike.report.drawings.dots import Dot, DotRow, dots
-from lookalike.report.drawings.drawing import spread, width_of
+from lookalike.report.drawings.drawing import elide, spread, width_of
 from lookalike.report.drawings.heat_map import HeatGroup, HeatRow, Shade, heat_map
-from lookalike.report.drawings.raster import elide
 
 NS = {"svg": "http://www.w3.org/2000/svg"}
 

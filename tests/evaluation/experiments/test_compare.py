@@ -19,6 +19,7 @@ from fakes import FakeEncoder, FakeSource
 from galleries import Result
 from lookalike.encoders import catalog
 from lookalike.errors import DownloadError, EvaluationError, UnknownEncoderError, WeightsError
+from lookalike.evaluation.data.embedded import embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
 from lookalike.evaluation.experiments.published import HEADING
@@ -153,6 +154,17 @@ def test_the_default_is_the_whole_catalogue():
     names = known_encoders()
     assert sorted(names) == sorted(row.name for row in catalog.CATALOG)
     assert {"clip-vit-b-32", "resnet50", "resnet152", "vgg16", "vgg19"} <= set(names)
+
+
+def test_what_is_embedded_is_not_read_again(pets: Path):
+    """An embedded dataset has the metrics and the tests of its encoder."""
+    encoders = [FakeEncoder("a"), FakeEncoder("b")]
+    dataset = load_dataset(pets)
+    embedded = [embed_dataset(dataset, encoder) for encoder in encoders]
+    counts = [encoder.encoded for encoder in encoders]
+    found, expected = compare(dataset, embedded, ks=[1]), compare(dataset, encoders, ks=[1])
+    assert [encoder.encoded for encoder in encoders] == [2 * count for count in counts]
+    assert found.to_records() == expected.to_records()
 
 
 def test_encoders_of_one_name_get_distinct_names(pets: Path):

@@ -21,9 +21,9 @@ from lookalike.evaluation.data.embedded import embed_dataset
 from lookalike.evaluation.data.load import load_images
 from lookalike.evaluation.experiments.matrix import Band, SimilarityMatrix, similarity_matrix
 from lookalike.report import matrix as matrix_report
-from lookalike.report.drawings.matrix_plot import matrix_plot
-from lookalike.report.drawings.viridis import viridis
 from lookalike.report.matrix import write_csv, write_npy
+from lookalike.report.rasters.matrix_plot import matrix_plot
+from lookalike.report.rasters.viridis import viridis
 
 Cli = Callable[..., Result]
 

@@ -65,7 +65,7 @@ def dataset_files(display: DatasetInspection, made_with: Provenance) -> dict[str
     from lookalike.report.dataset.contact_sheet import dataset_contact_sheet
     from lookalike.report.dataset.document import dataset_document
     from lookalike.report.dataset.json import dataset_json
-    from lookalike.report.drawings.raster import jpeg
+    from lookalike.report.rasters.raster import jpeg
 
     return {
         "contact_sheet.jpg": jpeg(dataset_contact_sheet(display), quality=90),

@@ -66,8 +66,8 @@ def matrix(options: Options) -> int:
 def _write(matrix: SimilarityMatrix, folder: Path, *, csv_anyway: bool) -> list[str]:
     """Write the matrix in every form, and return the files' names; a CSV of very many cells only on request."""
     from lookalike.report.document.files import report_writer, write_files
-    from lookalike.report.drawings.matrix_plot import matrix_plot
     from lookalike.report.matrix import CSV_CELLS, matrix_json, write_csv, write_npy
+    from lookalike.report.rasters.matrix_plot import matrix_plot
 
     with report_writer(folder / "similarity.png") as file:
         matrix_plot(matrix).save(file, "PNG")

@@ -75,33 +75,25 @@ def compare_angles(
     are those of :func:`measure_angles`; in addition, :class:`~lookalike.errors.EvaluationError` is raised for fewer
     than two encoders, where one is given twice, and where the images differ.
     """
+    distinct_names([one.spec for one in embedded])
     if len(embedded) < 2:  # noqa: PLR2004  one and another
         raise EvaluationError("name at least two encoders to compare")
-    return angles_of_each(embedded, near, threshold=threshold, ks=ks, seed=seed, progress=progress)
-
-
-def angles_of_each(
-    embedded: Sequence[EmbeddedDataset],
-    near: EmbeddedDataset | None = None,
-    *,
-    threshold: float = NEAR_THRESHOLD,
-    ks: Sequence[int] = KS,
-    seed: int = 0,
-    progress: StageProgress | None = None,
-) -> AnglesComparison:
-    """The same as :func:`compare_angles`, also for a single encoder."""
-    names = distinct_names([one.spec for one in embedded])
     if any(one.rows != embedded[0].rows for one in embedded):
         raise EvaluationError("the images changed during the comparison. Run it again")
 
-    def measure(name: str, one: EmbeddedDataset) -> Angles:
+    def measure(one: EmbeddedDataset) -> Angles:
         def tell(done: int, total: int) -> None:
             if progress is not None:
-                progress(name, done, total)
+                progress(one.spec.name, done, total)
 
         return measure_angles(one, near or embedded[0], threshold=threshold, ks=ks, seed=seed, progress=tell)
 
-    results = list(map(measure, names, embedded))
+    return compared_angles(list(map(measure, embedded)))
+
+
+def compared_angles(results: Sequence[Angles]) -> AnglesComparison:
+    """The comparison of ``results``, at least one, each of another encoder on the same images."""
+    names = distinct_names([one.encoder for one in results])
     metrics = headline(results[0].ks)
     found = [
         {} if result is results[0] else {key: _difference(results[0], result, key) for key in metrics}

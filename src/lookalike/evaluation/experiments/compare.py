@@ -13,7 +13,7 @@ from lookalike.encoders.encoder import Encoder, check_name, load_encoder
 from lookalike.encoders.weights import locate
 from lookalike.errors import EncoderError, EvaluationError
 from lookalike.evaluation.data.dataset import Dataset
-from lookalike.evaluation.data.embedded import embed_dataset
+from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.relevance import Junk
@@ -27,8 +27,8 @@ from lookalike.evaluation.statistics.intervals import interval_ends
 from lookalike.notebook import Records, Tabular
 from lookalike.progress import StageProgress
 
-EncoderChoice = Encoder | str | os.PathLike[str]
-"""A loaded encoder, a name in the catalogue, or the path of a checkpoint."""
+EncoderChoice = Encoder | EmbeddedDataset | str | os.PathLike[str]
+"""A loaded encoder, a name in the catalogue, the path of a checkpoint, or the dataset embedded by an encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _check_names(choices: Sequence[EncoderChoice]) -> None:
     """Raise errors for invalid choices before hours of work."""
     if not choices:
         raise EvaluationError("no encoder to compare. Name at least one")
-    names = [os.fspath(choice) for choice in choices if not isinstance(choice, Encoder)]
+    names = [os.fspath(choice) for choice in choices if not isinstance(choice, Encoder | EmbeddedDataset)]
     names = [locate.best_available().name if name == "auto" else name for name in names]
     for name in names:
         if names.count(name) > 1:
@@ -165,21 +165,24 @@ def _evaluate_encoder(
     seed: int,
     progress: StageProgress | None,
 ) -> ComparedEncoder:
-    name = choice.spec.name if isinstance(choice, Encoder) else os.fspath(choice)
+    name = choice.spec.name if isinstance(choice, Encoder | EmbeddedDataset) else os.fspath(choice)
 
     def report(stage: str, done: int, total: int) -> None:
         if progress is not None:
             progress(f"{name}: {stage}", done, total)
 
-    try:
+    def embed(choice: Encoder | str | os.PathLike[str]) -> EmbeddedDataset:
         encoder = choice if isinstance(choice, Encoder) else load(choice)
-        embedded = embed_dataset(
+        return embed_dataset(
             dataset, encoder, cache=cache, progress=lambda done, total: report("encoding", done, total)
         )
+
+    try:
+        embedded = choice if isinstance(choice, EmbeddedDataset) else embed(choice)
         evaluation = evaluate(embedded, ks=ks, junk=junk, seed=seed, progress=report)
     except EncoderError as error:
         return ComparedEncoder(name, None, str(error), {})
-    return ComparedEncoder(encoder.spec.name, evaluation, None, {})
+    return ComparedEncoder(embedded.spec.name, evaluation, None, {})
 
 
 def _with_unique_names(rows: Sequence[ComparedEncoder]) -> list[ComparedEncoder]:

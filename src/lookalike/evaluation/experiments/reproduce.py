@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice, zip_longest
 from typing import Final
 
@@ -21,8 +22,9 @@ from lookalike.evaluation.data.embedded import EmbeddedDataset, embed_dataset
 from lookalike.evaluation.data.load import load_dataset
 from lookalike.evaluation.data.provenance import Provenance, provenance
 from lookalike.evaluation.data.sampling import seeded_key, subset
-from lookalike.evaluation.experiments.angle_comparison import AnglesComparison, angles_of_each
+from lookalike.evaluation.experiments.angle_comparison import AnglesComparison, compared_angles
 from lookalike.evaluation.experiments.angle_results import Angles
+from lookalike.evaluation.experiments.angles import measure_angles
 from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
 from lookalike.evaluation.experiments.inspect import DatasetInspection, inspect_dataset
 from lookalike.evaluation.experiments.published import PUBLISHED
@@ -224,9 +226,11 @@ class _Study:
             self.progress(f"{name}: {stage}", done, total)
 
         dataset = subset(dataset, _QUICK_LIMIT, seed=self.seed) if self.quick else dataset
-        comparison = compare(dataset, self.encoders, seed=self.seed, cache=self.cache, progress=progress)
-        near = self._embed(dataset, self.near_encoder, progress)
-        angles, problem = self._angles(dataset, near, progress)
+        embedded = [self._embed(dataset, encoder, progress) for encoder in self.encoders]
+        comparison = compare(dataset, embedded, seed=self.seed, progress=progress)
+        near = next((one for one in embedded if one.spec == self.near_encoder.spec), None)
+        near = near or self._embed(dataset, self.near_encoder, progress)
+        angles, problem = self._angles(embedded, near, progress)
         robustness = measure_each(
             subset(dataset, self.limit, seed=self.seed),
             self.encoders,
@@ -250,12 +254,16 @@ class _Study:
         )
 
     def _angles(
-        self, dataset: Dataset, near: EmbeddedDataset, progress: StageProgress
+        self, embedded: Sequence[EmbeddedDataset], near: EmbeddedDataset, progress: StageProgress
     ) -> tuple[AnglesComparison | None, str]:
         """The result of the experiment ``angles``, or None and the reason."""
-        embedded = [self._embed(dataset, encoder, progress) for encoder in self.encoders]
+
+        def measure(one: EmbeddedDataset) -> Angles:
+            tell = partial(progress, f"{one.spec.name}: scenes")
+            return measure_angles(one, near, seed=self.seed, progress=tell)
+
         try:
-            return angles_of_each(embedded, near, seed=self.seed, progress=progress), ""
+            return compared_angles(list(map(measure, embedded))), ""
         except EvaluationError as error:
             return None, str(error)
 
@@ -298,9 +306,8 @@ def _missing_inputs(
             f"{catalog.PREFERRED[0]}",
         )
     if whole_catalogue and problems:
-        yield MissingInput(f"encoders that can't be used on this machine: {', '.join(problems)}", _PULL)
+        yield MissingInput(
+            f"encoders that can't be used on this machine: {', '.join(problems)}", "lookalike encoders pull NAME"
+        )
     elif problems:
         yield from (MissingInput(f"{name}: {error}") for name, error in problems.items())
-
-
-_PULL: Final = "lookalike encoders pull NAME"

@@ -27,6 +27,11 @@ class Difference:
     p: float | None
     adjusted: float | None
 
+    @property
+    def is_significant(self) -> bool:
+        """Whether the adjusted p-value shows a difference, at 5 %."""
+        return self.adjusted is not None and self.adjusted <= SIGNIFICANT
+
 
 def difference(value: float, influence: Influence, sampling: Sampling) -> Difference:
     """The difference ``value`` of two metrics, where ``influence`` is the difference of their influences.

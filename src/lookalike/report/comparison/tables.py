@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.experiments.published import PUBLISHED
-from lookalike.evaluation.statistics.differences import SIGNIFICANT
 from lookalike.report.document.blocks import Table, table_of
 from lookalike.report.document.definitions import junk_meaning, metric_name, ties_note
 from lookalike.report.document.elements import Cell, Column, Media, Row
@@ -151,7 +150,7 @@ def difference_table(tested: Sequence[tuple[str, Mapping[str, Difference]]], key
             (Column("Difference"), lambda one: Cell(f"{one[1].value:+.3f}", tone="strong")),
             (Column("95 % interval"), lambda one: Cell(interval_text(one[1].interval, sign="+"), tone="soft")),
             (Column("p"), lambda one: p_value(one[1].p)),
-            (Column("p (Holm)"), lambda one: _adjusted_p(one[1].adjusted)),
+            (Column("p (Holm)"), lambda one: adjusted_p(one[1])),
         ),
     )
     return replace(table, title=metric_name(key))
@@ -161,8 +160,15 @@ def _difference_plot(name: str, one: Difference) -> Cell:
     return Cell(f"{name} {one.value:+.3f}", plot=interval_plot(one.value, one.interval))
 
 
-def _adjusted_p(p: float | None) -> Cell:
-    return Cell(p_value(p), tone="mark" if p is not None and p <= SIGNIFICANT else "")
+def adjusted_p(one: Difference) -> Cell:
+    """The adjusted p-value of a difference, marked where it shows one."""
+    return Cell(p_value(one.adjusted), tone="mark" if one.is_significant else "")
+
+
+def p_text(p: float | None) -> str:
+    """A p-value for a sentence: "p = 0.012", "p < 0.001"."""
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def p_value(p: float | None) -> str:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from lookalike.errors import ImageError
 from lookalike.images.decode import open_image
-from lookalike.report.drawings.contact_sheet import contact_sheet
+from lookalike.report.rasters.contact_sheet import contact_sheet
 from lookalike.text import printable
 
 if TYPE_CHECKING:

@@ -32,6 +32,17 @@ def interval_text(interval: Interval | None, *, sign: str = "") -> str:
     return f"{'~' if interval.approximate else ''}{low} to {high}"
 
 
+def percent(value: float, *, sign: str = "") -> str:
+    """A share in percent, with one decimal and without the unit."""
+    return f"{100 * value:{sign}.1f}"
+
+
+def percent_interval(interval: Interval, *, sign: str = "") -> str:
+    """Both ends of an interval of a share in percent, ``~`` before approximate ones."""
+    mark = "~" if interval.approximate else ""
+    return f"{mark}{percent(interval.low, sign=sign)} to {percent(interval.high, sign=sign)}"
+
+
 def interval_plot(
     value: float,
     interval: Interval | None,

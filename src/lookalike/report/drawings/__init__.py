@@ -1,1 +1,1 @@
-"""Drawings of values and images, as SVG or as one raster image."""
+"""Drawings of values and methods, as SVG."""

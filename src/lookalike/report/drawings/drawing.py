@@ -1,8 +1,8 @@
-"""What all vector drawings share: their templates, the width of a text, and labels that don't overlap."""
+"""What drawings share: their templates, the width of a text, texts cut to it, and labels that don't overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -22,6 +22,25 @@ def draw(template: str, values: Mapping[str, Any]) -> str:
 def width_of(text: str, size: float) -> float:
     """The approximate width of ``text`` in type of ``size``, rather too wide than too narrow."""
     return size * sum(_letter(letter) for letter in text)
+
+
+def elide(text: str, width: float, measure: Callable[[str], float] = len) -> str:
+    """``text``, or its ends with three dots between them, at most ``width`` wide by ``measure`` (by default letters).
+
+    Names that differ, such as those of files, mostly do so at an end.
+    """
+    if measure(text) <= width:
+        return text
+    kept = len(text)
+    while kept and measure(_ends(text, kept)) > width:
+        kept -= 1
+    return _ends(text, kept)
+
+
+def _ends(text: str, kept: int) -> str:
+    """The ends of ``text``, ``kept`` letters in all."""
+    tail = kept // 2
+    return f"{text[: kept - tail].rstrip()}...{text[len(text) - tail :].lstrip()}"
 
 
 def spread(places: Sequence[float], least: float, low: float, high: float) -> list[float]:

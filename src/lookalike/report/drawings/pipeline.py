@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lookalike.encoders.spec import EncoderSpec
-from lookalike.report.drawings.drawing import draw
-from lookalike.report.drawings.raster import elide
+from lookalike.report.drawings.drawing import draw, elide
 
 _SHOWN_HITS: Final = 4
 _NAME_LENGTH: Final = 22

@@ -14,13 +14,13 @@ from lookalike.report.comparison.tables import ceiling_and_ties_note, difference
 from lookalike.report.dataset.contact_sheet import dataset_contact_sheet
 from lookalike.report.document.blocks import AnyBlock, Details, Figure, Heading, Table, Tables, Text
 from lookalike.report.document.definitions import evaluation_notes, metric_name, ties_note
-from lookalike.report.document.elements import Cell, Column, Drawing, Row
-from lookalike.report.document.values import interval_text, share
-from lookalike.report.drawings.contact_sheet import contact_sheet
-from lookalike.report.drawings.raster import jpeg
-from lookalike.report.reproduction.findings import METRIC
+from lookalike.report.document.elements import Column, Drawing, Row
+from lookalike.report.rasters.contact_sheet import contact_sheet
+from lookalike.report.rasters.raster import jpeg
+from lookalike.report.reproduction.findings import METRIC, OTHER_BACKGROUND, OWN_BACKGROUND
 from lookalike.report.robustness.comparison import families_table, retained_drawing
 from lookalike.report.robustness.figures import corruption_title
+from lookalike.report.robustness.tables import retention_cell, value_cell
 from lookalike.report.sections import notices
 from lookalike.text import plural
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from lookalike.evaluation.experiments.reproduce import Experiment
     from lookalike.evaluation.robustness.examples import Example
-    from lookalike.evaluation.robustness.results import RobustnessMetric
 
 BACKGROUND_METHOD: Final = (
     "What is outside of the mask, or of a central ellipse, is replaced, up to all of it at severity 5. Retention with "
@@ -39,8 +38,8 @@ BACKGROUND_METHOD: Final = (
 """How backgrounds are replaced, and what the tables of that say."""
 
 _BACKGROUNDS: Final = {
-    "background_other_class": "Another class",
-    "background_same_class": "Own class (control)",
+    OTHER_BACKGROUND: "Another class",
+    OWN_BACKGROUND: "Own class (control)",
     "background_blur": "Own, blurred (control)",
 }
 _CELL: Final = 150
@@ -125,7 +124,7 @@ def background_blocks(experiment: Experiment) -> Iterator[AnyBlock]:
     table = Table(
         (Column("Encoder"), Column("Clean"), *map(Column, titles)),
         tuple(
-            Row((name, _value(results.clean[METRIC]), *(_retained(one.metrics[METRIC]) for one in own)))
+            Row((name, value_cell(results.clean[METRIC]), *(retention_cell(one.metrics[METRIC]) for one in own)))
             for (name, results), own in zip(rows, corruptions, strict=True)
         ),
     )
@@ -134,16 +133,6 @@ def background_blocks(experiment: Experiment) -> Iterator[AnyBlock]:
         f"By queries of {plural(len(experiment.robustness.reference.robustness.rows), 'image')}.",
         (table,),
     )
-
-
-def _value(one: RobustnessMetric) -> Cell:
-    return Cell(share(one.value), interval_text(one.interval))
-
-
-def _retained(one: RobustnessMetric) -> Cell:
-    if one.retention is None:
-        return Cell("n/a")
-    return Cell(share(one.retention), interval_text(one.retention_interval), tone="strong")
 
 
 def angle_blocks(experiment: Experiment) -> Iterator[AnyBlock]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.experiments.published import PUBLISHED, cats_and_dogs
 from lookalike.evaluation.robustness.comparison import ALL_FAMILIES
-from lookalike.evaluation.statistics.differences import SIGNIFICANT
-from lookalike.report.comparison.tables import p_value
+from lookalike.report.comparison.tables import p_text
 from lookalike.report.document.definitions import metric_name
-from lookalike.report.document.values import interval_text, share
+from lookalike.report.document.values import interval_text, percent, percent_interval, share
 
 if TYPE_CHECKING:
     from lookalike.evaluation.experiments.reproduce import Experiment
@@ -63,18 +62,20 @@ def _accuracy(experiment: Experiment) -> str:
 
 def _class_accuracy(metrics: MetricSet, label: str) -> str:
     interval = metrics.class_intervals[label]["accuracy"]
-    return f"{percent(metrics.classes[label]['accuracy'])}{_in_brackets(interval, percent=True)}"
+    return f"{percent(metrics.classes[label]['accuracy'])} %{_percent_in_brackets(interval)}"
 
 
 def _retrieval(experiment: Experiment) -> str:
     comparison = experiment.comparison
     metrics = comparison.evaluations[0].metrics
+    interval = metrics.intervals.get(METRIC)
     text = (
         f"{metric_name(METRIC)} of {comparison.reference.name} is {share(metrics.micro[METRIC])}"
-        f"{_in_brackets(metrics.intervals.get(METRIC))}; a random order would give {share(metrics.chance[METRIC])}."
+        f"{'' if interval is None else f' ({interval_text(interval)})'}; a random order would give "
+        f"{share(metrics.chance[METRIC])}."
     )
     tested = [(row.name, row.differences[METRIC]) for row in comparison.rows if METRIC in row.differences]
-    return _with_others(text, tested, "Better", "Worse", comparison.reference.name)
+    return _with_others(text, tested, ("Better", "Worse"), comparison.reference.name, _by_value)
 
 
 def _interference(experiment: Experiment) -> str:
@@ -84,16 +85,18 @@ def _interference(experiment: Experiment) -> str:
     if results.overall is None or results.overall[METRIC].retention is None:
         return f"Nothing can be said of {name}: it is at chance on clean images."
     families = [
-        (one.metrics[METRIC].retention or 0.0, one.name, one.metrics[METRIC])
+        (metric.retention, one.name, metric)
         for one in results.families
         if one.metrics is not None
+        for metric in [one.metrics[METRIC]]
+        if metric.retention is not None
     ]
     (_, least, worst), (_, most, best) = min(families), max(families)
     text = f"{name} retains {_retained(results.overall[METRIC])} of its {metric_name(METRIC)} on average"
     if least != most:
         text += f", least under {least}: {_retained(worst)}, most under {most}: {_retained(best)}"
     tested = [(row.name, row.families[ALL_FAMILIES][METRIC]) for row in comparison.rows if _has(row.families)]
-    return _with_others(f"{text}.", tested, "More, on average", "Less", name)
+    return _with_others(f"{text}.", tested, ("More, on average", "Less"), name, _by_points)
 
 
 def _has(differences: Mapping[str, Mapping[str, Difference]], level: str = ALL_FAMILIES) -> bool:
@@ -116,7 +119,7 @@ def _background(experiment: Experiment) -> str:
         for row in comparison.rows
         if _has(row.corruptions, OTHER_BACKGROUND)
     ]
-    return _with_others(f"{text}.", tested, "More", "Less", name)
+    return _with_others(f"{text}.", tested, ("More", "Less"), name, _by_points)
 
 
 def _control(control: CorruptionResult | None) -> str:
@@ -131,54 +134,48 @@ def _angles(experiment: Experiment) -> str:
         return f"Not measured: {experiment.angles_problem}."
     first, name, key = comparison.reference.angles, comparison.reference.name, comparison.metrics[0]
     text = (
-        f"The first hit of {name} is another frame of the query's scene for {percent(first.micro[key])}"
-        f"{_in_brackets(first.intervals.get(key), percent=True)} of queries; at random for "
-        f"{percent(first.chance[key])}."
+        f"The first hit of {name} is another frame of the query's scene for {percent(first.micro[key])} %"
+        f"{_percent_in_brackets(first.intervals.get(key))} of queries; at random for {percent(first.chance[key])} %."
     )
     tested = [(row.name, row.differences[key]) for row in comparison.rows if key in row.differences]
-    return _with_others(text, tested, "More often", "Less often", name)
-
-
-def percent(value: float) -> str:
-    """A share as a percentage with one decimal."""
-    return f"{100 * value:.1f} %"
+    return _with_others(text, tested, ("More often", "Less often"), name, _by_points)
 
 
 def _retained(one: RobustnessMetric) -> str:
-    return f"{percent(one.retention or 0.0)}{_in_brackets(one.retention_interval, percent=True)}"
+    return f"{percent(one.retention or 0.0)} %{_percent_in_brackets(one.retention_interval)}"
 
 
-def _in_brackets(interval: Interval | None, *, percent: bool = False) -> str:
-    if interval is None:
-        return ""
-    if not percent:
-        return f" ({interval_text(interval)})"
-    return f" ({'~' if interval.approximate else ''}{100 * interval.low:.1f} to {100 * interval.high:.1f})"
+def _percent_in_brackets(interval: Interval | None) -> str:
+    return "" if interval is None else f" ({percent_interval(interval)})"
 
 
-def _with_others(text: str, tested: Tested, better: str, worse: str, reference: str) -> str:
-    """``text``, and which encoders differ from the ``reference``, with their differences."""
+def _with_others(
+    text: str, tested: Tested, words: tuple[str, str], reference: str, by: Callable[[Difference], list[str]]
+) -> str:
+    """``text``, and which encoders differ from the ``reference``; ``by`` writes a difference and its interval."""
+
+    def differences(chosen: Tested) -> str:
+        return "; ".join(f"{name} by {_details(by(one), one)}" for name, one in chosen)
+
     parts = [text]
-    for word, sign in ((better, 1), (worse, -1)):
-        differing = [_difference(name, one) for name, one in tested if _shown(one) and sign * one.value > 0]
-        parts += [f"{word}: {'; '.join(differing)}."] if differing else []
-    alike = [_difference(name, one) for name, one in tested if not _shown(one)]
-    if alike:
-        parts.append(f"No difference from {reference} is shown: {'; '.join(alike)}.")
+    for word, sign in zip(words, (1, -1), strict=True):
+        differing = [(name, one) for name, one in tested if one.is_significant and sign * one.value > 0]
+        parts += [f"{word}: {differences(differing)}."] if differing else []
+    alike = [(name, one) for name, one in tested if not one.is_significant]
+    parts += [f"No difference from {reference} is shown: {differences(alike)}."] if alike else []
     return " ".join(parts)
 
 
-def _shown(one: Difference) -> bool:
-    return one.adjusted is not None and one.adjusted <= SIGNIFICANT
+def _by_value(one: Difference) -> list[str]:
+    return [f"{one.value:+.3f}", *([] if one.interval is None else [interval_text(one.interval, sign="+")])]
 
 
-def _difference(name: str, one: Difference) -> str:
-    details = [f"{interval_text(one.interval, sign='+')}"] if one.interval is not None else []
-    details += [_p_text(one.adjusted)] if one.adjusted is not None else []
-    text = f"{name} by {one.value:+.3f}"
-    return f"{text} ({', '.join(details)})" if details else text
+def _by_points(one: Difference) -> list[str]:
+    """In percentage points, as the shares that are compared."""
+    ends = [] if one.interval is None else [percent_interval(one.interval, sign="+")]
+    return [f"{percent(one.value, sign='+')} points", *ends]
 
 
-def _p_text(p: float) -> str:
-    text = p_value(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+def _details(written: list[str], one: Difference) -> str:
+    value, *details = [*written, *([] if one.adjusted is None else [p_text(one.adjusted)])]
+    return f"{value} ({', '.join(details)})" if details else value

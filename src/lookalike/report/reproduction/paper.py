@@ -10,7 +10,7 @@ from lookalike.report.document.anchors import anchor
 from lookalike.report.document.blocks import AnyBlock, Heading, Links, Table, Tables, Text
 from lookalike.report.document.definitions import junk_rule, protocol
 from lookalike.report.document.elements import Cell, Column, Row
-from lookalike.report.reproduction.findings import percent
+from lookalike.report.document.values import percent, percent_interval
 from lookalike.text import plural
 
 if TYPE_CHECKING:
@@ -103,7 +103,5 @@ def _published_rows(published: Published, rows: list[tuple[str, Evaluation]], la
 def _measured(evaluation: Evaluation, labels: tuple[str, str]) -> Iterator[Cell]:
     for label in labels:
         interval = evaluation.metrics.class_intervals[label]["accuracy"]
-        ends = "" if interval is None else f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
-        mark = "~" if interval is not None and interval.approximate else ""
-        value = percent(evaluation.metrics.classes[label]["accuracy"]).removesuffix(" %")
-        yield Cell(value, f"{mark}{ends}", tone="strong")
+        ends = "" if interval is None else percent_interval(interval)
+        yield Cell(percent(evaluation.metrics.classes[label]["accuracy"]), ends, tone="strong")

@@ -12,8 +12,8 @@ from lookalike.images.decode import open_image
 from lookalike.report.document.blocks import AnyBlock, Figure
 from lookalike.report.document.elements import Drawing
 from lookalike.report.document.values import share
-from lookalike.report.drawings.hit_grid import GridHit, GridRow, hit_grid
-from lookalike.report.drawings.raster import jpeg
+from lookalike.report.rasters.hit_grid import GridHit, GridRow, hit_grid
+from lookalike.report.rasters.raster import jpeg
 from lookalike.text import plural, printable
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lookalike.evaluation.robustness.comparison import ALL_FAMILIES
-from lookalike.evaluation.statistics.differences import SIGNIFICANT
-from lookalike.report.comparison.tables import p_value
+from lookalike.report.comparison.tables import adjusted_p, p_text, p_value
 from lookalike.report.document.blocks import (
     AnyBlock,
     Cards,
@@ -32,6 +31,7 @@ from lookalike.report.robustness.definitions import (
     robustness_notes,
 )
 from lookalike.report.robustness.figures import corruption_title
+from lookalike.report.robustness.tables import retention_cell
 from lookalike.report.sections import experiment_document, left_out, notices, terms
 from lookalike.text import plural
 
@@ -129,7 +129,7 @@ def _findings(comparison: RobustnessComparison, key: str) -> Iterator[str]:
             continue
         more = "more" if one.value > 0 else "less"
         interval = "" if one.interval is None else f", 95 % interval {interval_text(one.interval, sign='+')}"
-        difference = f"difference {one.value:+.3f}{interval}, p {_p_text(one.adjusted)}"
+        difference = f"difference {one.value:+.3f}{interval}, {p_text(one.adjusted)}"
         yield (
             f"{row.name} retains {100 * (overall[key].retention or 0):.1f} % of its {metric_name(key)} on clean "
             f"images, {abs(100 * one.value):.1f} points {more} than {reference} ({difference}): "
@@ -140,14 +140,9 @@ def _findings(comparison: RobustnessComparison, key: str) -> Iterator[str]:
 def _conclusion(one: Difference, name: str, reference: str) -> str:
     if one.adjusted is None:
         return "too few groups for a test"
-    if one.adjusted > SIGNIFICANT:
+    if not one.is_significant:
         return f"no difference between {name} and {reference} is shown"
     return f"{name} resists this damage {'better' if one.value > 0 else 'less well'}"
-
-
-def _p_text(p: float | None) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def retained_drawing(comparison: RobustnessComparison, key: str) -> Drawing:
@@ -232,14 +227,9 @@ def _table(
 
 
 def _encoder_row(encoder: str, one: RobustnessMetric, tested: Difference | None) -> Row:
-    retained = (
-        Cell("n/a")
-        if one.retention is None
-        else Cell(share(one.retention), interval_text(one.retention_interval), tone="strong")
-    )
+    retained = retention_cell(one)
     if tested is None:
         return Row((encoder, share(one.value), retained, *[""] * 4))
-    is_significant = tested.adjusted is not None and tested.adjusted <= SIGNIFICANT
     return Row(
         (
             encoder,
@@ -248,7 +238,7 @@ def _encoder_row(encoder: str, one: RobustnessMetric, tested: Difference | None)
             Cell(f"{tested.value:+.3f}", tone="strong"),
             Cell(interval_text(tested.interval, sign="+"), tone="soft"),
             p_value(tested.p),
-            Cell(p_value(tested.adjusted), tone="mark" if is_significant else ""),
+            adjusted_p(tested),
         )
     )
 

@@ -30,7 +30,7 @@ def families_table(findings: RuleResults, keys: Sequence[str], *, corruptions: b
     """Clean images, chance, every family's mean (with ``corruptions``, theirs too), and the mean over families."""
     titles = [title for key in keys for title in (metric_name(key), f"{metric_name(key)} retained")]
     rows = [
-        Row(("clean", *(cell for key in keys for cell in (_value(findings.clean[key]), Cell())))),
+        Row(("clean", *(cell for key in keys for cell in (value_cell(findings.clean[key]), Cell())))),
         Row(("chance", *(cell for key in keys for cell in (Cell(share(findings.chance[key])), Cell())))),
     ]
     for family in findings.families:
@@ -47,15 +47,17 @@ def families_table(findings: RuleResults, keys: Sequence[str], *, corruptions: b
 def _mean_row(name: str, measures: RobustnessMetrics | None, keys: Sequence[str]) -> Row:
     if measures is None:
         return Row((name, *[""] * (2 * len(keys))), "group")
-    cells = (cell for key in keys for cell in (Cell(share(measures[key].value)), _retention(measures[key])))
+    cells = (cell for key in keys for cell in (Cell(share(measures[key].value)), retention_cell(measures[key])))
     return Row((name, *cells), "group")
 
 
-def _value(measure: RobustnessMetric) -> Cell:
+def value_cell(measure: RobustnessMetric) -> Cell:
+    """A metric with its interval."""
     return Cell(share(measure.value), interval_text(measure.interval))
 
 
-def _retention(measure: RobustnessMetric) -> Cell:
+def retention_cell(measure: RobustnessMetric) -> Cell:
+    """What is retained of a metric, with its interval; n/a where that can't be said."""
     if measure.retention is None:
         return Cell("n/a")
     return Cell(share(measure.retention), interval_text(measure.retention_interval), tone="strong")
@@ -73,7 +75,11 @@ def controls_table(findings: RuleResults, keys: Sequence[str]) -> Table:
                     corruption_title(one.name),
                     f"control of {corruption_title(one.control_of)}" if one.control_of else "",
                 ),
-                *(cell for key in keys for cell in (Cell(share(one.metrics[key].value)), _retention(one.metrics[key]))),
+                *(
+                    cell
+                    for key in keys
+                    for cell in (Cell(share(one.metrics[key].value)), retention_cell(one.metrics[key]))
+                ),
             ),
             "aside" if one.control_of else "",
         )
@@ -126,8 +132,8 @@ def _cell_rows(result: CorruptionResult, keys: Sequence[str]) -> Iterator[Row]:
 
 def _cells(measures: RobustnessMetrics, keys: Sequence[str]) -> Iterator[Cell]:
     for key in keys:
-        yield _value(measures[key])
-        yield replace(_retention(measures[key]), tone="")
+        yield value_cell(measures[key])
+        yield replace(retention_cell(measures[key]), tone="")
         yield Cell(share(measures[key].raw_ratio), tone="soft")
 
 

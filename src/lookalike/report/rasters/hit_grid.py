@@ -8,7 +8,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageOps
 
-from lookalike.report.drawings.raster import elide, font
+from lookalike.report.drawings.drawing import elide
+from lookalike.report.rasters.raster import font
 
 _PAPER: Final = "#ffffff"
 _INK: Final = "#1d2126"

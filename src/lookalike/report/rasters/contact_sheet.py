@@ -8,7 +8,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageOps
 
-from lookalike.report.drawings.raster import Font, elide, font
+from lookalike.report.drawings.drawing import elide
+from lookalike.report.rasters.raster import Font, font
 
 Cells = Sequence[tuple[str, Image.Image]]
 """The images of a row, each with its caption."""

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from lookalike.evaluation.experiments.matrix import Band, ClassMeans, CosineRange, MatrixAxis, SimilarityMatrix
-from lookalike.report.drawings.raster import elide, font
-from lookalike.report.drawings.viridis import viridis
+from lookalike.report.drawings.drawing import elide
+from lookalike.report.rasters.raster import font
+from lookalike.report.rasters.viridis import viridis
 from lookalike.text import plural, printable
 
 _LONGEST: Final = 1500

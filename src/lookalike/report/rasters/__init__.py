@@ -1,0 +1,1 @@
+"""Drawings made of pixels: rankings, contact sheets and similarity matrices, as images."""
