@@ -350,6 +350,16 @@ def test_the_command_writes_the_report_and_its_parts(tmp_path: Path, animals: Pa
     assert "1 files skipped" in page or "cat.99.jpg" in (out / "catsdogs" / "robustness.html").read_text()
 
 
+def test_without_names_the_command_takes_the_catalogue(
+    tmp_path: Path, rail: Path, call: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    """All encoders that load take part."""
+    monkeypatch.setattr("lookalike.evaluation.experiments.reproduce.known_encoders", lambda: ["resnet50"])
+    result = call("reproduce", "--rail", rail, "--quick", "--limit", "4", "--out", tmp_path / "out", "--json")
+    assert result.code == 0, result.err
+    assert "mAP of " in result.out
+
+
 def test_the_command_needs_a_dataset(tmp_path: Path, call: Cli):
     """Wrong usage ends with exit code 2."""
     result = call("reproduce", "--out", tmp_path / "out")

@@ -158,6 +158,21 @@ def test_the_interval_of_a_ratio_holds_ratios_that_are_not_rejected():
     assert ratio_interval(0.5, 0.01, (influences[0], influence_of(weak)), sampling) is None
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_the_interval_of_a_ratio_holds_the_ratio(seed: int):
+    """Also where few groups affect each other so much that the variances of both means and of their sum disagree."""
+    rng = np.random.default_rng(seed)
+    sampling, pairs = sampling_of([0] * 12), rng.normal(0, 0.03, (2, 12, 6))
+    both = rng.normal(0, 0.05, (12, 2))
+    own = (both, both + rng.normal(0, 0.005, (12, 2)))
+    influences = tuple(
+        np.concatenate(one, axis=1).astype(np.float32) for one in zip(own, pairs * rng.uniform(0.1, 1), strict=True)
+    )
+    ratio = rng.uniform(0.5, 1.5)
+    found = ratio_interval(0.5 * ratio, 0.5, influences, sampling)
+    assert found is None or found.low <= ratio <= found.high
+
+
 def test_rows_without_a_group_are_groups_of_their_own():
     """Each counts as one group, beside those that have a group."""
     assert independent_units(np.array([MISSING, 7, MISSING, 7])).tolist() == [8, 7, 9, 7]

@@ -71,7 +71,7 @@ def reproduce(options: Options) -> int:
     with embedding_cache() as cache, stage_progress() as progress:
         reproduction = reproduce(
             datasets,
-            options.encoder,
+            options.encoder or None,
             cache=cache,
             quick=options.quick,
             limit=options.limit or LIMIT,

@@ -165,8 +165,13 @@ def ratio_interval(
     )
     if a <= 0 or b**2 <= a * c:
         return None
-    half = sqrt(b**2 - a * c)
-    return Interval((b - half) / a, (b + half) / a, basis.groups, basis.approximate)
+    half, ratio = sqrt(b**2 - a * c), above / below
+    low, high = (b - half) / a, (b + half) / a
+    if not low <= ratio <= high:
+        # With few groups, the three variances may be those of no pair of means; the variance of the ratio itself holds.
+        half = found.quantile * found.error / abs(below)
+        low, high = ratio - half, ratio + half
+    return Interval(low, high, basis.groups, basis.approximate)
 
 
 def _score_limits(value: float, variance: float, quantile: float) -> tuple[float, float]:
