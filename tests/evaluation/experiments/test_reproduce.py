@@ -15,7 +15,7 @@ from lookalike import Encoder
 from lookalike.embedding.vector_cache import EmbeddingCache
 from lookalike.encoders.catalog import CATALOG
 from lookalike.encoders.spec import ClipSettings
-from lookalike.errors import EncoderError, EvaluationError, WeightsError
+from lookalike.errors import EncoderError, EvaluationError, UnknownEncoderError, WeightsError
 from lookalike.evaluation.data.provenance import with_command
 from lookalike.evaluation.experiments.angle_comparison import AnglesComparison, ComparedAngles
 from lookalike.evaluation.experiments.published import cats_and_dogs
@@ -177,8 +177,12 @@ def test_the_report_lists_what_is_missing(cache: EmbeddingCache, animals: Path, 
         assert "> **Note.** A quick run" in markdown
 
 
-def test_a_clip_checkpoint_is_not_missing_whatever_its_name_and_place(cache: EmbeddingCache, rail: Path):
+def test_a_clip_checkpoint_is_not_missing_whatever_its_name_and_place(
+    cache: EmbeddingCache, rail: Path, tmp_path: Path
+):
     """A network of CLIP's architecture is one, also by a path, and after other encoders."""
+    checkpoint = tmp_path / "mine.safetensors"
+    checkpoint.touch()
 
     def load_clip(name: str) -> Encoder:
         encoder = FakeEncoder(Path(name).stem)
@@ -188,7 +192,7 @@ def test_a_clip_checkpoint_is_not_missing_whatever_its_name_and_place(cache: Emb
 
     result = reproduce(
         {"rail": rail},
-        ["resnet50", "checkpoints/mine.safetensors"],
+        ["resnet50", str(checkpoint)],
         cache=cache,
         quick=True,
         load=load_clip,
@@ -313,6 +317,11 @@ def test_unusable_input_is_an_error(rail: Path, cache: EmbeddingCache):
         reproduce({}, cache=cache)
     with pytest.raises(EvaluationError, match="catsdogs or rail"):
         reproduce({"birds": rail}, cache=cache)
+
+    with pytest.raises(UnknownEncoderError, match="resnet5"):
+        reproduce({"rail": rail}, ["resnet50", "resnet5"], cache=cache, load=load)
+    with pytest.raises(EvaluationError, match="resnet50 is given twice"):
+        reproduce({"rail": rail}, ["resnet50", "resnet50"], cache=cache, load=load)
 
     def absent(_: object) -> Encoder:
         raise EncoderError("not here")

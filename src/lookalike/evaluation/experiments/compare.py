@@ -117,7 +117,7 @@ def compare(
     ks = sorted_ks(ks)
     labelled = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     choices = known_encoders() if encoders is None else list(encoders)
-    _check_names(choices)
+    check_choices(choices)
     rows = [
         _evaluate_encoder(labelled, choice, load, cache, ks=ks, junk=junk, seed=seed, progress=progress)
         for choice in choices
@@ -142,8 +142,8 @@ def known_encoders() -> list[str]:
     return [row.name for row in rows]
 
 
-def _check_names(choices: Sequence[EncoderChoice]) -> None:
-    """Raise errors for invalid choices before hours of work."""
+def check_choices(choices: Sequence[EncoderChoice]) -> None:
+    """Raise errors for invalid choices before hours of work: none, one given twice, and unknown names."""
     if not choices:
         raise EvaluationError("no encoder to compare. Name at least one")
     names = [os.fspath(choice) for choice in choices if not isinstance(choice, Encoder | EmbeddedDataset)]

@@ -25,7 +25,7 @@ from lookalike.evaluation.data.sampling import seeded_key, subset
 from lookalike.evaluation.experiments.angle_comparison import AnglesComparison, compared_angles
 from lookalike.evaluation.experiments.angle_results import Angles
 from lookalike.evaluation.experiments.angles import measure_angles
-from lookalike.evaluation.experiments.compare import Comparison, compare, known_encoders
+from lookalike.evaluation.experiments.compare import Comparison, check_choices, compare, known_encoders
 from lookalike.evaluation.experiments.inspect import DatasetInspection, inspect_dataset
 from lookalike.evaluation.experiments.published import PUBLISHED
 from lookalike.evaluation.ranking.near_duplicates import NEAR_ENCODER
@@ -149,6 +149,7 @@ def reproduce(
         for name, one in datasets.items()
     }
     names = known_encoders() if encoders is None else list(encoders)
+    check_choices(names)
     ready, problems = _load_ready(names, load)
     with nullcontext(cache) if cache is not None else EmbeddingCache.of_user() as kept:
         study = _Study(
